@@ -1,0 +1,26 @@
+"""Intervals, paired tests and families of tests: pure numpy/scipy, seeded, every function names its source.
+
+Example: 118 answers lost and 76 gained on 1,346 questions is -3.1 points; `mid_p_mcnemar(118, 76)` -> p_worse 0.0013,
+`tango(118, 76, 1346, 0.90)` -> (-0.0484, -0.0143). Two overlapping intervals of single scores are no test.
+"""
+
+from harness.stats.families import bh, bootstrap_ranks, holm, mover
+from harness.stats.intervals import macro, mean_t, tango, wilson
+from harness.stats.paired import mde, mid_p_mcnemar, needed_n, paired_interval, sign_flip, weights
+
+__all__ = [
+    "bh",
+    "bootstrap_ranks",
+    "holm",
+    "macro",
+    "mde",
+    "mean_t",
+    "mid_p_mcnemar",
+    "mover",
+    "needed_n",
+    "paired_interval",
+    "sign_flip",
+    "tango",
+    "weights",
+    "wilson",
+]
