@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 Ask = Literal["letters", "texts", "generate", "rolling"]
 Stop = Literal["end", "length", "error"]
-Outcome = Literal["correct", "wrong", "unparsed", "truncated", "empty", "error"]
+Outcome = Literal["correct", "wrong", "unparsed", "truncated", "empty", "error", "ungraded"]  # the last: no gold
 Level = Literal["refuse", "warn", "info"]
 Status = Literal["running", "done", "interrupted", "failed"]
 Judgement = Literal["regressed", "slipped", "ok", "improved", "inconclusive", "not_comparable"]
