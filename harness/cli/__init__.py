@@ -1,0 +1,103 @@
+"""The command line: one command a file, stem = command; the only place that prints or exits.
+
+A user's mistake is one sentence and exit 2, never a traceback; a crash keeps Python's own traceback and exit 1,
+so that a broken tool is never mistaken for a regression (exit 3).
+"""
+
+from __future__ import annotations
+
+import errno
+import importlib
+import importlib.util
+import os
+import pkgutil
+import sqlite3
+import sys
+from pathlib import Path
+
+import click
+
+from harness import __version__
+from harness.errors import UserError
+
+INTERRUPTED = 130
+
+
+class Commands(click.Group):
+    """Commands are the files of this folder; one is imported when it is listed or called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        stems = (m.name for m in pkgutil.iter_modules(__path__) if not m.name.startswith("_"))
+        return sorted(stem.rstrip("_") for stem in stems)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        stem = "import_" if name == "import" else name  # a module can't be called `import`
+        if name not in self.list_commands(ctx):
+            return None
+        command = importlib.import_module(f"harness.cli.{stem}").command
+        assert isinstance(command, click.Command)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            from harness.plugins import nearest
+
+            raise click.UsageError(f"no command '{args[0]}'; {nearest(args[0], self.list_commands(ctx))}") from error
+
+
+@click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="bench")
+def cli() -> None:
+    """Tells whether a fine-tuned checkpoint has really become better.
+
+    \b
+    bench doctor ckpt/                                   what is in the folder, what would go wrong
+    bench run --model ckpt/ --tasks ceval,mathcot        ask, keep every answer, score
+    bench leaderboard --open                             rank what was run, with honest intervals
+    bench gate ckpt --baseline base                      exit 3 when, and only when, it got worse
+    """
+
+
+def main() -> None:
+    """The console script: runs a command and turns what it raises into a sentence and an exit code."""
+    try:
+        _check_siblings()
+        code = cli.main(standalone_mode=False)
+        sys.exit(code if isinstance(code, int) else 0)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except UserError as error:
+        _fail(str(error), error.exit_code)
+    except (KeyboardInterrupt, click.Abort):
+        _fail("stopped; what was answered is kept, and the same command goes on from there", INTERRUPTED)
+    except BrokenPipeError:  # `bench runs | head`: the reader has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        _fail(f"no space left on the disk ({error.filename or 'while writing'}); free some and run the same command", 1)
+    except sqlite3.OperationalError as error:
+        if "full" not in str(error):
+            raise
+        _fail("no space left on the disk for the store; free some and run the same command: it goes on", 1)
+
+
+def _fail(sentence: str, code: int) -> None:
+    click.echo(f"bench: {sentence}", err=True)
+    sys.exit(code)
+
+
+def _check_siblings() -> None:
+    """`tasks`, `leaderboard`, `trainers` are plain names: another distribution, or a file in the way, can hide ours."""
+    home = Path(__file__).resolve().parents[2]
+    for name in ("tasks", "leaderboard", "trainers"):
+        spec = importlib.util.find_spec(name)
+        origin = Path(spec.origin).resolve() if spec and spec.origin else None
+        if origin is None or origin.parent.parent != home:
+            raise UserError(f"another '{name}' ({origin}) hides bench's own; run from another folder or uninstall it")

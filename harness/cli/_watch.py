@@ -1,0 +1,103 @@
+"""What a person sees while checkpoints answer: a bar with rate and time left, or plain lines when nobody looks."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+
+import click
+
+from harness.evaluate import Job, Watch
+from harness.records import Checkpoint, EngineInfo, Response, Run, Score
+
+
+def choose(quiet: bool = False) -> Watch:
+    """A bar on a terminal, a line every ten seconds elsewhere; on stderr in both cases."""
+    if sys.stderr.isatty() and not quiet:
+        return Bar()
+    return Lines()
+
+
+class Lines:
+    """One line when something begins or ends, and one every ten seconds in between."""
+
+    def __init__(self) -> None:
+        self._left: dict[str, int] = {}
+        self._total = 0
+        self._answered = 0
+        self._since = time.monotonic()
+        self._told = self._since
+
+    def planned(self, jobs: Sequence[Job], missing: Mapping[str, int]) -> None:
+        self._total = sum(missing.values())
+        for job in jobs:
+            stored = job.run.expected - missing[job.run.id]
+            state = f"{missing[job.run.id]} to ask" + (f", {stored} stored" if stored > 0 else "")
+            if not missing[job.run.id]:
+                state = f"all {stored} answers stored"
+            form = "chat" if job.run.settings.chat else "raw"
+            self._say(f"{job.checkpoint.name} × {job.exam.task.key} ({form}, {job.run.settings.shots}-shot): {state}")
+
+    def loading(self, info: EngineInfo, checkpoints: Sequence[Checkpoint]) -> None:
+        self._say(f"starting {info.name} {info.version} ({info.dtype}, {info.device})")
+
+    def loaded(self, seconds: float) -> None:
+        self._since = self._told = time.monotonic()
+
+    def answered(self, job: Job, response: Response) -> None:
+        self._answered += 1
+        now = time.monotonic()
+        if now - self._told >= 10:
+            self._told = now
+            rate = self._answered / (now - self._since)
+            left = (self._total - self._answered) / rate
+            self._say(f"{self._answered}/{self._total} answers, {rate:.1f}/s, about {_duration(left)} left")
+
+    def scored(self, job: Job, score: Score) -> None:
+        return
+
+    def finished(self, run: Run) -> None:
+        return
+
+    def _say(self, line: str) -> None:
+        click.echo(line, err=True)
+
+
+class Bar(Lines):
+    """The same events as one moving bar."""
+
+    def planned(self, jobs: Sequence[Job], missing: Mapping[str, int]) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        super().planned(jobs, missing)
+        rate = TextColumn("{task.fields[rate]}")
+        self._progress = Progress(
+            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), rate, TimeRemainingColumn(),
+            console=Console(stderr=True), transient=True,
+        )  # fmt: skip
+        self._bar = self._progress.add_task("waiting", total=self._total, rate="")
+
+    def loaded(self, seconds: float) -> None:
+        super().loaded(seconds)
+        self._progress.start()
+
+    def answered(self, job: Job, response: Response) -> None:
+        self._answered += 1
+        rate = self._answered / max(time.monotonic() - self._since, 1e-3)
+        name = f"{job.checkpoint.name} × {job.exam.task.key}"
+        self._progress.update(self._bar, advance=1, description=name, rate=f"{rate:.1f}/s")
+        if self._answered == self._total:
+            self._progress.stop()
+
+    def __del__(self) -> None:
+        with suppress(AttributeError):  # nothing was planned
+            self._progress.stop()
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

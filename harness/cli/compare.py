@@ -1,0 +1,91 @@
+"""`bench compare`: is B better or worse than A, in one sentence and then in a table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from harness.cli import _options
+
+if TYPE_CHECKING:
+    from harness.records import Change, Outcomes
+    from harness.store.open import Store
+
+
+@click.command("compare")
+@click.argument("before")
+@click.argument("after")
+@click.option("--tasks", default="", metavar="T,…", help="Only these. Default: all that both have.")
+@click.option("--lost", is_flag=True, help="List questions that became wrong, with both answers.")
+@click.option("--gained", is_flag=True, help="List questions that became right, with both answers.")
+@click.option("-n", "count", type=click.IntRange(1), default=5, show_default=True, help="Questions to list.")
+@_options.store_option
+@_options.json_option
+def command(before: str, after: str, tasks: str, lost: bool, gained: bool, count: int, store: Path | None, as_json: bool) -> None:
+    """Compare two checkpoints on the questions that both answered.
+
+    BEFORE and AFTER are names, NAME@TAG, run:ID, tag:TAG, branch:NAME or file:BASELINE. Exit 4 when the two
+    were not asked the same way: the field that differs is named.
+
+    \b
+    Example: bench compare base ckpt
+             bench compare base ckpt --tasks ceval --lost
+    """
+    from dataclasses import asdict
+
+    from harness import lookup
+    from harness.reports import terminal
+    from harness.store.open import open_store
+    from harness.verdicts import compare
+
+    with open_store(_options.store_path(store), mode="ro") as opened:
+        wanted = tuple(_options.names(tasks))
+        pairs = _pairs(lookup.outcomes(before, opened, tasks=wanted), lookup.outcomes(after, opened, tasks=wanted), before, after)
+        changes = [compare.compare(a, b) for a, b in pairs]
+        if as_json:
+            _options.print_json({"changes": [asdict(change) for change in changes]})
+            return
+        for (a, b), change in zip(pairs, changes, strict=True):
+            click.echo(terminal.render_change(change, (a.name or before, b.name or after)))
+            if lost:
+                _list(opened, a, b, change, -1, count)
+            if gained:
+                _list(opened, a, b, change, +1, count)
+
+
+def _pairs(before: list[Outcomes], after: list[Outcomes], a: str, b: str) -> list[tuple[Outcomes, Outcomes]]:
+    from harness.errors import NothingToCompare
+
+    by_task = {outcomes.task: outcomes for outcomes in after}
+    pairs = [(outcomes, by_task[outcomes.task]) for outcomes in before if outcomes.task in by_task]
+    if not pairs:
+        raise NothingToCompare(
+            f"{a} has {', '.join(o.task for o in before)} and {b} has {', '.join(by_task)}: no task in common"
+        )
+    return pairs
+
+
+def _list(store: Store, before: Outcomes, after: Outcomes, change: Change, sign: int, count: int) -> None:
+    """Questions whose value fell (sign -1) or rose (+1), with both answers."""
+    from harness.store import read
+
+    if not before.run or not after.run:
+        click.echo("answers can be listed only for runs in the store, not for baseline files", err=True)
+        return
+    values = dict(zip(before.samples, before.values, strict=True))
+    moved = {
+        sample for sample, value in zip(after.samples, after.values, strict=True)
+        if value is not None and (old := values.get(sample)) is not None and (value - old) * sign > 0
+    }  # fmt: skip
+    old_rows = {row["sample"]: row for row in read.sample_rows(store, before.run) if row["sample"] in moved}
+    click.echo(f"\n{'lost' if sign < 0 else 'gained'}: {len(moved)} questions")
+    shown = 0
+    for row in read.sample_rows(store, after.run):
+        if row["sample"] in old_rows and shown < count:
+            shown += 1
+            old = old_rows[row["sample"]]
+            click.echo(f"\n── {row['subject']} {row['sample'][:8]}   gold {row['target']}\n{row['question']}")
+            click.echo(f"before ({old['answer']}): {old['text'] or old['logprobs']}")
+            click.echo(f"after  ({row['answer']}): {row['text'] or row['logprobs']}")

@@ -1,0 +1,89 @@
+"""`bench gate`: exit 3 when, and only when, a checkpoint got worse."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from harness.cli import _options
+
+if TYPE_CHECKING:
+    from harness.records import Outcomes, Verdict
+
+
+@click.command("gate")
+@click.argument("candidate")
+@click.option("--baseline", help="NAME, NAME@TAG, run:ID, tag:TAG, branch:NAME or file:PATH. Default: `gate.baseline` of bench.toml.")
+@click.option("--tasks", default="", metavar="T,…", help="Only these. Default: all of the baseline.")
+@click.option("--strict", is_flag=True, help="Inconclusive fails too (exit 6).")
+@click.option("--warn-only", is_flag=True, help="Say it, but exit 0 where it would be 3 or 6.")
+@click.option("--config", "config_path", type=click.Path(path_type=Path, dir_okay=False), help="Default: bench.toml above the current folder.")
+@click.option("--md", type=click.Path(path_type=Path, dir_okay=False), help="Also write the verdict as Markdown.")
+@click.option("--junit", type=click.Path(path_type=Path, dir_okay=False), help="Also write it as JUnit XML.")
+@_options.store_option
+@_options.json_option
+def command(
+    candidate: str, baseline: str | None, tasks: str, strict: bool, warn_only: bool, config_path: Path | None,
+    md: Path | None, junit: Path | None, store: Path | None, as_json: bool,
+) -> int:  # fmt: skip
+    """Judge a checkpoint against a baseline.
+
+    A task regresses only when the drop is statistically real and at least the tolerance.
+
+    \b
+    Exit: 0 pass · 3 regressed or guard breached · 4 not comparable · 5 nothing to compare · 6 inconclusive
+          under --strict · 2 a mistake in the call · 1 a crash
+    Example: bench gate ckpt --baseline base
+             bench gate ckpt --baseline file:results/baselines/release.json --md summary.md
+    """
+    from harness import config, lookup
+    from harness.errors import NothingToCompare
+    from harness.reports import github, json, junit as junit_report, markdown, terminal
+    from harness.store.open import open_store
+    from harness.verdicts import gate
+
+    settings = config.read(config_path, config.Bench) if config_path else config.bench()
+    baseline = baseline or settings.gate.get("baseline")
+    if not baseline:
+        raise NothingToCompare("no baseline: pass --baseline NAME, or write `baseline` under [gate] in bench.toml")
+    policy = gate.policy(settings.gate, str(config_path or "bench.toml"), strict=strict)
+    wanted = tuple(_options.names(tasks))
+    with open_store(_options.store_path(store), mode="ro") as opened:
+        before = lookup.outcomes(baseline, opened, tasks=wanted)
+        after = lookup.outcomes(candidate, opened, tasks=wanted)
+    verdict = gate.judge(*_pair(before, after), policy)
+    if as_json:
+        click.echo(json.render(verdict))
+    else:
+        click.echo(terminal.render(verdict))
+    _write(md, markdown.render(verdict))
+    _write(junit, junit_report.render(verdict))
+    summary = os.environ.get("GITHUB_STEP_SUMMARY")
+    if summary:
+        with Path(summary).open("a", encoding="utf-8") as file:
+            file.write(markdown.render(verdict))
+        click.echo(github.render(verdict), err=True)
+    return _exit_code(verdict, warn_only)
+
+
+def _pair(before: list[Outcomes], after: list[Outcomes]) -> tuple[list[tuple[Outcomes, Outcomes]], list[str]]:
+    """Pairs by task, and the baseline's tasks that the candidate lacks: a task that vanished is not a pass."""
+    by_task = {outcomes.task: outcomes for outcomes in after}
+    pairs = [(outcomes, by_task[outcomes.task]) for outcomes in before if outcomes.task in by_task]
+    return pairs, [outcomes.task for outcomes in before if outcomes.task not in by_task]
+
+
+def _write(path: Path | None, text: str) -> None:
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, "utf-8")
+
+
+def _exit_code(verdict: Verdict, warn_only: bool) -> int:
+    if warn_only and verdict.exit_code in (3, 6):
+        click.echo(f"--warn-only: exit 0 instead of {verdict.exit_code}", err=True)
+        return 0
+    return verdict.exit_code

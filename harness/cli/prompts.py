@@ -1,0 +1,58 @@
+"""`bench prompts`: what would be asked, as a file, for models that no engine here can load."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from harness.cli import _options
+
+
+@click.command("prompts")
+@click.option("--tasks", required=True, metavar="T,…", help="Tasks or groups.")
+@click.option("-o", "--out", required=True, type=click.Path(path_type=Path, dir_okay=False), help="JSONL to write.")
+@_options.data_option
+@_options.hub_option
+@click.option("--limit", type=click.IntRange(1), help="Questions per task, spread over its subjects.")
+@click.option("--shots", type=click.IntRange(0), help="Solved examples before each question.")
+@click.option("--chat/--raw", default=True, show_default=True, help="As messages, or as one text.")
+@click.option("--system", help="System prompt.")
+@_options.include_option
+def command(
+    tasks: str, out: Path, data: Path | None, hub: str, limit: int | None, shots: int | None, chat: bool, system: str | None
+) -> None:
+    """Write prompts to a file, one JSON object a line; bring the answers back with `bench import`.
+
+    \b
+    Example: bench prompts --tasks mathcot --data data/ -o prompts.jsonl
+             … answer each line elsewhere, adding your model's text as "answer" …
+             bench import answers.jsonl --task gsm8k --run my-model=answer --map id=id
+    """
+    from harness.questions import catalogue, load
+    from harness.questions import prompts as asking
+
+    asked = {key: value for key, value in (("shots", shots), ("system", system)) if value is not None}
+    lines: list[dict[str, Any]] = []
+    for task in catalogue.find(_options.names(tasks)):
+        exam = load.load(task, _options.data_path(data), hub=hub)
+        samples = load.select(exam, limit)
+        settings = asking.settings(task, chat, {**asked, "chat": chat})
+        for prompt, sample in zip(asking.prompts(exam, settings, samples), samples, strict=True):
+            line: dict[str, Any] = {"task": task.key, "id": prompt.sample, "question": sample.question}
+            if prompt.messages is not None:
+                line["messages"] = [{"role": role, "content": content} for role, content in prompt.messages]
+            else:
+                line["prompt"] = prompt.text
+            if prompt.options is not None:
+                line["options"] = list(prompt.options)
+            line["max_tokens"] = settings.max_tokens
+            lines.append(line)
+    aside = out.with_name(out.name + ".tmp")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with aside.open("w", encoding="utf-8") as file:
+        file.writelines(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
+    aside.replace(out)
+    click.echo(f"{len(lines)} prompts in {out}; answer them, then `bench import FILE --task TASK --run NAME=FIELD --map id=id`")

@@ -1,0 +1,106 @@
+"""`bench show`: one run read closely, down to the answers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from harness.cli import _options
+
+if TYPE_CHECKING:
+    from harness.records import Run
+    from harness.store.open import Store
+
+
+@click.command("show")
+@click.argument("spec")
+@click.option("--wrong", is_flag=True, help="Only answers that scored nothing.")
+@click.option("--unparsed", is_flag=True, help="Only answers that could not be read.")
+@click.option("--subject", help="Only this subject.")
+@click.option("-n", "count", type=click.IntRange(0), default=3, show_default=True, help="Answers to print.")
+@click.option("--prompt/--no-prompt", "with_prompt", default=False, help="Print the prompts as they were sent.")
+@_options.store_option
+@_options.json_option
+def command(
+    spec: str, wrong: bool, unparsed: bool, subject: str | None, count: int, with_prompt: bool, store: Path | None, as_json: bool
+) -> None:
+    """Show the scores of a run and some of its answers.
+
+    \b
+    Example: bench show ckpt --wrong -n 5
+             bench show run:9f3c --subject physician --prompt
+    """
+    from harness import lookup
+    from harness.store.open import open_store
+
+    with open_store(_options.store_path(store), mode="ro") as opened:
+        found = []
+        for run in lookup.runs(opened, spec):
+            samples = _samples(opened, run, wrong, unparsed, subject, count)
+            if as_json:
+                found.append(_object(opened, run, samples))
+            else:
+                _print(opened, run, samples, with_prompt)
+        if as_json:
+            _options.print_json({"runs": found})
+
+
+def _samples(store: Store, run: Run, wrong: bool, unparsed: bool, subject: str | None, count: int) -> list[dict[str, Any]]:
+    from harness.store import read
+
+    kept: list[dict[str, Any]] = []
+    for row in read.sample_rows(store, run.id):
+        if len(kept) == count:
+            break
+        if wrong and (row["value"] is None or row["value"] > 0):
+            continue
+        if unparsed and row["outcome"] not in ("unparsed", "truncated", "empty"):
+            continue
+        if subject and row["subject"] != subject:
+            continue
+        kept.append(row)
+    return kept
+
+
+def _object(store: Store, run: Run, samples: list[dict[str, Any]]) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    from harness.store import read
+
+    return {
+        **read.board_row(store, run.id),
+        "settings": asdict(run.settings),
+        "results": [asdict(result) for result in read.results(store, run.id)],
+        "samples": samples,
+    }
+
+
+def _print(store: Store, run: Run, samples: list[dict[str, Any]], with_prompt: bool) -> None:
+    from harness.cli import _tables
+    from harness.store import read
+
+    board = read.board_row(store, run.id)
+    click.echo(f"{board['checkpoint']} × {board['task']}   run {run.id}   {run.status}, {run.done}/{run.expected} answers")
+    results = read.results(store, run.id)
+    lines = [["metric", "of", "value", "95 % interval", "n"]]
+    for result in results:
+        lines.append(
+            [result.metric, result.slice or "all", _number(result.value), f"{_number(result.low)} – {_number(result.high)}", str(result.n)]
+        )
+    if len(lines) > 1:
+        click.echo(_tables.table(lines))
+    for row in samples:
+        click.echo(f"\n── {row['subject'] or 'sample'} {row['sample'][:8]} · {row['outcome']} · stop {row['stop']} · {row['output_tokens']} tokens")
+        if with_prompt and row.get("prompt"):
+            click.echo(row["prompt"])
+        else:
+            click.echo(row["question"])
+        click.echo(f"→ {row['text']}" if row["text"] else f"→ log-probabilities {row['logprobs']}")
+        click.echo(f"read as {row['answer']!r} by rule {row['rule']}; gold {row['target']!r}")
+    click.echo()
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.4g}"

@@ -1,0 +1,88 @@
+"""What the user typed -> runs or outcomes; one grammar for every command.
+
+| typed                     | means                                                            |
+|---------------------------|------------------------------------------------------------------|
+| `qwen-med`                | the newest run per task of the checkpoint with that name (or id) |
+| `qwen-med@release`        | the same, only runs tagged `release`                             |
+| `run:9f3c…`               | that run (a unique prefix of its id will do)                     |
+| `tag:release`             | the newest run per task with that tag                            |
+| `branch:main`             | the newest run per task made on that git branch                  |
+| `file:results/x.json`     | a blessed baseline file, no store needed                         |
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from harness.errors import NothingToCompare, UserError
+from harness.plugins import nearest
+from harness.records import Checkpoint, Outcomes, Run
+from harness.store import read
+from harness.store.open import Store
+from harness.verdicts import baseline
+
+
+def runs(store: Store, spec: str, *, tasks: tuple[str, ...] = ()) -> list[Run]:
+    """The runs a spec names, newest per task; UserError when the store knows nothing by that name."""
+    found = _matching(store, spec)
+    if not found:
+        raise NothingToCompare(f"no run in {store.path} matches '{spec}'; {_known(store, spec)}")
+    newest: dict[str, Run] = {}
+    for run in found:  # newest first
+        key = read.get_task(store, run.exam).key
+        if not tasks or key in tasks:
+            newest.setdefault(key, run)
+    if not newest:
+        raise NothingToCompare(f"'{spec}' has no run of {', '.join(tasks)} in {store.path}")
+    return [newest[key] for key in sorted(newest)]
+
+
+def outcomes(spec: str, store: Store | None, *, tasks: tuple[str, ...] = ()) -> list[Outcomes]:
+    """Per-sample outcomes of the runs a spec names, or of a baseline file; sorted by task."""
+    if spec.startswith("file:"):
+        path = Path(spec.removeprefix("file:"))
+        try:
+            text = path.read_text("utf-8")
+        except OSError as error:
+            raise NothingToCompare(f"{path} can't be read: {error.strerror}; `bench baseline bless` writes one") from None
+        blessed = baseline.load(text).outcomes
+        return sorted((o for o in blessed if not tasks or o.task in tasks), key=lambda o: o.task)
+    if store is None:
+        raise UserError(f"'{spec}' needs a store; pass --store FILE, or file:PATH for a baseline file")
+    return [read.outcomes(store, run.id) for run in runs(store, spec, tasks=tasks)]
+
+
+def checkpoint(store: Store, name: str) -> Checkpoint:
+    """The newest checkpoint with that name, or the one whose id starts so."""
+    known = read.checkpoints(store)
+    for candidate in known:
+        if candidate.name == name:
+            return candidate
+    by_id = [c for c in known if len(name) >= 4 and c.id.startswith(name)]
+    if len(by_id) == 1:
+        return by_id[0]
+    raise NothingToCompare(f"no checkpoint '{name}' in {store.path}; {_known(store, name)}")
+
+
+def _matching(store: Store, spec: str) -> list[Run]:
+    kind, _, rest = spec.partition(":")
+    if kind == "run" and rest:
+        hits = [run for run in read.list_runs(store) if run.id.startswith(rest)]
+        if len(hits) > 1:
+            raise UserError(f"'{spec}' matches {len(hits)} runs; give more of the id")
+        return hits
+    if kind == "tag" and rest:
+        return read.list_runs(store, tag=rest)
+    if kind == "branch" and rest:
+        return read.list_runs(store, tag=spec)
+    if kind in ("run", "tag", "branch"):
+        raise UserError(f"'{spec}' lacks a name after the colon")
+    name, _, tag = spec.partition("@")
+    if not any(c.name == name or c.id.startswith(name) for c in read.checkpoints(store)):
+        return []
+    return read.list_runs(store, checkpoint=checkpoint(store, name).id, tag=tag or None)
+
+
+def _known(store: Store, spec: str) -> str:
+    names = [c.name for c in read.checkpoints(store)]
+    return nearest(spec, names) if names else "the store is empty: `bench run` fills it"
