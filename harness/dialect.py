@@ -26,7 +26,7 @@ from harness import files, plugins
 from harness.errors import UserError
 from harness.records import Response, Sample
 
-Find = Callable[[str], Path]  # role of a file in the card -> where it lies
+Find = Callable[..., Path]  # find("questions") or find("questions", subject="law"): where a file of the card lies
 Row = Mapping[str, Any]
 SHOT_GAP = "\n\n"  # between solved examples, and between the last one and the question
 
@@ -60,8 +60,8 @@ def module(card: Path, name: str = "") -> TaskModule:
 def finder(roles: Mapping[str, Mapping[str, str]], data: Path | None, task: str, hub: str) -> Find:
     """What a module's `rows` gets to find its files with."""
 
-    def find(role: str) -> Path:
-        return files.locate(roles[role], data, task, hub)
+    def find(role: str, **parts: str) -> Path:
+        return files.locate(roles[role], data, task, hub, **parts)
 
     return find
 

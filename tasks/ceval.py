@@ -1,0 +1,141 @@
+"""C-Eval: 52 Chinese exam subjects, four options, one letter (Huang et al. 2023, CC BY-NC-SA 4.0; hub ceval/ceval-exam).
+
+A row of val/physician_val.csv: id 1 · question 与亚急性甲状腺炎有关的症状为____ · A 血管杂音 … D … · answer C
+Traps: val (1,346 questions, labels public) is what people report; the headline is the plain mean over the 52 subjects, not
+over the questions. Copies differ: one has another key for middle_school_politics id 2, and some have no labels in test.
+val holds one question twice with two different keys. Upstream ships one zip, the hub one parquet per subject and split.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from harness import files
+from harness.dialect import Find
+
+LETTERS = "ABCD"
+
+# subject -> (Chinese name, category), as in upstream's subject_mapping.json, which the hub doesn't carry
+SUBJECTS: dict[str, tuple[str, str]] = {
+    "computer_network": ("计算机网络", "STEM"),
+    "operating_system": ("操作系统", "STEM"),
+    "computer_architecture": ("计算机组成", "STEM"),
+    "college_programming": ("大学编程", "STEM"),
+    "college_physics": ("大学物理", "STEM"),
+    "college_chemistry": ("大学化学", "STEM"),
+    "advanced_mathematics": ("高等数学", "STEM"),
+    "probability_and_statistics": ("概率统计", "STEM"),
+    "discrete_mathematics": ("离散数学", "STEM"),
+    "electrical_engineer": ("注册电气工程师", "STEM"),
+    "metrology_engineer": ("注册计量师", "STEM"),
+    "high_school_mathematics": ("高中数学", "STEM"),
+    "high_school_physics": ("高中物理", "STEM"),
+    "high_school_chemistry": ("高中化学", "STEM"),
+    "high_school_biology": ("高中生物", "STEM"),
+    "middle_school_mathematics": ("初中数学", "STEM"),
+    "middle_school_biology": ("初中生物", "STEM"),
+    "middle_school_physics": ("初中物理", "STEM"),
+    "middle_school_chemistry": ("初中化学", "STEM"),
+    "veterinary_medicine": ("兽医学", "STEM"),
+    "college_economics": ("大学经济学", "Social Science"),
+    "business_administration": ("工商管理", "Social Science"),
+    "marxism": ("马克思主义基本原理", "Social Science"),
+    "mao_zedong_thought": ("毛泽东思想和中国特色社会主义理论体系概论", "Social Science"),
+    "education_science": ("教育学", "Social Science"),
+    "teacher_qualification": ("教师资格", "Social Science"),
+    "high_school_politics": ("高中政治", "Social Science"),
+    "high_school_geography": ("高中地理", "Social Science"),
+    "middle_school_politics": ("初中政治", "Social Science"),
+    "middle_school_geography": ("初中地理", "Social Science"),
+    "modern_chinese_history": ("近代史纲要", "Humanities"),
+    "ideological_and_moral_cultivation": ("思想道德修养与法律基础", "Humanities"),
+    "logic": ("逻辑学", "Humanities"),
+    "law": ("法学", "Humanities"),
+    "chinese_language_and_literature": ("中国语言文学", "Humanities"),
+    "art_studies": ("艺术学", "Humanities"),
+    "professional_tour_guide": ("导游资格", "Humanities"),
+    "legal_professional": ("法律职业资格", "Humanities"),
+    "high_school_chinese": ("高中语文", "Humanities"),
+    "high_school_history": ("高中历史", "Humanities"),
+    "middle_school_history": ("初中历史", "Humanities"),
+    "civil_servant": ("公务员", "Other"),
+    "sports_science": ("体育学", "Other"),
+    "plant_protection": ("植物保护", "Other"),
+    "basic_medicine": ("基础医学", "Other"),
+    "clinical_medicine": ("临床医学", "Other"),
+    "urban_and_rural_planner": ("注册城乡规划师", "Other"),
+    "accountant": ("注册会计师", "Other"),
+    "fire_engineer": ("注册消防工程师", "Other"),
+    "environmental_impact_assessment_engineer": ("环境影响评价工程师", "Other"),
+    "tax_accountant": ("税务师", "Other"),
+    "physician": ("医师资格", "Other"),
+}
+
+# the eight subjects that upstream calls C-Eval Hard
+HARD = frozenset(
+    {
+        "advanced_mathematics",
+        "discrete_mathematics",
+        "probability_and_statistics",
+        "college_chemistry",
+        "college_physics",
+        "high_school_mathematics",
+        "high_school_chemistry",
+        "high_school_physics",
+    }
+)
+
+
+def rows(find: Find, split: str) -> Iterator[dict[str, Any]]:
+    """All subjects of dev, val or test, in the order of the mapping; `answer` is "" where a copy has no labels."""
+    archive: Path | None = None
+    for subject, (chinese, category) in SUBJECTS.items():
+        path = archive or find("questions", subject=subject, split=split)
+        if path.suffix == ".zip":
+            archive = path
+            names = _mapping(path.with_name("subject_mapping.json"))
+            chinese, category = names.get(subject, (chinese, category))
+        member = f"{split}/{subject}_{split}.csv" if archive else None
+        for row in files.rows(path, member):
+            choices = [row.get(letter) for letter in LETTERS]
+            yield {
+                "question": row.get("question"),
+                "choices": choices,
+                "answer": row.get("answer") or "",
+                "subject": subject,
+                "chinese": chinese,
+                "categories": [category, "Hard"] if subject in HARD else [category],
+                "language": "zh",
+                "where": row.where,
+            }
+
+
+def _mapping(path: Path) -> dict[str, tuple[str, str]]:
+    """The names in a subject_mapping.json beside the zip, where there is one."""
+    if not path.is_file():
+        return {}
+    return {key: (value[1], value[2]) for key, value in json.loads(path.read_text("utf-8")).items()}
+
+
+def intro(row: Mapping[str, Any]) -> str:
+    return f"以下是中国关于{row['chinese']}考试的单项选择题，请选出其中的正确答案。\n\n"
+
+
+def ask(row: Mapping[str, Any]) -> str:
+    options = "".join(f"{letter}. {text}\n" for letter, text in zip(LETTERS, row["choices"], strict=True))
+    return f"{row['question']}\n{options}答案："
+
+
+def answer(row: Mapping[str, Any]) -> str:
+    return str(row["answer"])
+
+
+def gold(row: Mapping[str, Any]) -> str:
+    return str(row["answer"])
+
+
+def options(row: Mapping[str, Any]) -> list[str]:
+    return list(LETTERS)
