@@ -55,6 +55,10 @@ class Grader:
             return self._score(sample, None, "none", "truncated")
         return self._score(sample, None, "none", "unparsed")
 
+    def unread(self, sample: Sample, answer: str, rule: str) -> Score:
+        """An answer is there but can't be compared; `rule` says why."""
+        return self._score(sample, answer, rule, "unparsed")
+
     def failed(self, sample: Sample, rule: str, answer: str | None = None) -> Score:
         """The grading itself failed or was refused; `rule` says how."""
         return self._score(sample, answer, rule, "error")
