@@ -92,6 +92,7 @@ class Task:
     settings: Mapping[str, Any] = field(default_factory=dict)  # shots, max_tokens, temperature, stop …
     path: str | None = None
     variant: str = ""  # "" | circular | labels …
+    module: str = ""  # stem of the tasks/MODULE.py behind the card; "" = the YAML's own stem
     kind: Literal["ours", "stock", "imported"] = "ours"
 
     @property

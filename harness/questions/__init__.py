@@ -1,0 +1,1 @@
+"""A task's name becomes requests: catalogue (cards), load (data), prompts (wording), lmeval (stock tasks)."""
