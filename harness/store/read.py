@@ -1,0 +1,40 @@
+"""Everything that is read from a store, in one place to import from; nothing here ever writes.
+
+Example: `read.table(store, read.list_runs(store, task="ceval")[0].id).groupby("subject").value.mean()`.
+Records come from runs.py, answers from answers.py, pandas tables and Outcomes from tables.py, the board from board.py.
+"""
+
+from harness.store.answers import missing, response_count, responses, sample_rows, unscored
+from harness.store.board import board
+from harness.store.runs import (
+    checkpoints,
+    environment,
+    find_checkpoint,
+    get_engine,
+    get_exam,
+    get_run,
+    get_task,
+    list_runs,
+    results,
+)
+from harness.store.tables import outcomes, table
+
+__all__ = [
+    "board",
+    "checkpoints",
+    "environment",
+    "find_checkpoint",
+    "get_engine",
+    "get_exam",
+    "get_run",
+    "get_task",
+    "list_runs",
+    "missing",
+    "outcomes",
+    "response_count",
+    "responses",
+    "results",
+    "sample_rows",
+    "table",
+    "unscored",
+]

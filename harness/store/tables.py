@@ -1,0 +1,162 @@
+"""A run as a pandas table for metrics, and as Outcomes for verdicts.
+
+Example: `outcomes(store, run)` of a C-Eval run: 1,346 values of accuracy in exam order, the answers' lengths beside
+them, and a fingerprint of everything that must agree before two such runs may be compared.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from harness import identity, plugins
+from harness.records import Checkpoint, Lineage, Outcomes, Run, Task
+from harness.store import answers, rows, runs
+from harness.store.open import Store
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    import pandas as pd
+
+METRICS = "harness.metrics"
+_NUMBERS = ("value", "prompt_tokens", "output_tokens", "thinking_tokens", "seconds")
+
+
+def table(store: Store, run_id: str) -> pd.DataFrame:
+    """One row per answer in exam order; grades are those that count now (see v_scoring), NaN is a missing number."""
+    import pandas as pd
+
+    found = runs.query(store, _TABLE, {"run": run_id, "scorer": runs.scoring(store, run_id)[0]})
+    decoder = answers.Decoder(store)
+    texts = [decoder.texts(row) for row in found]
+    columns: dict[str, list[Any]] = {name: [row[name] for row in found] for name in _PLAIN}
+    columns["categories"] = [rows.load_tuple(row["categories"]) for row in found]
+    columns["text"] = [text for text, _ in texts]
+    columns["thinking"] = [thinking for _, thinking in texts]
+    columns["logprobs"] = [rows.load_logprobs(row["logprobs"]) for row in found]
+    columns["notes"] = [rows.load_tuple(row["notes"]) for row in found]
+    made: dict[str, Any] = {}
+    for name in _COLUMNS:
+        if name in _NUMBERS:
+            made[name] = pd.Series(columns[name], dtype="float64")
+        elif name in ("repeat", "position"):
+            made[name] = pd.Series(columns[name], dtype="int64")
+        else:  # object, because pandas' own strings refuse lone surrogates and turn None into NaN
+            made[name] = pd.Series(columns[name], dtype="object")
+    return pd.DataFrame(made)
+
+
+_COLUMNS = (
+    "sample", "repeat", "position", "subject", "categories", "cluster", "language", "question", "target", "value",
+    "outcome", "answer", "rule", "text", "thinking", "stop", "prompt_tokens", "output_tokens", "thinking_tokens",
+    "seconds", "logprobs", "notes",
+)  # fmt: skip
+_PLAIN = tuple(
+    name for name in _COLUMNS if name not in ("categories", "text", "thinking", "logprobs", "notes")
+)
+_TABLE = """SELECT s.uid AS sample, p.repeat, s.position, s.subject, s.categories, s.cluster, s.language, s.question,
+        s.target, x.value, x.outcome, x.answer, x.rule, t.enc, t.dict, t.text, t.thinking, p.stop, p.prompt_tokens,
+        p.output_tokens, p.thinking_tokens, p.seconds, p.logprobs, p.notes
+    FROM responses p JOIN samples s ON s.id = p.sample LEFT JOIN response_texts t ON t.response = p.id
+        LEFT JOIN scores x ON x.response = p.id AND x.scorer = :scorer
+    WHERE p.run = (SELECT id FROM runs WHERE uid = :run) ORDER BY s.position, p.repeat"""
+
+
+def outcomes(store: Store, run_id: str, metric: str | None = None) -> Outcomes:
+    """Per-sample values of a metric (default: the task's headline), repeats averaged, in exam order.
+
+    Samples without any answer are left out; answered ones without a grade or a gold are None.
+    """
+    run = runs.get_run(store, run_id)
+    task = runs.get_task(store, run.exam)
+    checkpoint = runs.find_checkpoint(store, run.checkpoint)
+    assert checkpoint is not None  # a foreign key holds it
+    metric = metric or (task.metrics[0] if task.metrics else "")
+    answered = table(store, run_id)
+    module = _metric(metric)
+    first = answered.drop_duplicates("sample")
+    return Outcomes(
+        task=task.key,
+        metric=metric,
+        checkpoint=run.checkpoint,
+        fingerprint=_fingerprint(store, run, task, checkpoint, metric, module),
+        samples=tuple(first["sample"]),
+        values=_averaged(answered, _per_sample(answered, module)),
+        repeats=run.repeats,
+        subjects=tuple(first["subject"]),
+        clusters=tuple(first["cluster"]),
+        average=task.average,
+        higher_is_better=getattr(module, "HIGHER_IS_BETTER", True),
+        measures=dict(_measures(answered)),
+        name=checkpoint.name,
+        run=run.id,
+    )
+
+
+def _metric(name: str) -> ModuleType | None:
+    """The module of one of our metrics; None for a stock task's own (`exact_match`), which is the mean score."""
+    return plugins.find(METRICS, name) if name in plugins.names(METRICS) else None
+
+
+def _per_sample(answered: pd.DataFrame, module: ModuleType | None) -> Any:
+    """A metric that is no mean (F1, BLEU) has no value per sample: the grades stand in for it."""
+    if module is not None and hasattr(module, "per_sample") and len(answered):
+        return module.per_sample(answered)
+    return answered["value"].to_numpy()
+
+
+def _averaged(answered: pd.DataFrame, values: Any) -> tuple[float | None, ...]:
+    """Mean over the repeats of each sample, in exam order, leaving out what is missing."""
+    import pandas as pd
+
+    series = pd.Series(values, index=answered.index, dtype="float64")
+    means = series.groupby(answered["position"], sort=True).mean()
+    return tuple(None if math.isnan(v) else float(v) for v in means)
+
+
+def _measures(answered: pd.DataFrame) -> Iterator[tuple[str, tuple[float | None, ...]]]:
+    """Every health metric (one with a LIMIT) that has a value per sample."""
+    for name in plugins.names(METRICS):
+        module = plugins.find(METRICS, name)
+        if getattr(module, "LIMIT", None) is not None and hasattr(module, "per_sample") and len(answered):
+            yield name, _averaged(answered, module.per_sample(answered))
+
+
+def _fingerprint(
+    store: Store, run: Run, task: Task, checkpoint: Checkpoint, metric: str, module: ModuleType | None
+) -> dict[str, dict[str, Any]]:
+    """class -> field -> value: what must, what should agree, what is the checkpoint's own, how it was made."""
+    engine = asdict(runs.get_engine(store, run.engine))
+    engine.pop("id")
+    _, scorer, version = runs.scoring(store, run.id)
+    key = runs.query(store, "SELECT key FROM exams WHERE uid = ?", [run.exam])[0]["key"]
+    return {
+        "must": {
+            "task": task.key,
+            "exam": run.exam,
+            "key": key,
+            "settings": dict(identity.settings_fields(run.settings)),
+            "scorer": f"{scorer}@{version}",
+            "metric": f"{metric}@{getattr(module, 'VERSION', 0)}",
+        },
+        "should": {"engine": engine, "environment": runs.environment(store, run.environment)},
+        "own": dict(checkpoint.parts),
+        "recipe": _recipe(checkpoint.lineage) if checkpoint.lineage else {},
+    }
+
+
+def _recipe(lineage: Lineage) -> dict[str, Any]:
+    """One variable at a time: what a recipe set, and what the training then really had."""
+    had = {
+        "method": lineage.method,
+        "parent": lineage.parent,
+        "teacher": lineage.teacher,
+        "seed": lineage.seed,
+        "steps": lineage.steps,
+        "tokens": lineage.tokens,
+        "data": [source.get("sha") or source.get("name") for source in lineage.data] or None,
+    }
+    return {k: v for k, v in had.items() if v is not None} | {"recipe": lineage.recipe or {}}
