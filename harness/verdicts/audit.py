@@ -1,0 +1,88 @@
+"""How two runs differ, before any statistics: what must match, what should, what came with the checkpoint.
+
+Example: max_tokens 512 before and 256 after is a `must` difference: "75 % -> 60 %" would then mean nothing, so it is
+refused by name. Another engine is a `should`: said in every output. A chat template is the checkpoint's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal
+
+from harness.errors import NotComparable
+from harness.records import Difference, Outcomes
+
+Class = Literal["must", "should", "own", "recipe"]
+CLASSES: tuple[Class, ...] = ("must", "should", "own", "recipe")
+NO_VALUE = None  # a field only one side has is a difference: silence must not pass for agreement
+
+
+def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Difference]:
+    """Fields that differ between two fingerprints ({class: {field: value}}), nested ones as `settings.max_tokens`."""
+    found: list[Difference] = []
+    for class_ in CLASSES:
+        left, right = flat(before.get(class_) or {}), flat(after.get(class_) or {})
+        for name in sorted(left.keys() | right.keys()):
+            a, b = left.get(name, NO_VALUE), right.get(name, NO_VALUE)
+            if a != b:
+                found.append(Difference(name, a, b, class_))
+    return found
+
+
+def of(before: Outcomes, after: Outcomes) -> list[Difference]:
+    """The same for two Outcomes: what they are of (task, metric, average, repeats) must match too."""
+    fields = ("task", "metric", "average", "repeats", "higher_is_better")
+    plain = [
+        Difference(name, getattr(before, name), getattr(after, name), "must")
+        for name in fields
+        if getattr(before, name) != getattr(after, name)
+    ]
+    return plain + differences(before.fingerprint, after.fingerprint)
+
+
+def flat(value: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested mappings as dotted names; lists as tuples, so that a JSON round trip changes nothing."""
+    out: dict[str, Any] = {}
+    for key, item in value.items():
+        if isinstance(item, Mapping):
+            out.update(flat(item, f"{prefix}{key}."))
+        else:
+            out[f"{prefix}{key}"] = _tuples(item)
+    return out
+
+
+def _tuples(item: Any) -> Any:
+    return tuple(_tuples(i) for i in item) if isinstance(item, list | tuple) else item
+
+
+def promote(found: Sequence[Difference], strict: bool, same: Iterable[str]) -> list[Difference]:
+    """`should` fields that the policy wants to match become `must`: all of them when strict, else those in `same`."""
+    wanted = set(same)
+    return [
+        Difference(d.field, d.before, d.after, "must")
+        if d.class_ == "should" and (strict or d.field in wanted or d.field.rsplit(".", 1)[-1] in wanted)
+        else d
+        for d in found
+    ]
+
+
+def refuse(task: str, found: Iterable[Difference]) -> None:
+    """NotComparable if any difference is a `must`, naming the first field with both values, and the others."""
+    must = [d for d in found if d.class_ == "must"]
+    if not must:
+        return
+    first, rest = must[0], [d.field for d in must[1:]]
+    more = f" (also: {', '.join(rest[:5])}{' …' if len(rest) > 5 else ''})" if rest else ""
+    raise NotComparable(
+        f"{task} can't be compared: {first.field} is {shown(first.before)} before and {shown(first.after)} after{more}; "
+        "run one side again so that they match"
+    )
+
+
+def shown(value: Any) -> str:
+    """A value for a sentence: short, and honest about absence."""
+    if value is None:
+        return "not recorded"
+    text = value if isinstance(value, str) else repr(value)
+    text = text or "empty"
+    return text if len(text) <= 60 else text[:57] + "…"

@@ -1,0 +1,184 @@
+"""Two runs of one task on the same questions -> what changed, with the test that belongs to the number shown.
+
+Example: C-Eval's headline is the plain mean of 52 subjects, so its change is tested by sign flips weighted by subject,
+not by McNemar, which would test the mean over questions: another number.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness import stats
+from harness.errors import NotComparable, NothingToCompare
+from harness.records import Change, Difference, Outcomes
+from harness.verdicts import audit
+
+COVERAGE = 0.98  # of either side's answers that must be on common questions
+CONFIDENCE = 0.90  # two-sided: its ends bound the one-sided 5 % tests
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Paired:
+    """The common questions in order of their ids: what every test of a pair works on."""
+
+    before: Floats
+    after: Floats
+    strata: tuple[str, ...] | None  # subjects where the score is their plain mean
+    subjects: tuple[str, ...] | None
+    clusters: tuple[str, ...] | None
+    unanswered: int  # by the candidate only: counted as wrong
+    dropped: int  # answered by one side, not asked of the other
+    sign: float  # -1 where lower is better
+    rows: tuple[tuple[int, int], ...]  # (position before, position after)
+
+    @property
+    def n(self) -> int:
+        return int(self.before.size)
+
+    @property
+    def better(self) -> Floats:
+        """Differences that are positive where the candidate did better."""
+        return (self.after - self.before) * self.sign
+
+    @property
+    def units(self) -> Floats:
+        """Weighted differences, whole clusters summed; their sum is the change for the better."""
+        from harness.stats.intervals import cluster_sums
+
+        return cluster_sums(self.better * self.weights, self.clusters)
+
+    @property
+    def weights(self) -> Floats:
+        return stats.weights(self.strata, self.n)
+
+    @property
+    def effective(self) -> tuple[float, float]:
+        """(questions, mean squared difference) of an unweighted test with the same error: what power is made of."""
+        share = self.weights
+        n = 1.0 / float(share @ share)
+        return n, n * float(self.units @ self.units)
+
+
+def compare(before: Outcomes, after: Outcomes, strict: bool = False, same: Sequence[str] = ()) -> Change:
+    """The change from `before` to `after`; NotComparable or NothingToCompare where there is none to speak of."""
+    found = audit.promote(audit.of(before, after), strict, same)
+    audit.refuse(after.task, found)
+    return change_of(pair(before, after), before, after, found)
+
+
+def pair(before: Outcomes, after: Outcomes) -> Paired:
+    """Match by sample id; NotComparable below 98 % common coverage, NothingToCompare without values."""
+    left = {s: i for i, s in enumerate(before.samples) if before.values[i] is not None}
+    right = {s: i for i, s in enumerate(after.samples)}
+    answered = {s for s, i in right.items() if after.values[i] is not None}
+    if not left or not answered:
+        side = "baseline" if not left else "candidate"
+        raise NothingToCompare(f"{after.task}: the {side} has no scored answer; finish its run first")
+    common = left.keys() & answered
+    for side, own in (("baseline", len(left)), ("candidate", len(answered))):
+        if len(common) < COVERAGE * own:
+            raise NotComparable(
+                f"{after.task} can't be compared: samples: only {len(common):,} of the {side}'s {own:,} answered questions "
+                "are answered by the other side too; finish the run, or use the same --limit on both"
+            )
+    values = [v for v in (*before.values, *after.values) if v is not None]
+    scored_0_to_1 = before.higher_is_better and min(values) >= 0 and max(values) <= 1
+    failed = (left.keys() & right.keys()) - common if scored_0_to_1 else set()
+    ids = sorted(common | failed)
+    rows = tuple((left[s], right[s]) for s in ids)
+    subjects = tuple(before.subjects[i] for i, _ in rows) if any(before.subjects) else None
+    return Paired(
+        before=np.array([before.values[i] for i, _ in rows], float),
+        after=np.array([0.0 if after.values[j] is None else after.values[j] for _, j in rows], float),
+        strata=subjects if before.average == "macro" else None,
+        subjects=subjects,
+        clusters=_clusters(before, rows),
+        unanswered=len(failed),
+        dropped=len(left.keys() | answered) - len(ids),
+        sign=1.0 if before.higher_is_better else -1.0,
+        rows=rows,
+    )
+
+
+def _clusters(before: Outcomes, rows: Sequence[tuple[int, int]]) -> tuple[str, ...] | None:
+    """Cluster names, or None where no two questions share one."""
+    if not any(before.clusters):
+        return None
+    names = tuple(before.clusters[i] for i, _ in rows)
+    filled = [c for c in names if c]
+    return names if len(set(filled)) < len(filled) else None
+
+
+def change_of(paired: Paired, before: Outcomes, after: Outcomes, found: Sequence[Difference]) -> Change:
+    better = paired.better
+    lost, gained = int((better < 0).sum()), int((better > 0).sum())
+    binary = bool(np.isin(paired.before, (0.0, 1.0)).all() and np.isin(paired.after, (0.0, 1.0)).all())
+    if binary and paired.strata is None and paired.clusters is None:
+        worse, improved = stats.mid_p_mcnemar(lost, gained)
+        low, high = stats.tango(lost, gained, paired.n, CONFIDENCE)
+        method = "mid-p McNemar, Tango interval"
+    else:
+        worse, improved = stats.sign_flip(better, paired.strata, paired.clusters)
+        low, high = stats.paired_interval(better, paired.strata, paired.clusters, CONFIDENCE)
+        method = "sign flips" + (" weighted by subject" if paired.strata else "")
+        method += " of whole clusters" if paired.clusters else ""
+    if paired.sign < 0:
+        low, high = -high, -low
+    if paired.unanswered:
+        method += f"; {paired.unanswered} unanswered by the candidate count as wrong"
+    if paired.dropped:
+        method += f"; {paired.dropped} questions of one side only left out"
+    share = paired.weights
+    mean_before, mean_after = (math.fsum((share * x).tolist()) for x in (paired.before, paired.after))
+    return Change(
+        task=after.task,
+        metric=after.metric,
+        before=mean_before,
+        after=mean_after,
+        change=math.fsum((share * (paired.after - paired.before)).tolist()),
+        low=low,
+        high=high,
+        n=paired.n,
+        lost=lost,
+        gained=gained,
+        p=worse,
+        p_better=improved,
+        mde=stats.mde(*paired.effective),
+        moved=moved(paired),
+        differences=tuple(found),
+        method=method,
+    )
+
+
+def moved(paired: Paired) -> tuple[dict[str, Any], ...]:
+    """Change by subject, surest first, with Benjamini-Hochberg's q; to look at, never to judge by.
+
+    52 subjects of 26 questions: "fell by a point" is true of some subject in every no-change comparison.
+    """
+    if paired.subjects is None or len(set(paired.subjects)) < 2:
+        return ()
+    names = np.array(paired.subjects)
+    rows: list[dict[str, Any]] = []
+    for subject in sorted(set(paired.subjects)):
+        inside = names == subject
+        worse, improved = stats.sign_flip(paired.better[inside])
+        rows.append(
+            {
+                "subject": subject,
+                "n": int(inside.sum()),
+                "before": float(paired.before[inside].mean()),
+                "after": float(paired.after[inside].mean()),
+                "change": float((paired.after - paired.before)[inside].mean()),
+                "p": min(1.0, 2 * min(worse, improved)),
+            }
+        )
+    for row, q in zip(rows, stats.bh([r["p"] for r in rows]), strict=True):
+        row["q"] = q
+    return tuple(sorted(rows, key=lambda r: (r["q"], r["p"], -abs(r["change"]), r["subject"])))

@@ -1,0 +1,135 @@
+"""Numbers and verdicts in words, said once for all reports: points, intervals, the one sentence.
+
+Example: "Worse: -3.1 points on demo_math (90 % interval -4.8 to -1.4), and answers shrank to 0.16x; 1 of 2 tasks
+regressed." Written for a tired person at midnight: the conclusion first, no word that needs a statistics course.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from harness.records import Change, Finding, Judged
+
+
+def in_points(change: Change) -> bool:
+    """Shares (0..1) are spoken of in points of 100; other units as they are."""
+    ends = (change.before, change.after)
+    return all(v is None or 0 <= v <= 1 for v in ends)
+
+
+def number(value: float | None, points: bool, signed: bool = False, digits: int = 1) -> str:
+    if value is None:
+        return "–"
+    scaled = 100 * value if points else value
+    text = f"{scaled:+.{digits}f}" if signed else f"{scaled:.{digits}f}"
+    return text.replace("-0.0", "0.0") if text in ("-0.0", "-0.00") else text
+
+
+def p_value(p: float | None) -> str:
+    if p is None:
+        return "–"
+    if p < 0.0005:
+        return "<.001"
+    return "1" if p >= 0.9995 else f"{p:.3f}".lstrip("0")
+
+
+def moved_by(change: Change) -> str:
+    """'-3.1 points on ceval (90 % interval -4.8 to -1.4)'."""
+    points = in_points(change)
+    unit = "points" if points else change.metric
+    what, low, high = (number(v, points, signed=True) for v in (change.change, change.low, change.high))
+    return f"{what} {unit} on {change.task} (90 % interval {low} to {high})"
+
+
+def change_sentence(change: Change) -> str:
+    """One comparison without a policy: better, worse, or how large a difference could still hide."""
+    points = in_points(change)
+    lead = "No clear difference"
+    if change.p is not None and change.p <= 0.05:
+        lead = "Worse"
+    elif change.p_better is not None and change.p_better <= 0.05:
+        lead = "Better"
+    text = (
+        f"{lead}: {moved_by(change)}, {change.lost} lost and {change.gained} gained of {change.n:,} questions"
+    )
+    if lead == "No clear difference":
+        unit = "points" if points else change.metric
+        text += f"; a drop below {number(change.mde, points)} {unit} would often go unseen"
+    return text + "."
+
+
+def sentence(
+    status: str, tasks: Sequence[Judged], breached: Sequence[Finding], waived: Sequence[str] = ()
+) -> str:
+    """The verdict in one sentence."""
+    if status == "nothing":
+        whys = "; ".join(t.why for t in tasks[:2]) or "no task was run on both sides"
+        return f"Nothing to compare: {whys}."
+    by = {
+        j: [t for t in tasks if t.judgement == j]
+        for j in ("not_comparable", "regressed", "inconclusive", "improved")
+    }
+    if status == "not_comparable":
+        whys = "; ".join(t.why for t in by["not_comparable"][:2])
+        also = f"; besides, {_worst(by['regressed'])}" if by["regressed"] else ""
+        return f"Not comparable: {whys}{also}."
+    if status == "fail":
+        live = [t for t in by["regressed"] if t.task not in waived]
+        return _failed(live, breached, len(tasks))
+    if status == "inconclusive":
+        return _undecided(by["inconclusive"], len(tasks))
+    if waived:
+        return (
+            f"Passed only because a regression is waived: {_worst([t for t in tasks if t.task in waived])}."
+        )
+    if by["improved"]:
+        best = max(by["improved"], key=lambda t: abs(t.change.change or 0) if t.change else 0)
+        count = f"; {len(by['improved'])} of {len(tasks)} tasks improved, none regressed"
+        return f"Better: {moved_by(best.change) if best.change else best.task}{count}."
+    return _unharmed(tasks)
+
+
+def _worst(tasks: Sequence[Judged]) -> str:
+    worst = max(tasks, key=lambda t: abs(t.change.change or 0) / (t.tolerance or 1) if t.change else 0)
+    return moved_by(worst.change) if worst.change else worst.task
+
+
+def _failed(regressed: Sequence[Judged], breached: Sequence[Finding], total: int) -> str:
+    alarms = ", ".join(f.what for f in breached[:2])
+    if not regressed and any(f.source == "pooled" for f in breached):
+        return f"Worse: no single task proves it, but {alarms}."
+    if not regressed:
+        more = f" and {len(breached) - 2} more" if len(breached) > 2 else ""
+        return f"Failed by a guard, not by a score: {alarms}{more}."
+    also = f", and {alarms}" if alarms else ""
+    word = "task" if total == 1 else "tasks"
+    return f"Worse: {_worst(regressed)}{also}; {len(regressed)} of {total} {word} regressed."
+
+
+def _undecided(undecided: Sequence[Judged], total: int) -> str:
+    widest = max(undecided, key=lambda t: (t.change.mde or 0) if t.change else 0)
+    if widest.change is None:
+        return f"Cannot tell: {widest.why}."
+    points = in_points(widest.change)
+    unit = "points" if points else widest.metric
+    settle = f"; about {widest.needs_n:,} questions would settle it" if widest.needs_n else ""
+    count = f" ({len(undecided)} of {total} tasks undecided)" if total > 1 else ""
+    return (
+        f"Cannot tell: {moved_by(widest.change)} does not rule out a drop of "
+        f"{number(widest.tolerance, points)} {unit}{settle}{count}."
+    )
+
+
+def _unharmed(tasks: Sequence[Judged]) -> str:
+    with_change = [t for t in tasks if t.change]
+    if not with_change:
+        return "Passed: no task has gold answers; no guard was breached."
+    slipped = [t for t in with_change if t.judgement == "slipped"]
+    if slipped:
+        worst = slipped[0]
+        points = in_points(worst.change) if worst.change else True
+        tolerance = number(worst.tolerance, points)
+        return f"Slightly worse, within what you tolerate: {_worst(slipped)}, tolerance {tolerance}."
+    worst = min(with_change, key=lambda t: (t.change.low or 0) / (t.tolerance or 1) if t.change else 0)
+    count = "the task" if len(tasks) == 1 else f"all {len(tasks)} tasks"
+    return f"Not worse: {count} within tolerance; {_worst([worst])} comes nearest to a drop."
