@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable
 from fractions import Fraction
 from functools import lru_cache
-from types import ModuleType
+from typing import Any
 
 from harness.records import Response, Sample, Score
 from harness.scorers import Grader, reply
@@ -43,6 +43,11 @@ def quick(sample: Sample, response: Response) -> Score | None:
 
 def score(sample: Sample, response: Response) -> Score:
     return _score(sample, response, _symbols_equal)
+
+
+def warm() -> None:
+    """Import what `score` needs, so that an answer's time limit does not pay for it."""
+    _symbols_equal("\\sqrt{4}", "2")
 
 
 def lint(target: str) -> str | None:
@@ -85,9 +90,9 @@ def _score(sample: Sample, response: Response, equal: Equal) -> Score:
         else:
             return _GRADER.verdict(sample, False, shown, "boxed_conflict")
     answer = found.candidates[-1]
-    if refused(answer):
-        return _GRADER.unread(sample, answer[:LONGEST], "refused")
     right = _same(answer, wanted, equal) or _same_percent(answer, wanted, sample.question)
+    if not right and refused(answer):
+        return _GRADER.unread(sample, answer[:LONGEST], "refused")
     return _GRADER.verdict(sample, right, undress(answer), found.rule)
 
 
@@ -138,14 +143,21 @@ def _is_set(target: str) -> bool:
     return found is not None and found[0] == "set"
 
 
-_TOWER = re.compile(
-    r"(?:\^|\*\*)\s*\(?\{?[^\s+\-=,]*?(?:\^|\*\*)|(?:\^|\*\*)\s*\{?\s*\d{4,}|\d{4,}\s*!|!\s*!|\d\s*!\s*\)?\s*(?:\^|!)"
+_HUGE = re.compile(
+    r"(?:\^|\*\*)[{(]*-?\d{6,}|\d{5,}!|!!|\d!\)?(?:\^|\*\*)|(?:(?:\^|\*\*)[{(]*\d[\d.]*[)]*){2,}"
 )
+_EXPONENT = re.compile(r"(?:\^|\*\*)[{(]((?:[^{}()]|[{(][^{}()]*[)}])*)")
 
 
 def refused(candidate: str) -> bool:
-    """Too long, or a power that no machine finishes (9^{9^9}, 10^99999, 99999!)."""
-    return len(candidate) > LONGEST or bool(_TOWER.search(candidate.replace(" ", "")))
+    """Too long, or a power that no machine finishes: 9^{9^9}, 10^999999, 99999!; e^{x^2} is fine."""
+    packed = candidate.replace(" ", "")
+    towers = (e[1] for e in _EXPONENT.finditer(packed) if re.search(r"\^|\*\*|\d!", e[1]))
+    return (
+        len(candidate) > LONGEST
+        or bool(_HUGE.search(packed))
+        or any(not re.search(r"[a-z]", t) for t in towers)
+    )
 
 
 def _no_symbols(answer: str, wanted: str) -> bool:
@@ -160,7 +172,7 @@ def _symbols_equal(answer: str, wanted: str) -> bool:
 
 
 @lru_cache(maxsize=1)
-def _library() -> ModuleType:
+def _library() -> Any:
     import math_verify
 
     logging.getLogger("math_verify").setLevel(
