@@ -186,7 +186,7 @@ def _judge_one(tested: Tested, p_worse: float, p_better: float, alpha: float, fa
 
 def _needed(tested: Tested, drop: float) -> int:
     """Questions that would settle it: those that catch a drop of the tolerance, or that decide the drop seen."""
-    n, moment = tested.paired.effective
+    _, moment = tested.paired.effective
     planned = stats.needed_n(tested.tolerance, moment) or 0
     if planned > tested.paired.n:
         return planned

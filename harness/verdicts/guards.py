@@ -116,7 +116,10 @@ def finding(reading: Reading, p: float, alpha: float) -> Finding:
     r = reading
     if r.ratio:
         ratio = r.after / r.before
-        noun, verb = WORDS.get(r.measure, r.measure), "at" if not r.crossed else "shrank to" if ratio < 1 else "grew to"
+        noun, verb = (
+            WORDS.get(r.measure, r.measure),
+            "at" if not r.crossed else "shrank to" if ratio < 1 else "grew to",
+        )
         numbers = f"{r.before:.0f} -> {r.after:.0f}" + (" tokens" if r.measure.endswith("_tokens") else "")
         limit = r.crossed or f"allowed {r.limit}"
         what = f"{noun} {verb} {ratio:.2f}x on {r.task} ({numbers}, {limit})"
@@ -125,7 +128,10 @@ def finding(reading: Reading, p: float, alpha: float) -> Finding:
         limit = r.crossed or r.limit
         what = f"{r.measure} {verb} from {_amount(r.before)} to {_amount(r.after)} on {r.task} ({limit})"
     if breached:
-        evidence, remedy = f"p {p:.3g} over {r.n:,} paired answers", "read some: bench show RUN --samples"
+        evidence, remedy = (
+            f"p {p:.3g} over {r.n:,} paired answers",
+            "read some of these answers before trusting the score",
+        )
     elif r.crossed:
         evidence, remedy = f"beyond the limit, but {r.n:,} paired answers don't prove it (p {p:.3g})", ""
     else:

@@ -1,0 +1,51 @@
+"""The verdict as GitHub annotations: one line per failing task or guard, on the line where its tolerance is written.
+
+Example: ::error file=bench.toml,line=9,title=bench gate%3A ceval regressed::-3.1 points on ceval (90 %25 interval …
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from harness.records import Verdict
+from harness.verdicts import wording
+
+
+def render(verdict: Verdict, lines: Mapping[str, int] | None = None, file: str = "bench.toml") -> str:
+    """`lines`: task -> line of its tolerance in `file`; tasks without one are annotated without a place."""
+    lines = lines or {}
+    out = []
+    for judged in verdict.tasks:
+        if judged.judgement in ("regressed", "not_comparable", "inconclusive"):
+            decided = (
+                judged.judgement != "inconclusive"
+                or verdict.status == "inconclusive"
+                and verdict.exit_code != 0
+            )
+            text = wording.moved_by(judged.change) if judged.change and judged.change.n else judged.why
+            title = f"bench gate: {judged.task} {judged.judgement.replace('_', ' ')}"
+            out.append(_line("error" if decided else "warning", title, text, file, lines.get(judged.task)))
+    for finding in verdict.guards:
+        if finding.level != "info":
+            kind = "error" if finding.level == "refuse" else "warning"
+            place = lines.get(f"guard.{finding.source}")
+            out.append(_line(kind, f"bench gate: {finding.source}", finding.what, file, place))
+    if not verdict.tasks and verdict.status == "nothing":
+        out.append(_line("error", "bench gate", verdict.sentence, file, None))
+    kind = "notice" if verdict.exit_code == 0 else "error"
+    if not out:
+        out.append(_line(kind, f"bench gate: {verdict.status}", verdict.sentence, file, None))
+    return "".join(line + "\n" for line in out)
+
+
+def _line(kind: str, title: str, text: str, file: str, line: int | None) -> str:
+    place = f"file={_value(file)},line={line}," if line else ""
+    return f"::{kind} {place}title={_value(title)}::{_data(text)}"
+
+
+def _data(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _value(text: str) -> str:
+    return _data(text).replace(":", "%3A").replace(",", "%2C")

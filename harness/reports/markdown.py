@@ -1,0 +1,136 @@
+"""The verdict as Markdown for a job summary or a pull-request comment; needs no token and no network.
+
+Example: `bench gate --md "$GITHUB_STEP_SUMMARY"` puts the sentence, the table and where it moved on the job's page.
+"""
+
+from __future__ import annotations
+
+import html
+from typing import Any
+
+from harness.records import Judged, Verdict
+from harness.verdicts import audit, wording
+
+SHOWN_SUBJECTS = 10
+ALERTS = {"pass": "NOTE", "inconclusive": "WARNING"}
+TEMPLATE = """\
+### bench gate: {{ after }} against {{ before }}
+
+> [!{{ alert }}]
+> **{{ sentence }}** (exit {{ exit_code }})
+{% if rows %}
+
+| task | n | before | after | change [90 % interval] | lost / gained | p (Holm) | catches | verdict |
+|---|--:|--:|--:|--:|--:|--:|--:|---|
+{% for row in rows %}
+| {{ row | join(" | ") }} |
+{% endfor %}
+
+"catches": the smallest true drop that this gate fails 8 times of 10.
+{% endif %}
+{% if guards %}
+
+| guard | | evidence |
+|---|---|---|
+{% for row in guards %}
+| {{ row | join(" | ") }} |
+{% endfor %}
+{% endif %}
+{% for task, subjects in moved %}
+
+<details><summary>Where {{ task }} moved (to look at, never judged)</summary>
+
+| subject | n | change | q |
+|---|--:|--:|--:|
+{% for row in subjects %}
+| {{ row | join(" | ") }} |
+{% endfor %}
+
+</details>
+{% endfor %}
+{% if differences %}
+
+<details><summary>How the two runs differ</summary>
+
+| task | field | class | before | after |
+|---|---|---|---|---|
+{% for row in differences %}
+| {{ row | join(" | ") }} |
+{% endfor %}
+
+</details>
+{% endif %}
+{% for note in notes %}
+{{ "\\n" if loop.first }}- {{ note }}
+{% endfor %}
+{% if failed %}
+
+To accept a fall knowingly: bless this run as the baseline with a reason, or add a `[[gate.waive]]` with a date.
+{% endif %}
+"""
+
+
+def render(verdict: Verdict) -> str:
+    from jinja2 import Environment, StrictUndefined
+
+    environment = Environment(
+        undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False
+    )
+    return environment.from_string(TEMPLATE).render(_facts(verdict))
+
+
+def _facts(verdict: Verdict) -> dict[str, Any]:
+    marks = {"refuse": "**breached**", "warn": "warning", "info": "ok"}
+    return {
+        "before": cell(verdict.before or "nothing"),
+        "after": cell(verdict.after or "nothing"),
+        "alert": ALERTS.get(verdict.status, "CAUTION"),
+        "sentence": cell(verdict.sentence),
+        "exit_code": verdict.exit_code,
+        "rows": [_row(t) for t in verdict.tasks],
+        "guards": [(cell(g.what), marks[g.level], cell(g.evidence)) for g in verdict.guards],
+        "moved": [(cell(t.task), _subjects(t)) for t in verdict.tasks if t.change and t.change.moved],
+        "differences": [
+            tuple(cell(v) for v in (t.task, d.field, d.class_, audit.shown(d.before), audit.shown(d.after)))
+            for t in verdict.tasks
+            if t.change
+            for d in t.change.differences
+        ],
+        "notes": [cell(n) for n in verdict.notes],
+        "failed": verdict.status == "fail",
+    }
+
+
+def _row(judged: Judged) -> tuple[str, ...]:
+    change, name = judged.change, cell(judged.task)
+    if change is None or not change.n:
+        return (name, *["–"] * 7, f"**not comparable**: {cell(judged.why)}")
+    points = wording.in_points(change)
+    before, after, caught, tolerance = (
+        wording.number(v, points) for v in (change.before, change.after, change.mde, judged.tolerance)
+    )
+    moved, low, high = (
+        wording.number(v, points, signed=True) for v in (change.change, change.low, change.high)
+    )
+    verdict = f"**{judged.judgement}**" if judged.judgement == "regressed" else judged.judgement
+    verdict += f" (tolerance {tolerance})" + (f", needs n ≈ {judged.needs_n:,}" if judged.needs_n else "")
+    interval = f"{moved} [{low}, {high}]"
+    flips = f"{change.lost} / {change.gained}"
+    p = cell(wording.p_value(judged.p_holm))
+    return (name, f"{change.n:,}", before, after, interval, flips, p, caught, verdict)
+
+
+def _subjects(judged: Judged) -> list[tuple[str, ...]]:
+    if judged.change is None:
+        return []
+    points = wording.in_points(judged.change)
+    return [
+        (cell(m["subject"]), str(m["n"]), wording.number(m["change"], points, signed=True), f"{m['q']:.2f}")
+        for m in judged.change.moved[:SHOWN_SUBJECTS]
+    ]
+
+
+def cell(text: Any) -> str:
+    """Names and model output are hostile text: no HTML, no table breaks, no mentions or links."""
+    escaped = html.escape(str(text), quote=False).replace("|", "\\|").replace("`", "'")
+    return " ".join(escaped.replace("@", "@\u200b").replace("](", "]\\(").split())
