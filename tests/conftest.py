@@ -3,15 +3,82 @@
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from harness.records import Checkpoint
+
+sys.path.insert(0, str(Path(__file__).parent))  # for tinies; importlib mode adds nothing
 
 
 @pytest.fixture(scope="session")
 def data() -> Path:
     """The folder of real questions and outputs; BENCH_TEST_DATA, else shared/data beside the checkout."""
-    folder = Path(os.environ.get("BENCH_TEST_DATA") or Path(__file__).resolve().parents[2] / "shared" / "data")
+    folder = Path(
+        os.environ.get("BENCH_TEST_DATA") or Path(__file__).resolve().parents[2] / "shared" / "data"
+    )
     if not folder.is_dir():
         pytest.skip("the real data is not here; set BENCH_TEST_DATA")
     return folder
+
+
+@pytest.fixture(scope="session")
+def make_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """Writes a randomly initialised Qwen2-shape checkpoint; call it with a seed and, if wanted, texts to train on."""
+    folder = tmp_path_factory.mktemp("tinies")
+
+    def make(name: str, **how: Any) -> Path:
+        from tinies import write_checkpoint
+
+        return write_checkpoint(folder / name, **how)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def tiny_checkpoint(make_checkpoint: Callable[..., Path]) -> Path:
+    """A few hundred thousand random float32 weights with a ChatML template; 4,096 tokens of context."""
+    return make_checkpoint("tiny")
+
+
+@pytest.fixture(scope="session")
+def tiny_other(make_checkpoint: Callable[..., Path]) -> Path:
+    """The same architecture and tokenizer, other weights."""
+    return make_checkpoint("other", seed=1)
+
+
+@pytest.fixture(scope="session")
+def tiny_adapter(tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A LoRA on tiny_checkpoint that really changes it: its B matrices are not zero."""
+    import torch
+    from peft import LoraConfig, get_peft_model
+    from transformers import AutoModelForCausalLM
+
+    folder = tmp_path_factory.mktemp("adapters") / "adapter"
+    torch.manual_seed(2)
+    base = AutoModelForCausalLM.from_pretrained(tiny_checkpoint, dtype=torch.float32)
+    config = LoraConfig(
+        r=4, lora_alpha=8, target_modules=["q_proj", "v_proj", "down_proj"], init_lora_weights=False
+    )
+    get_peft_model(base, config).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture
+def start() -> Iterator[Callable[..., Any]]:
+    """Starts an hf engine for these checkpoints; all are closed at the end of the test."""
+    from harness import engines
+
+    opened: list[Any] = []
+
+    def start(*checkpoints: Checkpoint, **options: Any) -> Any:
+        opened.append(engines.load(engines.describe("hf", checkpoints, options), checkpoints, options))
+        return opened[-1]
+
+    yield start
+    for engine in opened:
+        engine.close()

@@ -1,0 +1,101 @@
+"""From generated ids to a Response: text, stop strings, thinking, counts; the same for every engine.
+
+Example: ids of "18\\n\\n问题：…" with stop ("\\n\\n",) -> text "18", stop="end", output_tokens of everything generated.
+Trap: counts are of the raw ids, stop token and thinking included, since that is what was paid for.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from harness.engines._asking import Asked
+from harness.identity import digest
+from harness.records import Checkpoint, Request, Response
+from harness.text import split_thinking
+
+
+def failed(request: Request, error: str, prompt: str | None = None) -> Response:
+    return Response(request.run, request.sample, request.repeat, prompt=prompt, stop="error", error=error)
+
+
+def scored(asked: Asked, logprobs: Sequence[float], greedy: Sequence[bool], seconds: float) -> Response:
+    """The answer to a question that asked for the log-probabilities of its options."""
+    request = asked.request
+    return Response(
+        request.run,
+        request.sample,
+        request.repeat,
+        prompt=asked.prompt,
+        prompt_tokens=asked.prompt_tokens,
+        seconds=seconds,
+        logprobs=tuple(logprobs),
+        option_tokens=tuple(len(o) for o in asked.options),
+        greedy=tuple(greedy),
+        notes=asked.notes,
+    )
+
+
+def generated(
+    asked: Asked, ids: Sequence[int], tokenizer: Any, stop_ids: Iterable[int], seconds: float
+) -> Response:
+    request = asked.request
+    text, stopped = cut(tokenizer.decode(ids, skip_special_tokens=True), request.settings.stop)
+    ended = stopped or (len(ids) > 0 and ids[-1] in set(stop_ids))
+    split = split_thinking(text, opened=asked.thinking_opened)
+    return Response(
+        request.run,
+        request.sample,
+        request.repeat,
+        text=split.answer,
+        thinking=split.thinking,
+        prompt=asked.prompt,
+        prompt_tokens=asked.prompt_tokens,
+        output_tokens=len(ids),
+        thinking_tokens=_thinking_tokens(ids, tokenizer, asked.thinking_opened, split.thinking)
+        if split.thinking
+        else 0,
+        stop="end" if ended else "length",
+        seconds=seconds,
+        notes=asked.notes,
+    )
+
+
+def cut(text: str, stop: Sequence[str]) -> tuple[str, bool]:
+    """The text before the stop strings, applied one after the other as lm-eval does; was there one?"""
+    shorter = text
+    for term in stop:
+        if term:
+            shorter = shorter.split(term, 1)[0]
+    return shorter, len(shorter) < len(text)
+
+
+def _thinking_tokens(ids: Sequence[int], tokenizer: Any, opened: bool, thinking: str) -> int:
+    """The fewest ids whose text has all the thinking in it, closed; all of them when it never closes."""
+
+    def closed(n: int) -> bool:
+        split = split_thinking(tokenizer.decode(ids[:n], skip_special_tokens=True), opened=opened)
+        return bool(split.closed and split.thinking == thinking)
+
+    return bisect_left(range(len(ids)), True, key=closed)
+
+
+def stop_token_ids(checkpoint: Checkpoint, tokenizer: Any, generation: Any) -> tuple[int, ...]:
+    """Whatever anybody says ends a turn: the checkpoint's record, generation_config.json, the tokenizer."""
+    found = set(checkpoint.stop_ids)
+    for value in (getattr(generation, "eos_token_id", None), tokenizer.eos_token_id):
+        found.update([value] if isinstance(value, int) else value or ())
+    return tuple(sorted(found))
+
+
+def stop_ids_for(request: Request, tokenizer: Any, stop_ids: Sequence[int]) -> frozenset[int]:
+    """Stop ids plus stop strings that are one special token: decoding drops those, so text never shows them."""
+    special = set(tokenizer.all_special_tokens)
+    named = (s for s in request.settings.stop if s in special)
+    return frozenset((*stop_ids, *(tokenizer.convert_tokens_to_ids(s) for s in named)))
+
+
+def sampling_seed(request: Request) -> int:
+    """One stream of chance per question and repeat, so that the batch an answer came in cannot matter."""
+    return int(digest([request.settings.seed, request.sample, request.repeat]), 16) % 2**62

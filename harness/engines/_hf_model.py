@@ -1,0 +1,170 @@
+"""One checkpoint in memory for the hf engine: loaded, its window and stop ids known, its forward pass wrapped.
+
+Example: `loaded = open_model(checkpoint, info, options)`, `loaded.logits(ids, …, rows=[0, 1], columns=[5, 7])`.
+Trap: gathering hidden states and calling the output head oneself skips what some models do after it (soft caps,
+scales), so the gathering happens in a hook in front of the head and the model does the rest.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from harness.engines._answering import stop_token_ids
+from harness.engines._asking import first_line, tokenizer_of
+from harness.engines._machine import Options, device
+from harness.errors import EngineFailure, UserError
+from harness.records import Checkpoint, EngineInfo
+
+LENGTHS = ("n_positions", "max_position_embeddings", "n_ctx")  # lm-eval's order
+
+
+@dataclass(slots=True)
+class Loaded:
+    """A model ready to answer."""
+
+    checkpoint: Checkpoint
+    model: Any
+    tokenizer: Any
+    window: int  # tokens it can read and write together
+    stop_ids: tuple[int, ...]
+    repetition_penalty: float  # from generation_config.json, as stock generate() applies it even when greedy
+    device: str
+
+    @property
+    def takes_positions(self) -> bool:
+        return "position_ids" in inspect.signature(self.model.forward).parameters
+
+    def empty_cache(self) -> Any:
+        from transformers import DynamicCache
+
+        return DynamicCache(config=self.model.config)
+
+    def shares_prefixes(self) -> bool:
+        """Only plain full attention: sliding windows and recurrent states count positions in other ways."""
+        from transformers.cache_utils import DynamicLayer
+
+        layers = self.empty_cache().layers
+        return bool(layers) and all(type(layer) is DynamicLayer for layer in layers)
+
+    @torch.inference_mode()
+    def prefix_cache(self, ids: Sequence[int]) -> Any:
+        """Keys and values of a shared beginning."""
+        cache = self.empty_cache()
+        self.logits(torch.tensor([ids]), cache, torch.arange(len(ids))[None], None, [0], [len(ids) - 1])
+        return cache
+
+    @torch.inference_mode()
+    def logits(
+        self,
+        ids: torch.Tensor,
+        cache: Any,
+        positions: torch.Tensor,
+        mask: torch.Tensor | None,
+        rows: Sequence[int],
+        columns: Sequence[int],
+    ) -> torch.Tensor:
+        """One forward pass; float32 logits at the places (rows[i], columns[i]) only."""
+        extra: dict[str, Any] = {"position_ids": positions.to(self.device)} if self.takes_positions else {}
+        if mask is not None:
+            extra["attention_mask"] = mask.to(self.device)
+        at = torch.tensor(rows, device=self.device), torch.tensor(columns, device=self.device)
+        with _only_at(self.model.get_output_embeddings(), at) as gathered:
+            out = self.model(
+                input_ids=ids.to(self.device), past_key_values=cache, use_cache=cache is not None, **extra
+            )
+        found: torch.Tensor = out.logits[0] if gathered else out.logits[at]
+        return found.float()
+
+
+@contextmanager
+def _only_at(head: Any, at: tuple[torch.Tensor, torch.Tensor]) -> Iterator[bool]:
+    """Let the head see only these places: 800 rows × 152,000 words × 4 bytes is half a gigabyte for one prompt."""
+    if head is None:
+        yield False
+        return
+    hook = head.register_forward_pre_hook(lambda _, args: (args[0][at][None],))
+    try:
+        yield True
+    finally:
+        hook.remove()
+
+
+def open_model(checkpoint: Checkpoint, info: EngineInfo, options: Options) -> Loaded:
+    """Weights into memory; a sentence for the user when that is impossible."""
+    tokenizer = tokenizer_of(checkpoint)
+    adapter = checkpoint.kind == "adapter"
+    where = device(options)
+    model = _weights(
+        checkpoint, checkpoint.base_path if adapter else checkpoint.path, getattr(torch, info.dtype)
+    )
+    generation = getattr(model, "generation_config", None)
+    if adapter:
+        model = _with_adapter(model, checkpoint)
+    model = model.to(where).eval()
+    return Loaded(
+        checkpoint=checkpoint,
+        model=model,
+        tokenizer=tokenizer,
+        window=options.max_model_len or window_of(model.config, tokenizer),
+        stop_ids=stop_token_ids(checkpoint, tokenizer, generation),
+        repetition_penalty=float(getattr(generation, "repetition_penalty", None) or 1.0),
+        device=where,
+    )
+
+
+def window_of(config: Any, tokenizer: Any) -> int:
+    """The context length, found the way lm-eval finds it, so that the same prompts are truncated."""
+    inner = getattr(config, "text_config", None) or config
+    lengths = (getattr(inner, name, None) for name in LENGTHS)
+    if (found := next((int(n) for n in lengths if n is not None), None)) is not None:
+        return found
+    limit = getattr(tokenizer, "model_max_length", None)
+    return int(limit) if limit and limit < 1e12 else 2048
+
+
+def _weights(checkpoint: Checkpoint, path: str | None, dtype: torch.dtype) -> Any:
+    from transformers import AutoModelForCausalLM
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()  # the command line draws one bar of its own
+    if not path:
+        raise UserError(
+            f"{checkpoint.name} is an adapter whose base is not on this machine; pass --base PATH"
+        )
+    try:
+        return AutoModelForCausalLM.from_pretrained(path, dtype=dtype, trust_remote_code=False)
+    except Exception as error:
+        if out_of_memory(error):
+            raise EngineFailure(
+                f"{checkpoint.name} does not fit into memory; use a smaller dtype or another machine"
+            ) from error
+        if "trust_remote_code" in str(error):
+            raise UserError(
+                f"{checkpoint.name} needs code of its own to run, which bench never executes"
+            ) from error
+        raise UserError(f"{checkpoint.name} cannot be loaded by transformers: {first_line(error)}") from error
+
+
+def _with_adapter(model: Any, checkpoint: Checkpoint) -> Any:
+    """The base with the adapter's layers inside; kept unmerged, so nothing is rounded."""
+    import peft
+
+    try:
+        wrapped = peft.PeftModel.from_pretrained(model, checkpoint.path)
+    except Exception as error:
+        raise UserError(
+            f"the adapter {checkpoint.name} does not fit its base: {first_line(error)}"
+        ) from error
+    if any(c.is_prompt_learning for c in wrapped.peft_config.values()):
+        raise UserError(f"{checkpoint.name} is a prompt-tuning adapter, which no engine here can run")
+    return wrapped.get_base_model()
+
+
+def out_of_memory(error: BaseException) -> bool:
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in str(error)

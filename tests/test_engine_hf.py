@@ -1,0 +1,126 @@
+"""Text written by the hf engine against `model.generate`: greedy, sampled, stopped, templated, thinking."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tinies import SHOT, STEMS, by_sample, copy, full, greedy, reference, requests, written
+
+from harness.records import Prompt, Settings
+
+pytestmark = pytest.mark.engine
+
+
+@pytest.mark.parametrize("batch_size", [1, 4])
+def test_greedy_text_equals_generate(tiny_checkpoint: Path, start: Any, batch_size: int) -> None:
+    stems = [*STEMS, *(SHOT * 2 + s for s in STEMS)]
+    prompts = [Prompt(f"g{i}", s) for i, s in enumerate(stems)]
+    found = by_sample(
+        start(full(tiny_checkpoint), batch_size=batch_size).answer(requests(prompts, Settings(max_tokens=24)))
+    )
+    model, tokenizer = reference(tiny_checkpoint)
+    for prompt in prompts:
+        ids = greedy(model, tokenizer, prompt.text or "", 24)
+        response = found[prompt.sample, 0]
+        assert response.text == tokenizer.decode(ids, skip_special_tokens=True)
+        assert response.output_tokens == len(ids)
+        assert response.stop == ("end" if ids[-1] == tokenizer.eos_token_id else "length")
+        assert response.prompt_tokens == len(tokenizer(prompt.text)["input_ids"])
+
+
+def test_stop_ids_end_an_answer_and_are_counted(tiny_checkpoint: Path, start: Any) -> None:
+    model, tokenizer = reference(tiny_checkpoint)
+    ids = greedy(model, tokenizer, STEMS[0], 12)
+    ending = ids[5]
+    first = ids.index(ending)
+    (response,) = start(full(tiny_checkpoint, stop_ids=(ending,))).answer(
+        requests([Prompt("g", STEMS[0])], Settings(max_tokens=12))
+    )
+    assert (response.stop, response.output_tokens) == ("end", first + 1)
+
+
+def test_stop_strings_cut_the_text(tiny_checkpoint: Path, start: Any) -> None:
+    whole = by_sample(start(full(tiny_checkpoint)).answer(requests(written(), Settings(max_tokens=30))))
+    for key, response in whole.items():
+        term = response.text[9:12]
+        prompt = next(p for p in written() if p.sample == key[0])
+        (cut,) = start(full(tiny_checkpoint)).answer(
+            requests([prompt], Settings(max_tokens=30, stop=("\n\n\n", term)))
+        )
+        assert cut.text == response.text[: response.text.index(term)]
+        assert cut.stop == "end"
+        assert 0 < (cut.output_tokens or 0) < 30
+
+
+def test_chat_template_is_applied_and_thinking_switched(tiny_checkpoint: Path, start: Any) -> None:
+    prompt = Prompt("c", messages=(("system", "你是医生。"), ("user", "发热怎么办？")))
+    texts = {}
+    for think in ("default", "on", "off"):
+        settings = Settings(chat=True, max_tokens=8, think=think)  # type: ignore[arg-type]
+        (response,) = start(full(tiny_checkpoint)).answer(requests([prompt], settings))
+        texts[think] = response.prompt
+        _, tokenizer = reference(tiny_checkpoint)
+        assert response.prompt_tokens == len(tokenizer(response.prompt)["input_ids"])
+    plain = "<|im_start|>system\n你是医生。<|im_end|>\n<|im_start|>user\n发热怎么办？<|im_end|>\n<|im_start|>assistant\n"
+    assert texts == {"default": plain, "on": plain, "off": plain + "<think>\n\n</think>\n\n"}
+
+
+def test_thinking_is_split_off_and_counted(tiny_checkpoint: Path, start: Any, tmp_path: Path) -> None:
+    """A random model never thinks; a template that ends in <think> makes all it says a thought."""
+    _, tokenizer = reference(tiny_checkpoint)
+    tokenizer.chat_template += "{% if add_generation_prompt %}<think>{{ '\n' }}{% endif %}"
+    copied = copy(tiny_checkpoint, tmp_path / "thinker")
+    tokenizer.save_pretrained(copied)
+    (response,) = start(full(copied)).answer(
+        requests([Prompt("c", messages=(("user", "1 + 1?"),))], Settings(chat=True, max_tokens=10))
+    )
+    assert response.prompt is not None and response.prompt.endswith("<think>\n")
+    assert response.thinking and response.text == ""
+    assert response.thinking_tokens == response.output_tokens == 10
+
+
+def test_sampling_is_reproducible_whatever_the_batch(tiny_checkpoint: Path, start: Any) -> None:
+    settings = Settings(temperature=0.9, top_p=0.95, top_k=40, max_tokens=12, seed=3)
+    asked = requests(written(), settings, repeats=3)
+    alone = by_sample(start(full(tiny_checkpoint), batch_size=1).answer(asked))
+    together = by_sample(start(full(tiny_checkpoint), batch_size=9).answer(reversed(asked)))
+    assert {k: r.text for k, r in alone.items()} == {k: r.text for k, r in together.items()}
+    assert len({alone["g0", n].text for n in range(3)}) == 3
+    other = by_sample(
+        start(full(tiny_checkpoint)).answer(
+            requests(written(), Settings(temperature=0.9, max_tokens=12, seed=4))
+        )
+    )
+    assert other["g0", 0].text != alone["g0", 0].text
+
+
+def test_top_k_of_one_is_greedy(tiny_checkpoint: Path, start: Any) -> None:
+    engine = start(full(tiny_checkpoint))
+    likeliest = by_sample(engine.answer(requests(written(), Settings(max_tokens=12))))
+    drawn = by_sample(engine.answer(requests(written(), Settings(max_tokens=12, temperature=5.0, top_k=1))))
+    nucleus = by_sample(
+        engine.answer(requests(written(), Settings(max_tokens=12, temperature=5.0, top_p=1e-6)))
+    )
+    assert (
+        {r.text for r in likeliest.values()}
+        == {r.text for r in drawn.values()}
+        == {r.text for r in nucleus.values()}
+    )
+
+
+def test_repetition_penalty_of_the_checkpoint_is_kept(
+    tiny_checkpoint: Path, start: Any, tmp_path: Path
+) -> None:
+    from transformers import GenerationConfig
+
+    copied = copy(tiny_checkpoint, tmp_path / "penalised")
+    GenerationConfig(repetition_penalty=1.6, eos_token_id=2).save_pretrained(copied)
+    found = by_sample(start(full(copied)).answer(requests(written(), Settings(max_tokens=20))))
+    model, tokenizer = reference(copied)
+    plain, _ = reference(tiny_checkpoint)
+    for prompt in written():
+        ids = greedy(model, tokenizer, prompt.text or "", 20)
+        assert found[prompt.sample, 0].text == tokenizer.decode(ids, skip_special_tokens=True)
+    assert greedy(model, tokenizer, STEMS[0], 20) != greedy(plain, tokenizer, STEMS[0], 20)
