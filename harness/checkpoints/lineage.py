@@ -1,0 +1,130 @@
+"""How a checkpoint came to be: bench_lineage.json, ours; or trainer_state.json, that other trainers leave behind.
+
+The file's keys are the fields of records.Lineage; unknown keys are ignored, a broken file is no lineage (and a
+warning of the doctor), never a crash. Example:
+{"method": "lora", "parent": "07ab…", "seed": 0, "steps": 200, "loss": [[1, 2.9], [200, 0.4]], "data": [{"name": "gold", "rows": 300}]}
+Trap: training_args.bin is a pickle and would run code; it is never opened.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from harness.checkpoints._folder import Unreadable, load_json, table
+from harness.records import Lineage
+
+FILE = "bench_lineage.json"
+LOSS_POINTS = 200
+TEXTS = ("method", "recipe_sha", "parent", "teacher", "template_sha")
+COUNTS = ("seed", "steps", "tokens", "peak_bytes")
+
+
+def read(folder: Path) -> Lineage | None:
+    """The lineage of a checkpoint folder; None when there is none or it is broken (see `problem`)."""
+    try:
+        raw = load_json(folder / FILE)
+        return _parse(raw) if raw is not None else _foreign(folder)
+    except ValueError:
+        return None
+
+
+def problem(folder: Path) -> str | None:
+    """Why a bench_lineage.json that is there can't be used; None when all is well."""
+    try:
+        raw = load_json(folder / FILE)
+        if raw is not None:
+            _parse(raw)
+    except Unreadable as error:
+        return str(error)
+    except ValueError as error:
+        return f"{FILE}: {error}"
+    return None
+
+
+def write(folder: Path, lineage: Lineage) -> Path:
+    """Put the lineage into a checkpoint folder, replacing an older one whole."""
+    fields = asdict(lineage) | {"loss": thin(lineage.loss)}
+    fields["trained_on"] = list(lineage.trained_on)
+    aside = folder / f".{FILE}.{os.getpid()}"
+    aside.write_text(json.dumps(fields, ensure_ascii=False, indent=1, allow_nan=False) + "\n", "utf-8")
+    return aside.replace(folder / FILE)
+
+
+def thin(loss: Sequence[tuple[int, float]], points: int = LOSS_POINTS) -> tuple[tuple[int, float], ...]:
+    """At most `points` points of a loss curve, the first and the last among them; what isn't finite is left out."""
+    kept = [(int(step), float(value)) for step, value in loss if math.isfinite(value)]
+    if len(kept) <= points:
+        return tuple(kept)
+    stride = (len(kept) - 1) / (points - 1)
+    return tuple(kept[round(i * stride)] for i in range(points))
+
+
+def _parse(raw: Mapping[str, Any]) -> Lineage:
+    values: dict[str, Any] = {}
+    for name in TEXTS:
+        values[name] = _typed(raw, name, (str,))
+    for name in COUNTS:
+        values[name] = _typed(raw, name, (int,))
+    values["seconds"] = _typed(raw, "seconds", (int, float))
+    values["recipe"] = _typed(raw, "recipe", (dict,))
+    values["versions"] = {str(k): str(v) for k, v in (_typed(raw, "versions", (dict,)) or {}).items()}
+    values["data"] = tuple(_rows(raw, "data", dict))
+    values["trained_on"] = tuple(_rows(raw, "trained_on", str))
+    values["loss"] = thin([_point(p) for p in _rows(raw, "loss", list)])
+    return Lineage(**values)
+
+
+def _typed(raw: Mapping[str, Any], name: str, types: tuple[type, ...]) -> Any:
+    value = raw.get(name)
+    if value is not None and (not isinstance(value, types) or isinstance(value, bool)):
+        raise ValueError(f"{name!r} can't be {str(value)[:40]!r}")
+    return value
+
+
+def _rows(raw: Mapping[str, Any], name: str, type_: type) -> list[Any]:
+    value = raw.get(name)
+    if value is None:
+        return []
+    if not isinstance(value, list) or not all(isinstance(v, type_) for v in value):
+        raise ValueError(f"{name!r} must be a list of {type_.__name__}")
+    return value
+
+
+def _point(value: list[Any]) -> tuple[int, float]:
+    if len(value) != 2 or not all(isinstance(v, int | float) for v in value) or not math.isfinite(value[0]):
+        raise ValueError("'loss' must be pairs of step and loss")
+    return int(value[0]), float(value[1])
+
+
+def _foreign(folder: Path) -> Lineage | None:
+    """What a Hugging Face Trainer (so LLaMA-Factory, ms-swift, axolotl, TRL) leaves in its checkpoints."""
+    state = table(folder / "trainer_state.json")
+    log = state.get("log_history")
+    if not isinstance(log, list):
+        return None
+    points = [
+        (e["step"], e["loss"])
+        for e in log
+        if isinstance(e, dict) and _number(e.get("step")) and _number(e.get("loss"))
+    ]
+    steps, tokens = state.get("global_step"), state.get("num_input_tokens_seen")
+    runtime = next(
+        (e["train_runtime"] for e in log if isinstance(e, dict) and _number(e.get("train_runtime"))), None
+    )
+    return Lineage(
+        method="lora" if (folder / "adapter_config.json").is_file() else "full",
+        steps=steps if type(steps) is int else None,
+        tokens=tokens if type(tokens) is int and tokens > 0 else None,
+        seconds=runtime,
+        loss=thin(points),
+    )
+
+
+def _number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

@@ -1,0 +1,274 @@
+"""A path becomes a Checkpoint: full weights, an adapter on its base, or a hub id; with the identity of its parts.
+
+Example: read("out/medical/checkpoint-500") -> Checkpoint(name="medical/checkpoint-500", kind="adapter", base="07ab…")
+The id covers what changes an answer (weights, config, tokenizer, template, generation_config) and nothing else:
+the same folder moved, renamed or saved by another transformers version is the same checkpoint.
+Broken files do not stop the reading; the doctor says what is wrong with them.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from harness import identity
+from harness.checkpoints import _facts, _hub, _tokens, lineage
+from harness.checkpoints._folder import Weights, adapter_weights, load_json, table, weights
+from harness.errors import UserError
+from harness.records import Checkpoint
+
+VOLATILE = {
+    "config.json": ("_name_or_path", "transformers_version"),
+    "generation_config.json": ("transformers_version", "_from_model_config"),
+    "tokenizer_config.json": ("chat_template", "name_or_path", "tokenizer_file", "transformers_version"),
+    "adapter_config.json": ("base_model_name_or_path", "revision", "peft_version", "parent_library"),
+}
+MEANINGLESS = re.compile(
+    r"^(checkpoint|ckpt|step|epoch|iter|global_step|run|v|version)?[-_]?\d*$|"
+    r"^(final|best|last|latest|models?|output|out|hf|merged|adapter|adapters|lora|weights|export|exported)$",
+    re.IGNORECASE,
+)
+
+
+def read(
+    path: str | Path,
+    base: str | Path | None = None,
+    adapter: str | Path | None = None,
+    name: str | None = None,
+    cache: dict[str, str] | None = None,
+) -> Checkpoint:
+    """The checkpoint at `path`: a folder, an adapter folder (`base` overrides its own), a base with `adapter`, a hub id."""
+    folder = _folder(path)
+    if adapter is not None:
+        if base is not None:
+            raise UserError("give the base either as the model or with --base, not both")
+        return _adapter(_folder(adapter), folder, name, cache)
+    if (folder / "adapter_config.json").is_file() and not weights(folder).format:
+        return _adapter(folder, None if base is None else _folder(base), name, cache)
+    return _full(folder, name or _name(folder, path), cache)
+
+
+def expand(pattern: str | Path) -> list[Path]:
+    """The checkpoint folders of a glob in natural order (checkpoint-2 before checkpoint-10); a plain path as it is."""
+    text = str(pattern)
+    if not glob.has_magic(text) or Path(text).expanduser().exists():
+        return [Path(text)]
+    found = [Path(p) for p in glob.glob(str(Path(text).expanduser()), recursive=True)]  # noqa: PTH207 (Path.glob refuses absolute patterns)
+    folders = [f for f in found if f.is_dir()]
+    if not folders:
+        raise UserError(
+            f"no folder matches {text}" + (" (files do; name the folders)" if found else "; check the path")
+        )
+    return sorted(folders, key=lambda f: natural(str(f)))
+
+
+def natural(text: str) -> list[tuple[int, int, str]]:
+    """Sort key that reads digits as numbers."""
+    parts = re.split(r"(\d+)", text)
+    return [(0, int(p), "") if p.isdecimal() else (1, 0, p) for p in parts if p]
+
+
+def tokenizer_folder(checkpoint: Checkpoint) -> Path:
+    """Where tokenizer and chat template of a checkpoint are served from: an adapter's own, else those of its base."""
+    folder = Path(checkpoint.path or "")
+    if checkpoint.base_path is not None and not _tokens.has_tokenizer(folder):
+        return Path(checkpoint.base_path)
+    return folder
+
+
+# -- finding it ---------------------------------------------------------------------------------------------
+
+
+def _folder(path: str | Path) -> Path:
+    """The folder that a user's path or hub id means; UserError when there is none or it holds no checkpoint."""
+    text = str(path)
+    folder = _absolute(text)
+    if folder.is_dir():
+        _must_be_checkpoint(folder, text)
+        return folder
+    if folder.exists():
+        raise UserError(f"{text} is a file; give the folder of the checkpoint")
+    if not _hub.HUB_ID.match(text) or Path(text).parts[0] in (".", "..") or Path(text).parent.is_dir():
+        raise UserError(
+            f"{text} does not exist; give a checkpoint folder, an adapter folder or a hub id like org/name"
+        )
+    folder = _hub.fetch(text)
+    _must_be_checkpoint(folder, text)
+    return folder
+
+
+def _absolute(path: str | Path) -> Path:
+    return Path(os.path.abspath(Path(path).expanduser()))  # noqa: PTH100 (a symlink's own name is the one people know)
+
+
+def _must_be_checkpoint(folder: Path, shown: str) -> None:
+    if (folder / "adapter_config.json").is_file():
+        return
+    lacks = [] if (folder / "config.json").is_file() else ["config.json"]
+    lacks += [] if weights(folder).format else ["weights (*.safetensors)"]
+    if not lacks:
+        return
+    inside = _checkpoints_inside(folder)
+    hint = f"; it holds {', '.join(inside)}: name one of them or {shown.rstrip('/')}/*" if inside else ""
+    raise UserError(
+        f"{shown} is not a checkpoint: no {' and no '.join(lacks)}"
+        + (hint or "; give the folder that has both")
+    )
+
+
+def _checkpoints_inside(folder: Path) -> list[str]:
+    try:
+        entries = [f for f in folder.iterdir() if f.is_dir()]
+    except OSError:
+        return []
+    names = [
+        f.name
+        for f in entries
+        if (f / "adapter_config.json").is_file() or ((f / "config.json").is_file() and weights(f).format)
+    ]
+    names.sort(key=natural)
+    return names if len(names) <= 5 else [*names[:4], f"… {len(names) - 4} more"]
+
+
+def _base_of(folder: Path) -> Path:
+    """The base folder that an adapter names, looked for where it may lie."""
+    named = table(folder / "adapter_config.json").get("base_model_name_or_path")
+    recipe = lineage.read(folder)
+    hints: Iterable[Any] = (
+        (recipe.recipe.get("base"), recipe.recipe.get("model")) if recipe and recipe.recipe else ()
+    )
+    candidates = [
+        n for n in (named, *hints) if isinstance(n, str) and n not in ("", "None") and "\0" not in n
+    ]
+    for text in candidates:
+        for place in (folder / text, folder.parent / text):  # an absolute text stands for itself
+            if (place / "config.json").is_file():
+                return _absolute(place)
+        found = _hub.cached(text) if _hub.HUB_ID.match(text) else None
+        if found is not None:
+            return found
+    what = f"its base {candidates[0]} is not on this machine" if candidates else "it does not name its base"
+    raise UserError(f"{folder.name} holds an adapter but {what}; pass --base PATH")
+
+
+# -- the record ---------------------------------------------------------------------------------------------
+
+
+def _full(folder: Path, name: str, cache: dict[str, str] | None) -> Checkpoint:
+    found = weights(folder)
+    parts = {"weights": _weights_digest(found, cache), **_text_parts(folder, "config.json", cache)}
+    config = table(folder / "config.json")
+    quantization = _facts.quantization(config, found)
+    parameters, dtype = _facts.counted(found)
+    history = lineage.read(folder)
+    return Checkpoint(
+        id=identity.checkpoint_id(parts, None),
+        name=name,
+        kind=_kind(quantization, history.method if history else None),
+        path=str(folder),
+        parts=parts,
+        bytes=found.bytes,
+        parameters=parameters,
+        dtype=dtype or _facts.config_dtype(config),
+        quantization=quantization,
+        architecture=_facts.first(config.get("architectures")) or _facts.text(config.get("model_type")),
+        context_tokens=_facts.context(config),
+        stop_ids=_tokens.stop_ids(folder),
+        lineage=history,
+    )
+
+
+def _adapter(folder: Path, base: Path | None, name: str | None, cache: dict[str, str] | None) -> Checkpoint:
+    if not (folder / "adapter_config.json").is_file():
+        raise UserError(f"{folder} is not an adapter: no adapter_config.json")
+    found = adapter_weights(folder)
+    if not found.format:
+        raise UserError(
+            f"{folder} has adapter_config.json but no adapter_model.safetensors; save the adapter again"
+        )
+    base = base or _base_of(folder)
+    if not weights(base).format:
+        what = (
+            "an adapter itself; merge it first"
+            if adapter_weights(base).format
+            else "a folder without weights"
+        )
+        raise UserError(f"the base {base} of {folder.name} is {what}")
+    under = _full(base, _name(base, base), cache)
+    parts = {"weights": _weights_digest(found, cache), **_text_parts(folder, "adapter_config.json", cache)}
+    own = _tokens.stop_ids(folder) if _tokens.has_tokenizer(folder) else ()
+    elements, dtype = _facts.counted(found)
+    return Checkpoint(
+        id=identity.checkpoint_id(parts, under.id),
+        name=name or _name(folder, folder),
+        kind="adapter",
+        path=str(folder),
+        base=under.id,
+        base_path=str(base),
+        parts=parts,
+        bytes=found.bytes + (under.bytes or 0),
+        parameters=None if elements is None or under.parameters is None else elements + under.parameters,
+        dtype=under.dtype or dtype,
+        quantization=under.quantization,
+        architecture=under.architecture,
+        context_tokens=under.context_tokens,
+        stop_ids=tuple(sorted({*own, *under.stop_ids})),
+        lineage=lineage.read(folder),
+    )
+
+
+def _kind(quantization: str | None, method: str | None) -> str:
+    if quantization:
+        return "quantised"
+    return {"pretrain": "base", "lora": "merged", "merged": "merged"}.get(method or "", "full")
+
+
+def _weights_digest(found: Weights, cache: dict[str, str] | None) -> str:
+    return identity.digest(sorted([f.name, identity.file_digest(f, cache)] for f in found.files))
+
+
+def _text_parts(folder: Path, config: str, cache: dict[str, str] | None) -> dict[str, str]:
+    """The parts that are text, each only where the folder has it."""
+    names = [n for n in _tokens.FILES if (folder / n).is_file()]
+    tokenizer = [[n, identity.file_digest(folder / n, cache)] for n in names]
+    settings = _json_digest(folder / "tokenizer_config.json")
+    template = _tokens.template(folder)
+    parts = {
+        "config": _json_digest(folder / config),
+        "tokenizer": identity.digest([tokenizer, settings]) if tokenizer else None,
+        "template": identity.digest(template) if template else None,
+        "generation": _json_digest(folder / "generation_config.json"),
+    }
+    return {k: v for k, v in parts.items() if v is not None}
+
+
+def _json_digest(path: Path) -> str | None:
+    """Digest of a JSON file without its volatile keys; of its bytes where it is broken."""
+    if not path.is_file():
+        return None
+    try:
+        value = load_json(path) or {}
+        return identity.digest({k: v for k, v in value.items() if k not in VOLATILE.get(path.name, ())})
+    except (ValueError, RecursionError):
+        return identity.file_digest(path)
+
+
+def _name(folder: Path, asked: str | Path) -> str:
+    """A short name that tells checkpoints apart: the hub id, or the last one or two parts that say something."""
+    if not Path(asked).expanduser().is_dir():
+        return str(asked)
+    parts = folder.parts[1:]
+    for part in parts:
+        if part.startswith("models--"):  # a snapshot in the Hugging Face cache is named by a commit
+            return part.removeprefix("models--").replace("--", "/", 1)
+    if not parts:
+        return "/"
+    last = parts[-1]
+    if not MEANINGLESS.match(last):
+        return last
+    above = next((p for p in reversed(parts[:-1]) if not MEANINGLESS.match(p)), None)
+    return f"{above}/{last}" if above else last
