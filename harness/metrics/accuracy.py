@@ -1,0 +1,26 @@
+"""Mean grade: the share of right answers where grades are 0 or 1, the mean share of points where they are not.
+
+Example: 18 of 20 right and two unparsed -> 0.90: an answer nobody can read counts as wrong, one not graded (no gold)
+doesn't count at all.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from harness.metrics import Floats
+
+VERSION = 1
+NEEDS = ("value",)
+UNIT = "share"
+HIGHER_IS_BETTER = True
+LIMIT = None
+
+
+def per_sample(table: pd.DataFrame) -> Floats:
+    return np.asarray(table["value"], dtype=float)

@@ -1,0 +1,50 @@
+"""Share of generated replies that go round in circles: the same sentence three times, or half of all 8-grams repeated.
+
+Example: "He travels 30 miles in 5 hours. He travels 30 miles in 5 hours. …" up to max_tokens, the usual end of a
+damaged checkpoint. Replies with fewer than 24 words can't be judged and count as healthy. Thinking counts as well.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from harness.metrics import Limit, texts
+from harness.text import words
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from harness.metrics import Floats
+
+VERSION = 1
+NEEDS = ("text",)
+UNIT = "share"
+HIGHER_IS_BETTER = False
+LIMIT = Limit(max_increase=0.01)
+
+GRAM = 8
+SHORTEST = 3 * GRAM  # words; below that nothing can repeat often enough to be a circle
+LONGEST = 4000  # words looked at; a circle shows long before
+_SENTENCE = re.compile(r"[。！？!?\n]+|\.(?=\s)")
+
+
+def per_sample(table: pd.DataFrame) -> Floats:
+    thinking = ["" if t is None or t != t else str(t) for t in table["thinking"]]
+    replies = zip(texts(table), thinking, strict=True)
+    return np.array([np.nan if text is None else float(circles(f"{more}\n{text}")) for text, more in replies])
+
+
+def circles(text: str) -> bool:
+    """Whether a text repeats itself heavily."""
+    tokens = words(text[: 8 * LONGEST])[:LONGEST]
+    if len(tokens) < SHORTEST:
+        return False
+    grams = [tuple(tokens[i : i + GRAM]) for i in range(len(tokens) - GRAM + 1)]
+    if 1 - len(set(grams)) / len(grams) >= 0.5:
+        return True
+    sentences = [s for s in (s.strip() for s in _SENTENCE.split(text)) if len(words(s)) >= 5]
+    return bool(sentences) and Counter(sentences).most_common(1)[0][1] >= 3

@@ -1,0 +1,26 @@
+"""Share of generated replies that ended well and hold text, but no answer that a rule could find.
+
+Example: fine-tuned on chat, a model answers "这道题很有意思" without a letter. Format drift looks like lost ability in the
+score and is told apart here.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harness.metrics import Limit, outcome_is
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from harness.metrics import Floats
+
+VERSION = 1
+NEEDS = ("text", "outcome")
+UNIT = "share"
+HIGHER_IS_BETTER = False
+LIMIT = Limit(max=0.05, max_increase=0.02)
+
+
+def per_sample(table: pd.DataFrame) -> Floats:
+    return outcome_is(table, "unparsed")

@@ -1,0 +1,43 @@
+"""Share of generated replies written in another language than their question.
+
+Example: a Chinese medical question answered in English after tuning on English data. Replies that are short, bare
+numbers or mixed, and questions in neither zh nor en, say nothing and are left out.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from harness.metrics import Limit, texts
+from harness.text import language, words
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from harness.metrics import Floats
+
+VERSION = 1
+NEEDS = ("text",)
+UNIT = "share"
+HIGHER_IS_BETTER = False
+LIMIT = Limit(max_increase=0.01)
+
+SHORTEST = 6  # words (Chinese characters): "B. HIV" is no English
+
+
+def per_sample(table: pd.DataFrame) -> Floats:
+    asked = [
+        known if known in ("zh", "en") else language(question or "")
+        for known, question in zip(table["language"], table["question"], strict=True)
+    ]
+    return np.array([differs(text, wanted) for text, wanted in zip(texts(table), asked, strict=True)])
+
+
+def differs(text: str | None, wanted: str) -> float:
+    """1.0 or 0.0; NaN where the text is too short or either language is unclear."""
+    if not text or not wanted or sum(not w[0].isdigit() for w in words(text[:4000])) < SHORTEST:
+        return np.nan
+    written = language(text)
+    return float(written != wanted) if written else np.nan
