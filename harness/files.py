@@ -35,6 +35,9 @@ class Row(dict[str, Any]):
         self.file = file
         self.line = line
 
+    def __missing__(self, key: str) -> Any:
+        raise UserError(f"{self.where}: no '{key}' (columns: {', '.join(map(str, self))})")
+
     @property
     def where(self) -> str:
         return f"{self.file}, line {self.line}"

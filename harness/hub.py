@@ -30,17 +30,14 @@ def fetch(hub: str, repository: str, name: str, revision: str) -> Path:
 
 
 def _from_hugging_face(repository: str, name: str, revision: str) -> Path:
-    from huggingface_hub import hf_hub_download  # half a second
+    from huggingface_hub import hf_hub_download, try_to_load_from_cache  # half a second
     from huggingface_hub.constants import is_offline_mode
     from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, RepositoryNotFoundError
 
     endpoint = os.environ.get("HF_ENDPOINT", _HUGGING_FACE).rstrip("/")
-    try:  # a pinned file never changes: what is cached needs no network
-        return Path(
-            hf_hub_download(repository, name, repo_type="dataset", revision=revision, local_files_only=True)
-        )
-    except (OSError, ValueError):  # LocalEntryNotFoundError is both, by version
-        pass
+    cached = try_to_load_from_cache(repository, name, repo_type="dataset", revision=revision)
+    if isinstance(cached, str):  # a pinned file never changes: what is cached needs no network
+        return Path(cached)
     if is_offline_mode():
         raise MissingData("HF_HUB_OFFLINE is set and the file is not in the local cache")
     reason = unreachable(endpoint)

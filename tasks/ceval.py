@@ -100,9 +100,9 @@ def rows(find: Find, split: str) -> Iterator[dict[str, Any]]:
             chinese, category = names.get(subject, (chinese, category))
         member = f"{split}/{subject}_{split}.csv" if archive else None
         for row in files.rows(path, member):
-            choices = [row.get(letter) for letter in LETTERS]
+            choices = [row[letter] for letter in LETTERS]
             yield {
-                "question": row.get("question"),
+                "question": row["question"],
                 "choices": choices,
                 "answer": row.get("answer") or "",
                 "subject": subject,

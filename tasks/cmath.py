@@ -18,8 +18,8 @@ from harness.dialect import Find
 def rows(find: Find, split: str) -> Iterator[dict[str, Any]]:
     for row in files.rows(find("questions")):
         yield {
-            "question": row.get("input"),
-            "answer": row.get("golden"),
+            "question": row["input"],
+            "answer": row["golden"],
             "subject": "",
             "categories": [f"grade {row['grade']}"] if "grade" in row else [],
             "language": "zh",

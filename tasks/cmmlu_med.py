@@ -33,8 +33,8 @@ def rows(find: Find, split: str) -> Iterator[dict[str, Any]]:
     for subject, chinese in SUBJECTS.items():
         for row in files.rows(archive, f"{split}/{subject}.csv"):
             yield {
-                "question": row.get("Question"),
-                "choices": [row.get(letter) for letter in LETTERS],
+                "question": row["Question"],
+                "choices": [row[letter] for letter in LETTERS],
                 "answer": row.get("Answer") or "",
                 "subject": subject,
                 "chinese": chinese,

@@ -20,7 +20,14 @@ _CALCULATOR = re.compile(r"<<[^<>]*>>")
 
 def rows(find: Find, split: str) -> Iterator[dict[str, Any]]:
     for row in files.rows(find("questions" if split == "test" else "examples")):
-        yield {**row, "subject": "", "categories": [], "language": "en", "where": row.where}
+        yield {
+            "question": row["question"],
+            "answer": row["answer"],
+            "subject": "",
+            "categories": [],
+            "language": "en",
+            "where": row.where,
+        }
 
 
 def intro(row: Mapping[str, Any]) -> str:
