@@ -182,6 +182,8 @@ def _migrate(path: Path, db: Database) -> None:
 
 def _pending(path: Path, db: Database) -> bool:
     """Is there something to migrate? UserError for a newer store and for a file of another program."""
+    # asked first: seen full before its migrations are seen, the file would look like another program's
+    empty = db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0
     applied = {m.name for m in MIGRATIONS.applied(db)}
     known = {m.name for m in MIGRATIONS._migrations}
     if unknown := sorted(applied - known):
@@ -190,7 +192,7 @@ def _pending(path: Path, db: Database) -> bool:
             f"the store {path} has schema {unknown[-1]} (bench {writer[0] if writer else '?'}), newer than "
             f"{_newest()} of this bench {__version__}; upgrade ckpt-bench, or pass another --store"
         )
-    if not applied and db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+    if not (applied or empty):
         raise UserError(f"{path} is an SQLite file of another program, not a store; pass another --store")
     return bool(known - applied)
 
