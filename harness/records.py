@@ -358,6 +358,7 @@ class Verdict:
     before: str = ""
     after: str = ""
     schema_version: int = 1
+    alpha: float = 0.05  # false-alarm budget of the whole gate, one-sided
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from harness.records import Verdict
 from harness.verdicts import wording
 
+STRICT_UNDECIDED = 6  # exit code
+
 
 def render(verdict: Verdict, lines: Mapping[str, int] | None = None, file: str = "bench.toml") -> str:
     """`lines`: task -> line of its tolerance in `file`; tasks without one are annotated without a place."""
@@ -17,14 +19,10 @@ def render(verdict: Verdict, lines: Mapping[str, int] | None = None, file: str =
     out = []
     for judged in verdict.tasks:
         if judged.judgement in ("regressed", "not_comparable", "inconclusive"):
-            decided = (
-                judged.judgement != "inconclusive"
-                or verdict.status == "inconclusive"
-                and verdict.exit_code != 0
-            )
+            blocks = judged.judgement != "inconclusive" or verdict.exit_code == STRICT_UNDECIDED
             text = wording.moved_by(judged.change) if judged.change and judged.change.n else judged.why
             title = f"bench gate: {judged.task} {judged.judgement.replace('_', ' ')}"
-            out.append(_line("error" if decided else "warning", title, text, file, lines.get(judged.task)))
+            out.append(_line("error" if blocks else "warning", title, text, file, lines.get(judged.task)))
     for finding in verdict.guards:
         if finding.level != "info":
             kind = "error" if finding.level == "refuse" else "warning"

@@ -5,12 +5,13 @@ Example: 118 answers lost and 76 gained on 1,346 questions is -3.1 points; `mid_
 """
 
 from harness.stats.families import bh, bootstrap_ranks, holm, mover
-from harness.stats.intervals import macro, mean_t, tango, wilson
+from harness.stats.intervals import cluster_sums, macro, mean_t, strata_of, tango, wilson
 from harness.stats.paired import mde, mid_p_mcnemar, needed_n, paired_interval, sign_flip, weights
 
 __all__ = [
     "bh",
     "bootstrap_ranks",
+    "cluster_sums",
     "holm",
     "macro",
     "mde",
@@ -20,6 +21,7 @@ __all__ = [
     "needed_n",
     "paired_interval",
     "sign_flip",
+    "strata_of",
     "tango",
     "weights",
     "wilson",

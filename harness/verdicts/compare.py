@@ -36,7 +36,7 @@ class Paired:
     unanswered: int  # by the candidate only: counted as wrong
     dropped: int  # answered by one side, not asked of the other
     sign: float  # -1 where lower is better
-    rows: tuple[tuple[int, int], ...]  # (position before, position after)
+    weights: Floats  # of each question in the score
 
     @property
     def n(self) -> int:
@@ -50,20 +50,14 @@ class Paired:
     @property
     def units(self) -> Floats:
         """Weighted differences, whole clusters summed; their sum is the change for the better."""
-        from harness.stats.intervals import cluster_sums
-
-        return cluster_sums(self.better * self.weights, self.clusters)
-
-    @property
-    def weights(self) -> Floats:
-        return stats.weights(self.strata, self.n)
+        return stats.cluster_sums(self.better * self.weights, self.clusters)
 
     @property
     def effective(self) -> tuple[float, float]:
         """(questions, mean squared difference) of an unweighted test with the same error: what power is made of."""
-        share = self.weights
-        n = 1.0 / float(share @ share)
-        return n, n * float(self.units @ self.units)
+        units = self.units
+        n = 1.0 / float(self.weights @ self.weights)
+        return n, n * float(units @ units)
 
 
 def compare(before: Outcomes, after: Outcomes, strict: bool = False, same: Sequence[str] = ()) -> Change:
@@ -94,16 +88,17 @@ def pair(before: Outcomes, after: Outcomes) -> Paired:
     ids = sorted(common | failed)
     rows = tuple((left[s], right[s]) for s in ids)
     subjects = tuple(before.subjects[i] for i, _ in rows) if any(before.subjects) else None
+    strata = subjects if before.average == "macro" else None
     return Paired(
         before=np.array([before.values[i] for i, _ in rows], float),
         after=np.array([0.0 if after.values[j] is None else after.values[j] for _, j in rows], float),
-        strata=subjects if before.average == "macro" else None,
+        strata=strata,
         subjects=subjects,
         clusters=_clusters(before, rows),
         unanswered=len(failed),
         dropped=len(left.keys() | answered) - len(ids),
         sign=1.0 if before.higher_is_better else -1.0,
-        rows=rows,
+        weights=stats.weights(strata, len(rows)),
     )
 
 
@@ -127,8 +122,8 @@ def change_of(paired: Paired, before: Outcomes, after: Outcomes, found: Sequence
     else:
         worse, improved = stats.sign_flip(better, paired.strata, paired.clusters)
         low, high = stats.paired_interval(better, paired.strata, paired.clusters, CONFIDENCE)
-        method = "sign flips" + (" weighted by subject" if paired.strata else "")
-        method += " of whole clusters" if paired.clusters else ""
+        method = "sign flips" + (" of whole clusters" if paired.clusters else "")
+        method += (" weighted by subject" if paired.strata else "") + ", seed 0"
     if paired.sign < 0:
         low, high = -high, -low
     if paired.unanswered:
@@ -164,18 +159,20 @@ def moved(paired: Paired) -> tuple[dict[str, Any], ...]:
     """
     if paired.subjects is None or len(set(paired.subjects)) < 2:
         return ()
-    names = np.array(paired.subjects)
+    sizes, groups = stats.strata_of(paired.subjects)
+    parts = np.split(np.argsort(groups, kind="stable"), np.cumsum(sizes)[:-1].astype(int))
+    members = dict(zip(dict.fromkeys(paired.subjects), parts, strict=True))
+    better, changes = paired.better, paired.after - paired.before
     rows: list[dict[str, Any]] = []
-    for subject in sorted(set(paired.subjects)):
-        inside = names == subject
-        worse, improved = stats.sign_flip(paired.better[inside])
+    for subject, inside in sorted(members.items()):
+        worse, improved = stats.sign_flip(better[inside])
         rows.append(
             {
                 "subject": subject,
-                "n": int(inside.sum()),
+                "n": len(inside),
                 "before": float(paired.before[inside].mean()),
                 "after": float(paired.after[inside].mean()),
-                "change": float((paired.after - paired.before)[inside].mean()),
+                "change": float(changes[inside].mean()),
                 "p": min(1.0, 2 * min(worse, improved)),
             }
         )

@@ -82,6 +82,7 @@ def judge(
         pooled_p=pooled.p if pooled else None,
         notes=(*notes, *_notes(tested, policy)),
         policy_sha=policy.sha,
+        alpha=policy.alpha,
         before=", ".join(sorted({b.name or b.checkpoint for b, _ in pairs})),
         after=", ".join(sorted({a.name or a.checkpoint for _, a in pairs})),
     )
