@@ -62,6 +62,8 @@ def fold(text: str) -> str:
 
     Kept: ， ； ！ ？ 。 、 and superscripts.
     """
+    if text.isascii():
+        return text
     text = _WIDE_THOUSANDS.sub(",", text).translate(_FOLDED)
     return _VULGAR.sub(_spell_fraction, text)
 

@@ -55,7 +55,7 @@ def health() -> list[str]:
 
 def texts(table: pd.DataFrame) -> list[str | None]:
     """The replies; None where nothing was generated: option log-probabilities, or an engine's error."""
-    rows = zip(table["text"], table["logprobs"], table["stop"], strict=True)
+    rows = zip(*(table[name].tolist() for name in ("text", "logprobs", "stop")), strict=True)
     return [
         None
         if stop == "error" or isinstance(logprobs, tuple | list)
@@ -68,7 +68,7 @@ def texts(table: pd.DataFrame) -> list[str | None]:
 
 def outcome_is(table: pd.DataFrame, outcome: str) -> Floats:
     """1.0 where a generated reply came to this outcome, NaN where none was generated or graded."""
-    rows = zip(texts(table), table["outcome"], strict=True)
+    rows = zip(texts(table), table["outcome"].tolist(), strict=True)
     return np.array([np.nan if t is None or not isinstance(o, str) else float(o == outcome) for t, o in rows])
 
 
@@ -226,14 +226,14 @@ def _bootstrap(module: ModuleType, table: pd.DataFrame, samples: _Samples) -> In
         numbers.setdefault(u if u != "" else ("", i), len(numbers)) for i, u in enumerate(units)
     ]
     unit_of_row = np.array(unit_of_sample)[samples.row]
-    rng = np.random.default_rng(SEED)
     many = hasattr(module, "measures")
-    counts = rng.multinomial(
-        len(numbers), np.full(len(numbers), 1 / len(numbers)), DRAWS if many else DRAWS // 5
-    )
+    drawn_units = len(numbers), DRAWS if many else DRAWS // 5
+    picked = np.random.default_rng(SEED).integers(0, drawn_units[0], size=drawn_units[::-1])
+    picked += np.arange(drawn_units[1])[:, None] * drawn_units[0]  # one range of numbers per draw
+    counts = np.bincount(picked.ravel(), minlength=math.prod(drawn_units)).reshape(drawn_units[::-1])
     weights = counts[:, unit_of_row]
     if many:
-        drawn: Floats = module.measures(table, np.asarray(weights, dtype=float))
+        drawn: Floats = module.measures(table, weights.astype(np.float64))
     else:
         drawn = np.array([module.measure(table.iloc[np.repeat(np.arange(len(w)), w)]) for w in weights])
     drawn = drawn[~np.isnan(drawn)]

@@ -39,12 +39,13 @@ def measures(table: pd.DataFrame, weights: Floats) -> Floats:
         if isinstance(answer, str) and answer and isinstance(gold, str) and re.fullmatch("[A-Z]", gold)
     ]
     letters = sorted({letter for i in rows for letter in answers[i] + golds[i]})
-    more_often = np.zeros((len(rows), len(letters)))  # chosen minus key
-    for row, i in enumerate(rows):
-        more_often[row, letters.index(golds[i])] -= 1
+    more_often = np.zeros((len(table), len(letters)))  # chosen minus key
+    counts = np.zeros(len(table))
+    for i in rows:
+        counts[i] = 1
+        more_often[i, letters.index(golds[i])] -= 1
         for letter in answers[i]:
-            more_often[row, letters.index(letter)] += 1 / len(answers[i])
-    counted = weights[:, rows]
+            more_often[i, letters.index(letter)] += 1 / len(answers[i])
     with np.errstate(invalid="ignore"):
-        skew: Floats = np.abs(counted @ more_often).sum(axis=1) / (2 * counted.sum(axis=1))
+        skew: Floats = np.abs(weights @ more_often).sum(axis=1) / (2 * (weights @ counts))
     return skew

@@ -28,6 +28,7 @@ LIMIT = Limit(max_increase=0.01)
 
 GRAM = 8
 SHORTEST = 3 * GRAM  # words; below that nothing can repeat often enough to be a circle
+SENTENCE = 10  # characters; shorter ones ("所以：") recur in healthy text
 LONGEST = 4000  # words looked at; a circle shows long before
 _SENTENCE = re.compile(r"[。！？!?\n]+|\.(?=\s)")
 
@@ -43,8 +44,8 @@ def circles(text: str) -> bool:
     tokens = words(text[: 8 * LONGEST])[:LONGEST]
     if len(tokens) < SHORTEST:
         return False
-    grams = [tuple(tokens[i : i + GRAM]) for i in range(len(tokens) - GRAM + 1)]
-    if 1 - len(set(grams)) / len(grams) >= 0.5:
+    different = len(set(zip(*(tokens[i:] for i in range(GRAM)), strict=False)))
+    if different <= 0.5 * (len(tokens) - GRAM + 1):
         return True
-    sentences = [s for s in (s.strip() for s in _SENTENCE.split(text)) if len(words(s)) >= 5]
-    return bool(sentences) and Counter(sentences).most_common(1)[0][1] >= 3
+    sentences = Counter(s for s in map(str.strip, _SENTENCE.split(text)) if len(s) >= SENTENCE)
+    return max(sentences.values(), default=0) >= 3

@@ -24,20 +24,21 @@ UNIT = "share"
 HIGHER_IS_BETTER = False
 LIMIT = Limit(max_increase=0.01)
 
+LOOKED_AT = 1000  # characters; nobody changes the language later
 SHORTEST = 6  # words (Chinese characters): "B. HIV" is no English
 
 
 def per_sample(table: pd.DataFrame) -> Floats:
     asked = [
         known if known in ("zh", "en") else language(question or "")
-        for known, question in zip(table["language"], table["question"], strict=True)
+        for known, question in zip(table["language"].tolist(), table["question"].tolist(), strict=True)
     ]
     return np.array([differs(text, wanted) for text, wanted in zip(texts(table), asked, strict=True)])
 
 
 def differs(text: str | None, wanted: str) -> float:
     """1.0 or 0.0; NaN where the text is too short or either language is unclear."""
-    if not text or not wanted or sum(not w[0].isdigit() for w in words(text[:4000])) < SHORTEST:
+    if not text or not wanted or sum(not w[0].isdigit() for w in words(text[:LOOKED_AT])) < SHORTEST:
         return np.nan
-    written = language(text)
+    written = language(text[:LOOKED_AT])
     return float(written != wanted) if written else np.nan
