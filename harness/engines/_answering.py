@@ -7,12 +7,12 @@ Trap: counts are of the raw ids, stop token and thinking included, since that is
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from harness.engines._asking import Asked
 from harness.identity import digest
-from harness.records import Checkpoint, Request, Response
+from harness.records import Request, Response
 from harness.text import split_thinking
 
 
@@ -37,12 +37,10 @@ def scored(asked: Asked, logprobs: Sequence[float], greedy: Sequence[bool], seco
     )
 
 
-def generated(
-    asked: Asked, ids: Sequence[int], tokenizer: Any, stop_ids: Iterable[int], seconds: float
-) -> Response:
+def generated(asked: Asked, ids: Sequence[int], tokenizer: Any, ended: bool, seconds: float) -> Response:
+    """`ended`: the model stopped of itself, the budget was not the reason."""
     request = asked.request
     text, stopped = cut(tokenizer.decode(ids, skip_special_tokens=True), request.settings.stop)
-    ended = stopped or (len(ids) > 0 and ids[-1] in set(stop_ids))
     split = split_thinking(text, opened=asked.thinking_opened)
     return Response(
         request.run,
@@ -56,7 +54,7 @@ def generated(
         thinking_tokens=_thinking_tokens(ids, tokenizer, asked.thinking_opened, split.thinking)
         if split.thinking
         else 0,
-        stop="end" if ended else "length",
+        stop="end" if ended or stopped else "length",
         seconds=seconds,
         notes=asked.notes,
     )
@@ -79,14 +77,6 @@ def _thinking_tokens(ids: Sequence[int], tokenizer: Any, opened: bool, thinking:
         return bool(split.closed and split.thinking == thinking)
 
     return bisect_left(range(len(ids)), True, key=closed)
-
-
-def stop_token_ids(checkpoint: Checkpoint, tokenizer: Any, generation: Any) -> tuple[int, ...]:
-    """Whatever anybody says ends a turn: the checkpoint's record, generation_config.json, the tokenizer."""
-    found = set(checkpoint.stop_ids)
-    for value in (getattr(generation, "eos_token_id", None), tokenizer.eos_token_id):
-        found.update([value] if isinstance(value, int) else value or ())
-    return tuple(sorted(found))
 
 
 def stop_ids_for(request: Request, tokenizer: Any, stop_ids: Sequence[int]) -> frozenset[int]:

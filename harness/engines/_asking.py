@@ -11,11 +11,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby, islice
-from pathlib import Path
 from typing import Any
 
-from harness.errors import UserError
-from harness.records import Checkpoint, Request
+from harness.records import Request
 
 WINDOW = 256  # requests pulled at a time: enough to find shared prefixes, little to lose
 
@@ -53,26 +51,6 @@ def windows(requests: Iterable[Request], size: int = WINDOW) -> Iterator[list[Re
     for _, stream in groupby(requests, key=lambda request: request.checkpoint):
         while window := list(islice(stream, size)):
             yield window
-
-
-def tokenizer_of(checkpoint: Checkpoint) -> Any:
-    """The checkpoint's tokenizer; an adapter's own where it has one, with its own chat template."""
-    from transformers import AutoTokenizer
-
-    folders = [Path(p) for p in (checkpoint.path, checkpoint.base_path) if p]
-    if not folders:
-        raise UserError(f"{checkpoint.name} has no folder on this machine, so no engine here can run it")
-    own = [f for f in folders if (f / "tokenizer_config.json").is_file() or (f / "tokenizer.json").is_file()]
-    try:
-        tokenizer = AutoTokenizer.from_pretrained((own or folders[-1:])[0], trust_remote_code=False)
-    except Exception as error:
-        raise UserError(
-            f"the tokenizer of {checkpoint.name} cannot be loaded: {first_line(error)}"
-        ) from error
-    template = folders[0] / "chat_template.jinja"
-    if checkpoint.kind == "adapter" and template.is_file():
-        tokenizer.chat_template = template.read_text("utf-8")
-    return tokenizer
 
 
 def ask(request: Request, tokenizer: Any, window: int) -> Asked:

@@ -26,9 +26,9 @@ class Row:
         self.asked = asked
         self.settings = asked.request.settings
         self.written: list[int] = []
-        self.stop_ids = stop_ids_for(asked.request, loaded.tokenizer, loaded.stop_ids)
+        self.stop_ids = stop_ids_for(asked.request, loaded.tokenizer, loaded.habits.stop_ids)
         self._tokenizer = loaded.tokenizer
-        self._penalty = loaded.repetition_penalty
+        self._penalty = loaded.habits.repetition_penalty
         self._chance = torch.Generator().manual_seed(sampling_seed(asked.request))
         # each token is at least one byte, so a stop string just completed lies within this many
         self._tail = max((len(s.encode()) for s in self.settings.stop), default=0) + 4
@@ -77,7 +77,7 @@ def generate(loaded: Loaded, asked: Sequence[Asked], batches: Batches) -> Iterat
     for one, row in batches.run(loaded, asked, lambda a: a.ids, lambda a: len(a.ids) - 1, work):
         # time since the last finished answer: the seconds of a run then add up to the engine's time
         spent, before = time.perf_counter() - start, spent
-        yield generated(one, row.written, loaded.tokenizer, row.stop_ids, spent - before)
+        yield generated(one, row.written, loaded.tokenizer, row.written[-1] in row.stop_ids, spent - before)
 
 
 class _State:

@@ -15,8 +15,8 @@ from typing import Any
 
 import torch
 
-from harness.engines._answering import stop_token_ids
-from harness.engines._asking import first_line, tokenizer_of
+from harness.engines._asking import first_line
+from harness.engines._folder import Habits, habits, tokenizer_of, weights_folder
 from harness.engines._machine import Options, device
 from harness.errors import EngineFailure, UserError
 from harness.records import Checkpoint, EngineInfo
@@ -32,8 +32,7 @@ class Loaded:
     model: Any
     tokenizer: Any
     window: int  # tokens it can read and write together
-    stop_ids: tuple[int, ...]
-    repetition_penalty: float  # from generation_config.json, as stock generate() applies it even when greedy
+    habits: Habits
     device: str
 
     @property
@@ -98,22 +97,17 @@ def _only_at(head: Any, at: tuple[torch.Tensor, torch.Tensor]) -> Iterator[bool]
 def open_model(checkpoint: Checkpoint, info: EngineInfo, options: Options) -> Loaded:
     """Weights into memory; a sentence for the user when that is impossible."""
     tokenizer = tokenizer_of(checkpoint)
-    adapter = checkpoint.kind == "adapter"
     where = device(options)
-    model = _weights(
-        checkpoint, checkpoint.base_path if adapter else checkpoint.path, getattr(torch, info.dtype)
-    )
-    generation = getattr(model, "generation_config", None)
-    if adapter:
-        model = _with_adapter(model, checkpoint)
+    model = weights_of(checkpoint, getattr(torch, info.dtype))
+    if checkpoint.kind == "adapter":
+        model = with_adapter(model, checkpoint).get_base_model()
     model = model.to(where).eval()
     return Loaded(
         checkpoint=checkpoint,
         model=model,
         tokenizer=tokenizer,
         window=options.max_model_len or window_of(model.config, tokenizer),
-        stop_ids=stop_token_ids(checkpoint, tokenizer, generation),
-        repetition_penalty=float(getattr(generation, "repetition_penalty", None) or 1.0),
+        habits=habits(checkpoint, tokenizer),
         device=where,
     )
 
@@ -128,17 +122,16 @@ def window_of(config: Any, tokenizer: Any) -> int:
     return int(limit) if limit and limit < 1e12 else 2048
 
 
-def _weights(checkpoint: Checkpoint, path: str | None, dtype: torch.dtype) -> Any:
+def weights_of(checkpoint: Checkpoint, dtype: torch.dtype) -> Any:
+    """The full model, an adapter's base, in memory."""
     from transformers import AutoModelForCausalLM
     from transformers.utils import logging
 
     logging.disable_progress_bar()  # the command line draws one bar of its own
-    if not path:
-        raise UserError(
-            f"{checkpoint.name} is an adapter whose base is not on this machine; pass --base PATH"
-        )
     try:
-        return AutoModelForCausalLM.from_pretrained(path, dtype=dtype, trust_remote_code=False)
+        return AutoModelForCausalLM.from_pretrained(
+            weights_folder(checkpoint), dtype=dtype, trust_remote_code=False
+        )
     except Exception as error:
         if out_of_memory(error):
             raise EngineFailure(
@@ -151,8 +144,8 @@ def _weights(checkpoint: Checkpoint, path: str | None, dtype: torch.dtype) -> An
         raise UserError(f"{checkpoint.name} cannot be loaded by transformers: {first_line(error)}") from error
 
 
-def _with_adapter(model: Any, checkpoint: Checkpoint) -> Any:
-    """The base with the adapter's layers inside; kept unmerged, so nothing is rounded."""
+def with_adapter(model: Any, checkpoint: Checkpoint) -> Any:
+    """The adapter on its base, unmerged, so nothing is rounded."""
     import peft
 
     try:
@@ -163,7 +156,7 @@ def _with_adapter(model: Any, checkpoint: Checkpoint) -> Any:
         ) from error
     if any(c.is_prompt_learning for c in wrapped.peft_config.values()):
         raise UserError(f"{checkpoint.name} is a prompt-tuning adapter, which no engine here can run")
-    return wrapped.get_base_model()
+    return wrapped
 
 
 def out_of_memory(error: BaseException) -> bool:

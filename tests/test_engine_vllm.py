@@ -1,0 +1,122 @@
+"""The vllm engine, for real on a CPU, against the hf engine and transformers: one engine for all these tests."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tinies import (
+    HEAD,
+    LETTERS,
+    SHOT,
+    STEMS,
+    TEXTS,
+    adapter,
+    assert_same_options,
+    by_sample,
+    full,
+    letters,
+    reference,
+    requests,
+    texts,
+    written,
+)
+
+from harness import engines
+from harness.errors import UserError
+from harness.records import Prompt, Settings
+
+pytestmark = pytest.mark.engine
+
+BLOCK_TOKENS = 128  # of the KV cache on a CPU
+
+
+def many(n: int) -> list[Prompt]:
+    return [Prompt(f"n{i}", SHOT * (i % 3) + f"{i}. " + STEMS[i % len(STEMS)]) for i in range(n)]
+
+
+def test_options_equal_full_forward_passes(vllm_engine: Any, tiny_checkpoint: Path) -> None:
+    prompts = letters() + texts() + [Prompt("chatlike", SHOT + "assistant\n", options=LETTERS)]
+    found = by_sample(vllm_engine.answer(requests(prompts)))
+    model, tokenizer = reference(tiny_checkpoint)
+    assert len(found) == len(prompts)
+    for prompt in prompts:
+        assert_same_options(found[prompt.sample, 0], model, tokenizer, prompt)
+
+
+def test_greedy_text_equals_the_hf_engine(vllm_engine: Any, tiny_checkpoint: Path, start: Any) -> None:
+    asked = requests(many(30), Settings(max_tokens=24, stop=("\n\n", "光")))
+    ours = by_sample(vllm_engine.answer(asked))
+    theirs = by_sample(start(full(tiny_checkpoint)).answer(asked))
+    fields = ("text", "stop", "prompt", "prompt_tokens", "notes")
+    for key, response in theirs.items():
+        assert [getattr(ours[key], f) for f in fields] == [getattr(response, f) for f in fields]
+    assert {r.stop for r in ours.values()} == {"end", "length"}, "both ways to stop should be seen"
+
+
+def test_templates_and_sampling(vllm_engine: Any) -> None:
+    chat = Prompt("c", messages=(("user", "发热怎么办？"),))
+    (response,) = vllm_engine.answer(requests([chat], Settings(chat=True, max_tokens=8, think="off")))
+    assert (response.prompt or "").endswith("<|im_start|>assistant\n<think>\n\n</think>\n\n")
+    drawn = Settings(temperature=0.9, top_p=0.9, max_tokens=12)
+    first, second = (by_sample(vllm_engine.answer(requests(written(), drawn, repeats=2))) for _ in range(2))
+    assert {k: r.text for k, r in first.items()} == {k: r.text for k, r in second.items()}
+    assert first["g0", 0].text != first["g0", 1].text
+
+
+def test_a_warm_cache_that_ends_at_a_block_reads_no_garbage(vllm_engine: Any, tiny_checkpoint: Path) -> None:
+    """Contexts of whole blocks: the cache hit swallows the row that scores an option's first token."""
+    model, tokenizer = reference(tiny_checkpoint)
+    prompts = []
+    for blocks in (1, 2, 3):
+        ids = tokenizer((HEAD + SHOT) * 8)["input_ids"]
+        for n in range(blocks * BLOCK_TOKENS, len(ids)):
+            text = tokenizer.decode(ids[n - blocks * BLOCK_TOKENS : n])
+            if len(tokenizer(text)["input_ids"]) == blocks * BLOCK_TOKENS and text == text.rstrip():
+                prompts.append(Prompt(f"b{blocks}", text, options=TEXTS))
+                break
+    assert len(prompts) == 3, "no context of whole blocks was found"
+    for _ in range(2):  # the second time the cache is warm
+        found = by_sample(vllm_engine.answer(requests(prompts)))
+    for prompt in prompts:
+        assert_same_options(found[prompt.sample, 0], model, tokenizer, prompt)
+
+
+def test_other_weights_and_a_merged_adapter_are_served_by_the_same_engine(
+    vllm_engine: Any, tiny_checkpoint: Path, tiny_other: Path, tiny_adapter: Path, start: Any
+) -> None:
+    """Without a reset of the prefix cache the second model would answer with the first one's keys and values."""
+    models = {
+        "m": reference(tiny_checkpoint),
+        "o": reference(tiny_other),
+        "a": reference(tiny_checkpoint, tiny_adapter),
+    }
+    prompts = letters(shots=8) + texts()
+    for name in ("m", "o", "a", "m"):
+        found = by_sample(vllm_engine.answer(requests(prompts, model=name)))
+        for prompt in prompts:
+            assert_same_options(found[prompt.sample, 0], *models[name], prompt)
+    hf = start(full(tiny_other, "o"), adapter(tiny_adapter, tiny_checkpoint))
+    for name in ("o", "a"):
+        asked = requests(many(6), Settings(max_tokens=16), model=name)
+        ours, theirs = by_sample(vllm_engine.answer(asked)), by_sample(hf.answer(asked))
+        assert {k: r.text for k, r in ours.items()} == {k: r.text for k, r in theirs.items()}
+
+
+def test_what_does_not_fit_is_an_error_and_the_rest_is_answered(vllm_engine: Any) -> None:
+    asked = requests([Prompt("room", "光")], Settings(max_tokens=5000)) + requests(letters()[:1])
+    asked += requests([Prompt("cut", SHOT * 200, options=LETTERS), Prompt("cut2", SHOT * 200, options=TEXTS)])
+    found = by_sample(vllm_engine.answer(asked))
+    assert found["room", 0].stop == "error" and "max_tokens" in (found["room", 0].error or "")
+    assert found["s0", 0].logprobs is not None
+    for name in ("cut", "cut2"):
+        assert found[name, 0].notes[0].startswith("left_truncated:") and found[name, 0].logprobs is not None
+        assert (found[name, 0].prompt_tokens or 0) + max(found[name, 0].option_tokens or ()) == 4095
+
+
+def test_auto_takes_hf_without_a_gpu(tiny_checkpoint: Path) -> None:
+    info = engines.describe("auto", [full(tiny_checkpoint)], {"device": "cpu"})
+    assert (info.name, info.dtype, info.device) == ("hf", "float32", "cpu")
+    with pytest.raises(UserError, match="engine options"):
+        engines.describe("vllm", [full(tiny_checkpoint)], {"gpu_memory": 0.5})
