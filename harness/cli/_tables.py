@@ -14,7 +14,7 @@ def scores(rows: Sequence[Mapping[str, Any]]) -> str:
         [
             str(row["checkpoint"]), str(row["task"]), percent(row["value"]),
             f"{percent(row['low'])} – {percent(row['high'])}", str(row["n"]),
-            share(row["unparsed"]), share(row["truncated"]), str(row["run"])[:8],
+            share(row["unparsed"], row["n"]), share(row["truncated"], row["n"]), str(row["run"])[:8],
         ]
         for row in rows
     ]  # fmt: skip
@@ -38,8 +38,9 @@ def percent(value: float | None) -> str:
     return "–" if value is None else f"{100 * value:.1f}"
 
 
-def share(value: float | None) -> str:
-    return "–" if value is None else f"{100 * value:.1f} %"
+def share(count: int | None, n: int | None) -> str:
+    """What part of n answers, "–" where there are none."""
+    return "–" if count is None or not n else f"{100 * count / n:.1f} %"
 
 
 def _cell(text: str, columns: int, right: bool) -> str:

@@ -10,7 +10,7 @@ from contextlib import suppress
 import click
 
 from harness.evaluate import Job, Watch
-from harness.records import Checkpoint, EngineInfo, Response, Run, Score
+from harness.records import Checkpoint, EngineInfo, Response, Run, Score, Settings
 
 
 def choose(quiet: bool = False) -> Watch:
@@ -37,11 +37,11 @@ class Lines:
             state = f"{missing[job.run.id]} to ask" + (f", {stored} stored" if stored > 0 else "")
             if not missing[job.run.id]:
                 state = f"all {stored} answers stored"
-            form = "chat" if job.run.settings.chat else "raw"
-            self._say(f"{job.checkpoint.name} × {job.exam.task.key} ({form}, {job.run.settings.shots}-shot): {state}")
+            self._say(f"{job.checkpoint.name} × {job.exam.task.key} ({form(job.run.settings)}): {state}")
 
     def loading(self, info: EngineInfo, checkpoints: Sequence[Checkpoint]) -> None:
-        self._say(f"starting {info.name} {info.version} ({info.dtype}, {info.device})")
+        if info.name != "recorded":  # nothing starts: the answers are there
+            self._say(f"starting {info.name} {info.version} ({info.dtype}, {info.device})")
 
     def loaded(self, seconds: float) -> None:
         self._since = self._told = time.monotonic()
@@ -95,6 +95,13 @@ class Bar(Lines):
     def __del__(self) -> None:
         with suppress(AttributeError):  # nothing was planned
             self._progress.stop()
+
+
+def form(settings: Settings) -> str:
+    """How it was asked, in two words: `chat 0-shot`, `raw 5-shot`, or where imported answers came from."""
+    if settings.asked != "here":
+        return settings.asked.replace("elsewhere:", "import ")
+    return f"{'chat' if settings.chat else 'raw'} {settings.shots}-shot"
 
 
 def _duration(seconds: float) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,7 +42,8 @@ def command(
     """
     from harness import config, lookup
     from harness.errors import NothingToCompare
-    from harness.reports import github, json, junit as junit_report, markdown, terminal
+    from harness.reports import github, json, markdown, terminal
+    from harness.reports import junit as junit_report
     from harness.store.open import open_store
     from harness.verdicts import gate
 
@@ -54,7 +56,8 @@ def command(
     with open_store(_options.store_path(store), mode="ro") as opened:
         before = lookup.outcomes(baseline, opened, tasks=wanted)
         after = lookup.outcomes(candidate, opened, tasks=wanted)
-    verdict = gate.judge(*_pair(before, after), policy)
+    pairs, missing = _pair(before, after)
+    verdict = gate.judge(pairs, policy, missing, today=date.today())
     if as_json:
         click.echo(json.render(verdict))
     else:

@@ -21,7 +21,7 @@ def command(spec: str | None, store: Path | None, as_json: bool) -> None:
              bench runs tag:release --json
     """
     from harness import lookup
-    from harness.cli import _tables
+    from harness.cli import _tables, _watch
     from harness.store import read
     from harness.store.open import open_store
 
@@ -39,15 +39,9 @@ def command(spec: str | None, store: Path | None, as_json: bool) -> None:
             [
                 row["run"][:8], row["checkpoint"], row["task"], _tables.percent(row["value"]),
                 f"{_tables.percent(row['low'])} – {_tables.percent(row['high'])}", str(row["n"]),
-                f"{run.done}/{run.expected}", _form(run.settings.chat, run.settings.shots, run.settings.asked),
+                f"{run.done}/{run.expected}", _watch.form(run.settings),
                 run.status, " ".join(run.tags),
             ]
             for run, row in zip(runs, rows, strict=True)
         ]  # fmt: skip
         click.echo(_tables.table([head, *lines]))
-
-
-def _form(chat: bool, shots: int, asked: str) -> str:
-    if asked != "here":
-        return asked.replace("elsewhere:", "import ")
-    return f"{'chat' if chat else 'raw'} {shots}-shot"

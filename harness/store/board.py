@@ -5,8 +5,9 @@ Example: `board(store).query("task == 'ceval' and status == 'done'")`. Partial r
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from harness.errors import UserError
 from harness.store import rows, runs
 from harness.store.open import Store
 
@@ -32,3 +33,11 @@ def board(store: Store) -> pd.DataFrame:
     for name in ("value", "low", "high", "micro", "macro", "chance", "n"):
         made[name] = pd.to_numeric(made[name], errors="coerce").astype("float64")
     return made
+
+
+def board_row(store: Store, run_id: str) -> dict[str, Any]:
+    """A run's row of v_board as plain values; `unparsed` and `truncated` count answers."""
+    found = runs.query(store, "SELECT * FROM v_board WHERE run = ?", [run_id])
+    if not found:
+        raise UserError(f"no run {run_id} in {store.path}; `bench runs` lists them")
+    return dict(found[0])

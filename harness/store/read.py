@@ -5,7 +5,7 @@ Records come from runs.py, answers from answers.py, pandas tables and Outcomes f
 """
 
 from harness.store.answers import missing, response_count, responses, sample_rows, unscored
-from harness.store.board import board
+from harness.store.board import board, board_row
 from harness.store.runs import (
     checkpoints,
     environment,
@@ -21,6 +21,7 @@ from harness.store.tables import outcomes, table
 
 __all__ = [
     "board",
+    "board_row",
     "checkpoints",
     "environment",
     "find_checkpoint",
