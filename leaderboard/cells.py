@@ -1,0 +1,125 @@
+"""The records of the board: a run with its results, the cell it fills, the column it stands in.
+
+Example: Cell(value=0.273, low=0.250, high=0.298, n=1346, unparsed=0.0, truncated=None, marks=("chance",), rank=3)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from harness.records import Checkpoint, Exam, Result, Run, Task
+from leaderboard.charts import Scale
+from leaderboard.words import slug
+
+MARKED_SHARE = 0.05  # unparsed or truncated answers above it make a score doubtful
+PERCENT_UNITS = ("share", "fraction", "percent", "%", "accuracy", "")
+
+
+def headline_of(task: Task) -> str:
+    """The metric a column shows; answers without gold still have a length."""
+    return task.metrics[0] if task.metrics else "answer_tokens"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One run with what it stands on; the results of its metrics by (metric, slice)."""
+
+    run: Run
+    checkpoint: Checkpoint
+    exam: Exam
+    results: Mapping[tuple[str, str], Result]
+    engine: str = ""
+
+    @property
+    def task(self) -> Task:
+        return self.exam.task
+
+    @property
+    def headline(self) -> Result | None:
+        return self.results.get((headline_of(self.task), ""))
+
+    @property
+    def complete(self) -> bool:
+        return self.run.status == "done" and self.run.done >= self.run.expected
+
+    @property
+    def samples(self) -> int:
+        return self.run.expected // max(self.run.repeats, 1)
+
+    def value(self, metric: str, slice_: str = "") -> float | None:
+        result = self.results.get((metric, slice_))
+        return result.value if result else None
+
+
+@dataclass(frozen=True)
+class Cell:
+    value: float | None
+    low: float | None
+    high: float | None
+    n: int
+    unparsed: float | None
+    truncated: float | None
+    marks: tuple[str, ...] = ()  # keys of i18n: partial subset below chance unparsed truncated
+    entry: Entry | None = None  # None: the mean of a group
+    done: int = 0
+    expected: int = 0
+    rank: int | None = None
+    best: int | None = None  # the 95 % interval of the rank
+    worst: int | None = None
+    tied: bool = False  # can't be told from the leader
+
+    @property
+    def ranked(self) -> bool:
+        return self.value is not None and "partial" not in self.marks and "subset" not in self.marks
+
+    @property
+    def odd_share(self) -> bool:
+        return max(self.unparsed or 0.0, self.truncated or 0.0) > MARKED_SHARE
+
+
+@dataclass(frozen=True)
+class Column:
+    """`members`: keys of the columns whose mean this is. `form`: (chat, shots, think, asked, extras) for the head."""
+
+    key: str
+    title: Mapping[str, str]
+    name: str
+    form: Form
+    metric: str
+    average: str
+    unit: str
+    better_high: bool
+    chance: float | None
+    cells: Mapping[str, Cell] = field(default_factory=dict)  # checkpoint id -> cell
+    task: Task | None = None
+    members: tuple[str, ...] = ()
+
+    @property
+    def percent(self) -> bool:
+        return self.unit in PERCENT_UNITS
+
+    @property
+    def slug(self) -> str:
+        """For the URL: sort=ceval-3f2a91c0."""
+        return slug(self.name, self.key)
+
+    @property
+    def scale(self) -> Scale:
+        spans = [(c.low if c.low is not None else c.value, c.high if c.high is not None else c.value) for c in self.cells.values()]
+        return Scale.around(spans)
+
+
+@dataclass(frozen=True)
+class Form:
+    """How a column was asked, in the words of its head."""
+
+    chat: bool
+    shots: tuple[int, ...]
+    think: str
+    asked: str
+    extras: tuple[str, ...] = ()  # what tells this column from another of the same name: "max_tokens 256"
+
+    @property
+    def elsewhere(self) -> str:
+        return self.asked.removeprefix("elsewhere:") if self.asked != "here" else ""

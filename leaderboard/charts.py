@@ -1,0 +1,116 @@
+"""Charts as inline SVG: dots with whiskers on a shared scale, a loss curve; no script, printable, readable aloud.
+
+Example: `whisker(Scale.around([(0.24, 0.29), (0.31, 0.36)]), 0.26, 0.24, 0.29, chance=0.25)` is one row of a forest
+plot: all rows of a column share the scale, so the eye may compare them; a dotted line marks guessing.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+WIDTH = 120
+HEIGHT = 14
+PAD = 5  # room for a dot at either end
+_STEPS = (1, 2, 2.5, 5, 10)
+
+
+@dataclass(frozen=True)
+class Scale:
+    """The range that a column's rows share, ends on round numbers."""
+
+    low: float
+    high: float
+
+    @classmethod
+    def around(cls, spans: Iterable[tuple[float | None, float | None]], floor: float = 0.0) -> Scale:
+        known = [x for span in spans for x in span if x is not None]
+        if not known:
+            return cls(0.0, 1.0)
+        low, high = min(known), max(known)
+        step = _round_step(max(high - low, 1e-9) / 3)
+        start = max(floor, math.floor(low / step) * step) if low >= floor else math.floor(low / step) * step
+        return cls(start, max(math.ceil(high / step) * step, start + step))
+
+    def x(self, value: float, width: int = WIDTH) -> float:
+        share = (value - self.low) / (self.high - self.low)
+        return round(PAD + min(max(share, 0.0), 1.0) * (width - 2 * PAD), 1)
+
+
+def whisker(scale: Scale, value: float | None, low: float | None, high: float | None, chance: float | None = None) -> Markup:
+    """One row: a line for the 95 % interval, a dot for the value. Decoration: the numbers stand beside it."""
+    if value is None:
+        return Markup("")
+    marks = []
+    if chance is not None and scale.low <= chance <= scale.high:
+        marks.append(Markup('<path class="chance" d="M{} 0v{}"/>').format(scale.x(chance), HEIGHT))
+    middle = HEIGHT // 2
+    if low is not None and high is not None:
+        marks.append(Markup('<path class="bar" d="M{} {}H{}"/>').format(scale.x(low), middle, scale.x(high)))
+    marks.append(Markup('<circle class="dot" cx="{}" cy="{}" r="3"/>').format(scale.x(value), middle))
+    return _svg(WIDTH, HEIGHT, Markup("").join(marks), "whisker")
+
+
+def axis(scale: Scale, factor: float = 100.0) -> Markup:
+    """The ends of the scale, for the head of a column of whiskers."""
+    ends = (
+        Markup('<text x="{}" y="10">{}</text>').format(PAD - 3, _number(scale.low * factor)),
+        Markup('<text x="{}" y="10" text-anchor="end">{}</text>').format(WIDTH - PAD + 3, _number(scale.high * factor)),
+    )
+    return _svg(WIDTH, HEIGHT, Markup("").join(ends), "axis")
+
+
+def stacked(parts: Sequence[tuple[str, int]]) -> Markup:
+    """One bar of outcomes, class by class; the counts stand beside it as text."""
+    total = sum(n for _, n in parts)
+    if not total:
+        return Markup("")
+    marks, x = [], 0.0
+    for name, n in parts:
+        wide = 600 * n / total
+        if n:
+            mark = '<rect class="o-{}" x="{}" width="{}" height="10"/>'
+            marks.append(Markup(mark).format(name, round(x, 2), round(max(wide - 1.5, 0.8), 2)))
+        x += wide
+    return _svg(600, 10, Markup("").join(marks), "stacked", stretch=True)
+
+
+def curve(points: Sequence[tuple[float, float]], label: str = "") -> Markup:
+    """A line through (step, loss), its first and last value written out."""
+    points = [(x, y) for x, y in points if math.isfinite(x) and math.isfinite(y)]
+    if len(points) < 2:
+        return Markup("")
+    wide, tall, pad = 480, 120, 18
+    xs, ys = [p[0] for p in points], [p[1] for p in points]
+    dx, dy = (max(xs) - min(xs)) or 1.0, (max(ys) - min(ys)) or 1.0
+    places = [
+        (round(pad + (x - min(xs)) / dx * (wide - 2 * pad), 1), round(tall - pad - (y - min(ys)) / dy * (tall - 2 * pad), 1))
+        for x, y in points
+    ]
+    path = "M" + "L".join(f"{x} {y}" for x, y in places)
+    (x0, y0), (x1, y1) = places[0], places[-1]
+    text = '<text x="{}" y="{}"{}>{}</text>'
+    body = (
+        Markup('<path class="line" d="{}"/>').format(path),
+        Markup(text).format(x0, max(y0 - 6, 10), "", f"{ys[0]:.3g}"),
+        Markup(text).format(x1, max(y1 - 6, 10), Markup(' text-anchor="end"'), f"{ys[-1]:.3g}"),
+    )
+    return _svg(wide, tall, Markup("").join(body), "curve", label=label)
+
+
+def _svg(width: int, height: int, body: Markup, name: str, stretch: bool = False, label: str = "") -> Markup:
+    spoken = Markup('role="img" aria-label="{}"').format(label) if label else Markup('aria-hidden="true"')
+    ratio = Markup(' preserveAspectRatio="none"') if stretch else Markup("")
+    return Markup('<svg class="{}" viewBox="0 0 {} {}" {}{}>{}</svg>').format(name, width, height, spoken, ratio, body)
+
+
+def _round_step(rough: float) -> float:
+    power = 10.0 ** math.floor(math.log10(rough))
+    return next(s * power for s in _STEPS if s * power >= rough * 0.999)
+
+
+def _number(value: float) -> str:
+    return f"{value:.4g}"

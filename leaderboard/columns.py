@@ -1,0 +1,176 @@
+"""The columns of the board: which runs may stand in one, how a cell is read from a run, the means of groups.
+
+One column holds only runs that were asked and graded alike: task and version, questions, golds, prompt form, shots,
+every setting that can change an answer. Example: `ceval` asked raw and through a chat template is two columns, and a
+group's mean stands beside its members for the checkpoints that have all of them in one form.
+Trap: GSM8K asked with 8 examples and CMATH with none are one form all the same, because shots are each task's own.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from harness import identity, plugins, stats
+from harness.errors import UserError
+from harness.records import Group
+from leaderboard.cells import MARKED_SHARE, Cell, Column, Entry, Form, headline_of
+
+OPTION_ASKS = ("letters", "texts", "rolling")  # nothing is generated: length and sampling settings change nothing
+
+
+def columns(entries: Iterable[Entry], groups: Sequence[Group]) -> list[Column]:
+    """All columns, not ranked yet; groups first, each followed by its members, then the other tasks by name."""
+    by_key: dict[str, list[Entry]] = {}
+    for entry in entries:
+        by_key.setdefault(alike(entry), []).append(entry)
+    singles = _told_apart({key: _column(key, members) for key, members in by_key.items()}, by_key)
+    ordered: dict[str, Column] = {}
+    for group in groups:
+        for mean in _group_columns(group, list(singles.values())):
+            ordered[mean.key] = mean
+            ordered.update((key, singles[key]) for key in mean.members)
+    rest = sorted(singles.values(), key=lambda c: (c.name, c.form.chat, c.form.shots, c.key))
+    ordered.update((c.key, c) for c in rest if c.key not in ordered)
+    return list(ordered.values())
+
+
+def alike(entry: Entry) -> str:
+    """The id of the column an entry belongs to."""
+    settings = _settings(entry)
+    task = entry.task
+    return identity.digest([task.key, task.version, entry.exam.id, entry.exam.key, settings, headline_of(task), task.average])
+
+
+def _settings(entry: Entry) -> dict[str, object]:
+    fields = dict(identity.settings_fields(entry.run.settings))
+    if entry.task.ask in OPTION_ASKS:
+        for name in ("max_tokens", "stop", "temperature", "top_p", "top_k", "seed", "think"):
+            fields.pop(name, None)
+    return fields
+
+
+def latest(entries: Iterable[Entry]) -> Entry:
+    """Of several runs of a checkpoint in one column: a complete one, then the last attempt, then the newest."""
+    return max(entries, key=lambda e: (e.complete, e.samples, e.run.attempt, e.run.started or "", e.run.id))
+
+
+def _column(key: str, entries: list[Entry]) -> Column:
+    task, settings = entries[0].task, entries[0].run.settings
+    unit, better_high = _measure(headline_of(task))
+    chosen = [latest(e for e in entries if e.checkpoint.id == c) for c in dict.fromkeys(e.checkpoint.id for e in entries)]
+    full = max((e.samples for e in chosen if e.complete), default=0)
+    cells = {e.checkpoint.id: _cell(e, full, better_high) for e in chosen}
+    form = Form(settings.chat, (settings.shots,), settings.think, settings.asked)
+    average = "macro" if task.average == "macro" else "micro"
+    return Column(key, task.title, task.key, form, headline_of(task), average, unit, better_high, task.chance, cells, task)
+
+
+def _measure(metric: str) -> tuple[str, bool]:
+    """(unit, higher is better) of a metric; a metric that this version lacks is taken for a share."""
+    try:
+        module = plugins.find("harness.metrics", metric)
+    except UserError:
+        return "share", True
+    return str(getattr(module, "UNIT", "share")), bool(getattr(module, "HIGHER_IS_BETTER", True))
+
+
+def cell_of(entry: Entry, column: Column) -> Cell:
+    """The cell of a run that a later one has superseded in its column."""
+    full = max((c.entry.samples for c in column.cells.values() if c.entry and c.entry.complete), default=0)
+    return _cell(entry, full, column.better_high)
+
+
+def _cell(entry: Entry, full: int, better_high: bool) -> Cell:
+    head, chance = entry.headline, entry.task.chance
+    unparsed, truncated = entry.value("unparsed_rate"), entry.value("truncated_rate")
+    marks = []
+    if not entry.complete:
+        marks.append("partial")
+    elif entry.samples < full:
+        marks.append("subset")
+    if head and head.value is not None and chance is not None and better_high:
+        bottom, top = (head.value if x is None else x for x in (head.low, head.high))
+        marks += ["below"] if top < chance else ["chance"] if bottom <= chance else []
+    marks += ["unparsed"] if (unparsed or 0) > MARKED_SHARE else []
+    marks += ["truncated"] if (truncated or 0) > MARKED_SHARE else []
+    value, low, high, n = (head.value, head.low, head.high, head.n) if head else (None, None, None, 0)
+    return Cell(value, low, high, n, unparsed, truncated, tuple(marks), entry, entry.run.done, entry.run.expected)
+
+
+def _told_apart(found: dict[str, Column], by_key: Mapping[str, list[Entry]]) -> dict[str, Column]:
+    """Columns whose heads would read alike get what differs between them into their form."""
+    alike: dict[tuple[str, Form], list[str]] = {}
+    for key, column in found.items():
+        alike.setdefault((column.name, column.form), []).append(key)
+    for keys in alike.values():
+        if len(keys) > 1:
+            facts = {key: _facts(by_key[key][0]) for key in keys}
+            differing = [name for name in facts[keys[0]] if len({facts[key][name] for key in keys}) > 1]
+            for key in keys:
+                extras = tuple(f"{name} {facts[key][name]}" for name in differing)
+                found[key] = replace(found[key], form=replace(found[key].form, extras=extras))
+    return found
+
+
+def _facts(entry: Entry) -> dict[str, str]:
+    settings = entry.run.settings
+    facts = {"version": entry.task.version, "max_tokens": str(settings.max_tokens), "temperature": f"{settings.temperature:g}"}
+    facts["system"] = identity.digest(settings.system)[:4] if settings.system else "–"
+    facts["stop"] = identity.digest(settings.stop)[:4] if settings.stop else "–"
+    facts |= {"top_p": f"{settings.top_p:g}", "top_k": str(settings.top_k), "seed": str(settings.seed)}
+    return facts | {"questions": entry.exam.id[:4], "golds": entry.exam.key[:4]}
+
+
+def _group_columns(group: Group, singles: Sequence[Column]) -> list[Column]:
+    """The mean of a group, once per form in which some checkpoint has every member."""
+    found = []
+    for form in dict.fromkeys(_way(c.form) for c in singles):
+        choices = [[c for c in singles if c.name == member and _way(c.form) == form] for member in group.members]
+        for chosen in itertools.product(*choices):
+            have = [c for c in chosen[0].cells if all(c in column.cells for column in chosen)]
+            if have:
+                found.append(_mean(group, chosen, have))
+    return found
+
+
+def _way(form: Form) -> tuple[object, ...]:
+    """What all members of a group must share; shots are each member's own."""
+    return form.chat, form.asked, form.think
+
+
+def _mean(group: Group, members: Sequence[Column], have: Sequence[str]) -> Column:
+    cells = {c: _mean_cell([column.cells[c] for column in members]) for c in have}
+    chances = [column.chance for column in members]
+    chance = sum(c for c in chances if c is not None) / len(chances) if None not in chances else None
+    form = replace(members[0].form, shots=tuple(dict.fromkeys(s for m in members for s in m.form.shots)), extras=())
+    key = identity.digest([group.name, group.version, [m.key for m in members]])
+    first = members[0]
+    return Column(
+        key, group.title, group.name, form, first.metric, "mean", first.unit, first.better_high, chance, cells,
+        members=tuple(m.key for m in members),
+    )  # fmt: skip
+
+
+def _mean_cell(cells: Sequence[Cell]) -> Cell:
+    """Members are different questions, so their errors are independent: MOVER joins their intervals."""
+    n = sum(c.n for c in cells)
+    values, lows, highs = [c.value for c in cells], [c.low for c in cells], [c.high for c in cells]
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+    if all(v is not None for v in values):
+        known = [v for v in values if v is not None]
+        value = sum(known) / len(known)
+        if all(x is not None for x in [*lows, *highs]):
+            low, high = stats.mover(known, [x for x in lows if x is not None], [x for x in highs if x is not None])
+    marks = tuple(m for m in ("partial", "subset", "below", "chance") if any(m in c.marks for c in cells))
+    shares = [_weighted([(getattr(c, name), c.n) for c in cells]) for name in ("unparsed", "truncated")]
+    done, expected = sum(c.done for c in cells), sum(c.expected for c in cells)
+    return Cell(value, low, high, n, shares[0], shares[1], marks, None, done, expected)
+
+
+def _weighted(shares: Sequence[tuple[float | None, int]]) -> float | None:
+    known = [(s, n) for s, n in shares if s is not None and n]
+    return sum(s * n for s, n in known) / sum(n for _, n in known) if known else None

@@ -1,0 +1,93 @@
+"""Ranks of a column: paired, since all its checkpoints answered the same questions.
+
+Example: 71.2 % and 70.4 % on 1,319 questions are a tie and get one label (`1=`); a checkpoint below the tie gets the
+range of ranks it takes in 95 % of resamplings (`4–6`). No strict order is claimed where none is there.
+Where values cannot be paired (a mean over macro averages), the rule of marginal intervals stands in, which is blunter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import replace
+
+from harness.records import Outcomes
+from harness.verdicts import ranking
+from leaderboard.cells import Cell, Column, Entry
+
+Values = tuple[list[list[float]], list[Hashable] | None]  # [checkpoint, sample], strata of equal weight
+
+
+def ranked(found: Sequence[Column], outcomes: Callable[[Entry], Outcomes]) -> list[Column]:
+    """The columns with ranks in the cells that may have one; `outcomes` reads a run's values per sample."""
+    by_key = {column.key: column for column in found}
+    read: dict[str, Outcomes] = {}
+
+    def remembered(entry: Entry) -> Outcomes:
+        if entry.run.id not in read:
+            read[entry.run.id] = outcomes(entry)
+        return read[entry.run.id]
+
+    return [_ranked(column, by_key, remembered) for column in found]
+
+
+def _ranked(column: Column, by_key: Mapping[str, Column], outcomes: Callable[[Entry], Outcomes]) -> Column:
+    placed = [c for c, cell in column.cells.items() if cell.ranked]
+    if not placed:
+        return column
+    members = [by_key[key] for key in column.members] or [column]
+    values = _paired(members, placed, outcomes) if len(placed) > 1 else None
+    places = _tested(column, values) if values else _marginal(column, [column.cells[c] for c in placed])
+    cells = dict(column.cells)
+    for checkpoint, (rank, best, worst, tied) in zip(placed, places, strict=True):
+        cells[checkpoint] = replace(cells[checkpoint], rank=rank, best=best, worst=worst, tied=tied)
+    return replace(column, cells=cells)
+
+
+Position = tuple[int, int, int, bool]  # rank, best, worst, tied with the leader
+
+
+def _tested(column: Column, values: Values) -> list[Position]:
+    rows, strata = values
+    sign = 1 if column.better_high else -1
+    found = ranking.rank([[sign * v for v in row] for row in rows], strata)
+    alone = sum(r.tie_band for r in found) == 1
+    return [(1 if r.tie_band else r.rank, r.low, r.high, r.tie_band and not alone) for r in found]
+
+
+def _paired(members: Sequence[Column], placed: Sequence[str], outcomes: Callable[[Entry], Outcomes]) -> Values | None:
+    """Values on the same samples for every checkpoint; None where that is not to be had."""
+    macro = [member.average == "macro" for member in members]
+    if any(macro) and len(members) > 1:
+        return None  # equal weight per member and per subject inside it: no single set of strata
+    rows: list[list[float]] = [[] for _ in placed]
+    strata: list[Hashable] = []
+    for member in members:
+        asked: tuple[str, ...] | None = None
+        for row, checkpoint in zip(rows, placed, strict=True):
+            cell = member.cells[checkpoint]
+            if cell.entry is None:
+                return None
+            found = outcomes(cell.entry)
+            if asked is not None and found.samples != asked:
+                return None
+            if asked is None:
+                asked = found.samples
+                strata += found.subjects if macro[0] else [member.key] * len(asked)
+            known = [v for v in found.values if v is not None]
+            if len(known) != len(asked) or not known:
+                return None
+            row += known
+    return rows, strata if len(set(strata)) > 1 else None
+
+
+def _marginal(column: Column, cells: Sequence[Cell]) -> list[Position]:
+    """Best rank: 1 + how many lie surely above, their interval wholly over mine; worst: not surely below."""
+    spans = []
+    for cell in cells:
+        value = cell.value if cell.value is not None else 0.0
+        low, high = (value if x is None else x for x in (cell.low, cell.high))
+        spans.append((low, high) if column.better_high else (-high, -low))
+    best = [1 + sum(low > high for low, _ in spans) for _, high in spans]
+    worst = [len(spans) - sum(high < low for _, high in spans) for low, _ in spans]
+    alone = best.count(1) == 1
+    return [(b, b, w, b == 1 and not alone) for b, w in zip(best, worst, strict=True)]

@@ -1,0 +1,140 @@
+"""Words and numbers on a page: both languages at once, numbers to one decimal, hostile text made harmless.
+
+A page holds every short text twice, `<span class="e">Rank</span><span class="z">名次</span>`, and CSS shows the one
+of `<html lang>`: switching needs no reload, and works the same from file://.
+Trap: autoescaping stops `<script>`, but not U+202E, which turns the rest of a line around so that a wrong answer
+reads like a right one; `visible` prints such characters as their code.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from collections.abc import Mapping
+from importlib.resources import files
+from typing import Any
+
+from markupsafe import Markup, escape
+
+from harness.identity import digest
+
+LANGUAGES = ("en", "zh")
+CLIP_CHARACTERS = 20_000  # of a text on a page; the store keeps all of it
+CLIP_TAIL_CHARACTERS = 4_000  # the answer stands at the end
+DASH = "–"
+
+# controls, bidi marks and overrides, line and paragraph separators, lone surrogates, byte order mark
+_UNSEEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufff9-\ufffb\ufffe\uffff]")
+
+
+def dictionaries() -> dict[str, dict[str, str]]:
+    """Language -> key -> text, from i18n/*.json."""
+    folder = files("leaderboard") / "i18n"
+    return {lang: json.loads((folder / f"{lang}.json").read_text("utf-8")) for lang in LANGUAGES}
+
+
+class Words:
+    """`t("shots", n=5)` in a template; an unknown key is a KeyError at build time, not a hole on the page."""
+
+    def __init__(self) -> None:
+        self._texts = dictionaries()
+
+    def __call__(self, key: str, /, **values: Any) -> Markup:
+        """The text of a key in both languages."""
+        return self.pair({lang: Markup(texts[key]).format(**values) for lang, texts in self._texts.items()})
+
+    def plain(self, key: str, language: str) -> str:
+        """For attributes and <title>, which cannot hold two."""
+        return self._texts[language][key]
+
+    def has(self, key: str) -> bool:
+        return key in self._texts[LANGUAGES[0]]
+
+    def attributes(self, name: str, key: str) -> Markup:
+        """`aria-label="…"` with both languages beside it for the switch; the script moves the right one over."""
+        parts = [f'data-{name}-{lang}="{escape(texts[key])}"' for lang, texts in self._texts.items()]
+        return Markup(" ".join(parts))
+
+    @staticmethod
+    def pair(texts: Mapping[str, Any]) -> Markup:
+        """A mapping language -> text (a card's title) in both; one of them for both where the other is absent."""
+        known = [text for text in texts.values() if text]
+        en, zh = (texts.get(lang) or (known[0] if known else "") for lang in LANGUAGES)
+        if en == zh:
+            return visible(en)
+        return Markup('<span class="e" lang="en">{}</span><span class="z" lang="zh">{}</span>').format(
+            visible(en), visible(zh)
+        )
+
+
+def visible(text: Any) -> Markup:
+    """Escaped, with the characters nobody can see (and everybody can be fooled by) as their code."""
+    if isinstance(text, Markup):
+        return text
+    raw = str(text).replace("\r\n", "\n")
+    if len(raw) > CLIP_CHARACTERS:
+        cut = len(raw) - CLIP_CHARACTERS
+        head, tail = raw[: CLIP_CHARACTERS - CLIP_TAIL_CHARACTERS], raw[-CLIP_TAIL_CHARACTERS:]
+        return visible(head) + Markup('<span class="cut"> … {:,} … </span>').format(cut) + visible(tail)
+    pieces, start = [], 0
+    for match in _UNSEEN.finditer(raw):
+        code = f"U+{ord(match[0]):04X}"
+        pieces += [escape(raw[start : match.start()]), Markup('<span class="code">{}</span>').format(code)]
+        start = match.end()
+    return Markup("").join([*pieces, escape(raw[start:])])
+
+
+def inline(text: Any) -> Markup:
+    """A name inside a line: visible and isolated, so that right-to-left letters do not move its neighbours."""
+    return Markup("<bdi>{}</bdi>").format(visible(text))
+
+
+def attribute(text: Any) -> str:
+    """Plain text for an attribute or <title>, unseen characters as their code; the template escapes it."""
+    return _UNSEEN.sub(lambda m: f"[U+{ord(m[0]):04X}]", str(text))[:300]
+
+
+def slug(name: str, identifier: str) -> str:
+    """A file name that any file system and URL takes: `qwen3-0-6b-lora-3fa2b1c0`, also for `../..` and `<script>`."""
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+    stem = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:40].strip("-")
+    short = identifier[:8] if re.fullmatch(r"[0-9a-f]{8,64}", identifier) else digest(identifier)[:8]
+    return f"{stem}-{short}" if stem else short
+
+
+def points(value: float | None) -> str:
+    """A share as percent without the sign: 0.7239 -> 72.4."""
+    return DASH if value is None else f"{100 * value:.1f}"
+
+
+def decimal(value: float | None) -> str:
+    """Any other measure: few digits, thousands apart."""
+    if value is None:
+        return DASH
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:,.1f}" if abs(value) >= 10 else f"{value:,.2f}"
+
+
+def count(value: int | None) -> str:
+    return DASH if value is None else f"{value:,}"
+
+
+def size(value: int | None) -> str:
+    """Bytes in binary units, the ones a disk quota speaks."""
+    if value is None:
+        return DASH
+    amount = float(value)
+    for unit in ("B", "KiB", "MiB"):
+        if amount < 1024:
+            return f"{amount:.0f} {unit}"
+        amount /= 1024
+    return f"{amount:.1f} GiB"
+
+
+def parameters(value: int | None) -> str:
+    if value is None:
+        return DASH
+    for unit, factor in (("B", 1e9), ("M", 1e6), ("K", 1e3)):
+        if value >= factor:
+            return f"{value / factor:.3g}{unit}"
+    return str(value)
