@@ -12,6 +12,7 @@ import shutil
 import threading
 import urllib.error
 import urllib.request
+from functools import lru_cache
 from pathlib import Path
 from urllib.parse import quote
 
@@ -81,6 +82,7 @@ def _from_modelscope(repository: str, name: str, revision: str) -> Path:
     return path
 
 
+@lru_cache  # C-Eval on the hub is 104 files
 def unreachable(endpoint: str, seconds: float = PATIENCE_SECONDS) -> str:
     """Why no HTTP answer comes from `endpoint` within `seconds`; '' when any does, an error status included."""
     outcome: list[str] = []

@@ -155,6 +155,25 @@ def test_a_corrected_gold_changes_the_key_and_not_what_is_asked(tmp_path: Path) 
     assert shot.id != wrong.id  # a solved example's gold is part of what is asked
 
 
+def test_ceval_as_the_hub_has_it_with_labels_in_test(tmp_path: Path) -> None:
+    import pandas as pd
+    from tasks import ceval
+
+    row = {"id": 0, "question": "演示", "A": "a", "B": "b", "C": "c", "D": "d", "answer": "C", "explanation": ""}
+    for subject in ceval.SUBJECTS:
+        (tmp_path / "ceval" / subject).mkdir(parents=True)
+        pd.DataFrame([row] * 5).to_parquet(tmp_path / "ceval" / subject / "dev-00000-of-00001.parquet")
+        pd.DataFrame([row] * 2).to_parquet(tmp_path / "ceval" / subject / "test-00000-of-00001.parquet")
+    exam = exam_of("ceval:test", tmp_path)
+    assert exam.task.key == "ceval:test"
+    assert len({sample.id for sample in exam.samples}) == 104
+    by_option = exam_of("ceval", tmp_path, split="test")
+    assert (by_option.task.key, by_option.id) == ("ceval:test", exam.id)
+    zipped = exam_of("ceval", make_ceval(tmp_path / "zip", {"law": "0,演示,a,b,c,d,C\n"}))
+    law = next(sample for sample in exam.samples if sample.subject == "law")
+    assert law.id == zipped.samples[0].id  # the same question, whatever file it came in
+
+
 @pytest.mark.parametrize(
     ("row", "sentence"),
     [
@@ -223,7 +242,7 @@ def test_chat_is_for_free_text_of_checkpoints_with_a_template() -> None:
     assert prompts.settings(card("ceval"), True, {"chat": True}).chat
     with pytest.raises(UserError, match="no chat template"):
         prompts.settings(card("gsm8k"), False, {"chat": True})
-    with pytest.raises(UserError, match=r"no setting .temprature.; nearest: temperature"):
+    with pytest.raises(UserError, match=r"no setting .temprature. .*; nearest: temperature"):
         prompts.settings(card("gsm8k"), False, {"temprature": 1})
 
 

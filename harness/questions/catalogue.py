@@ -9,7 +9,6 @@ Trap: importing lm_eval's own index parses 14,000 files (12 CPU s); the catalogu
 from __future__ import annotations
 
 import importlib
-import pkgutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -191,11 +190,10 @@ def _from_path(path: Path) -> Task:
 
 
 def _stock(name: str) -> Task:
-    if "lmeval" not in {m.name for m in pkgutil.iter_modules(importlib.import_module("harness.questions").__path__)}:
-        raise UserError(f"{name}: stock lm-eval tasks can't be run yet; run them with `lm_eval --tasks {name.removeprefix(STOCK)}`")
-    lmeval = importlib.import_module("harness.questions.lmeval")
+    from harness.questions import lmeval
+
     plain, _, version = name.removeprefix(STOCK).partition("@")
-    path: Path = lmeval.locate(plain)
+    path = lmeval.locate(plain)
     task = replace(_card(path, header(path)), name=name.partition("@")[0], kind="stock")
     if version and task.version != version:
         raise UserError(f"{name}: this lm-eval holds version {task.version}")

@@ -1,0 +1,235 @@
+"""Stock lm-eval tasks, driven as Task objects: `lm-eval:NAME`, or any lm-eval YAML without a card of ours.
+
+The only file that imports lm_eval. Never `evaluate` or an `LM` subclass: those lose token counts, stop reasons and all
+repeats but the first. Example: `bench run --tasks lm-eval:cmmlu_default_anatomy`, graded by lm-eval's own metric.
+Traps: lm-eval's index parses 14,000 files, so a name -> YAML index of ours is cached per version; a few-shot draw
+depends on everything drawn before it, so a fresh Task is built whole and in order, and only then selected from.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import logging
+import os
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from harness import identity
+from harness.errors import UserError
+from harness.plugins import nearest
+from harness.records import Exam, Prompt, Response, Sample, Score, Settings, Task
+
+SCORER = "lm_eval"
+_SEED = 1234  # of the few-shot draw, as in lm-eval's own command line
+_NAME = re.compile(rb"^task:[ \t]*[\"']?([^\s\"'\[#]+)", re.MULTILINE)
+
+
+def version() -> str:
+    return metadata.version("lm_eval")
+
+
+# -- names --------------------------------------------------------------------------------------------------------
+
+
+def locate(name: str) -> Path:
+    """The YAML of a stock task; the index is read from the user's cache, or made in a second or two."""
+    folder = _folder()
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ckpt-bench" / f"lm-eval-{version()}.json"
+    index = identity.load_cache(cache)
+    if not (folder / index.get(name, "absent")).is_file():
+        index = _index(folder)
+        identity.save_cache(cache, index)
+    if name not in index:
+        raise UserError(f"lm-eval {version()} has no task '{name}' (groups: name their tasks); {nearest(name, index)}")
+    return folder / index[name]
+
+
+def _folder() -> Path:
+    spec = importlib.util.find_spec("lm_eval")  # finds, doesn't import
+    if spec is None or not spec.submodule_search_locations:
+        raise UserError("lm_eval is not installed; pip install 'lm-eval>=0.4.13,<0.5'")
+    return Path(spec.submodule_search_locations[0]) / "tasks"
+
+
+def _index(folder: Path) -> dict[str, str]:
+    """Task name -> YAML path; by a pattern, since parsing all of them takes ten times as long."""
+    index = {}
+    for path in sorted(folder.rglob("*.yaml")):
+        found = _NAME.search(path.read_bytes())
+        if found:
+            index[found.group(1).decode()] = str(path.relative_to(folder))
+    return index
+
+
+# -- exams --------------------------------------------------------------------------------------------------------
+
+
+def load(task: Task, data: Path | None) -> Exam:
+    """The exam of a stock task; its questions come from the hub through `datasets`, or as its YAML says."""
+    if data is not None:
+        task = replace(task, files={"data": {"local": str(data)}})
+    stock = _fresh(task)
+    if stock.OUTPUT_TYPE not in ("multiple_choice", "generate_until"):
+        raise UserError(f"{task.key} is a {stock.OUTPUT_TYPE} task; only multiple_choice and generate_until can be run yet")
+    scored = stock.OUTPUT_TYPE == "multiple_choice"
+    samples = []
+    twins: dict[str, int] = {}
+    for position, doc in enumerate(stock.eval_docs):
+        question, target = stock.doc_to_text(doc), stock.doc_to_target(doc)
+        if not isinstance(question, str):
+            raise UserError(f"{task.key} scores one option under several contexts, which can't be run yet")
+        choices = tuple(str(choice) for choice in stock.doc_to_choice(doc)) if scored else ()
+        first = identity.sample_id(task.name, "", "", question, choices, 0)
+        ordinal = twins[first] = twins.get(first, -1) + 1
+        name = identity.sample_id(task.name, "", "", question, choices, ordinal)
+        samples.append(Sample(name, position, question, choices, _target(target, scored)))
+    if not samples:
+        raise UserError(f"{task.key} has no questions")
+    task = replace(
+        task, ask="texts" if scored else "generate", scorer=SCORER, n=len(samples), settings=_settings(stock, scored),
+        metrics=("accuracy",), split=str(stock.config.test_split or stock.config.validation_split or ""),
+    )  # fmt: skip
+    asked = [version(), task.name, task.version, [[s.question, *s.choices] for s in samples]]
+    key = identity.digest([sample.target for sample in samples])
+    return Exam(identity.digest(asked), key, task, tuple(samples))
+
+
+def _target(target: Any, scored: bool) -> str:
+    if scored and isinstance(target, int):
+        return chr(ord("A") + target)
+    return target if isinstance(target, str) else json.dumps(target, ensure_ascii=False, default=str)
+
+
+def _settings(stock: Any, scored: bool) -> dict[str, Any]:
+    shots = int(stock.config.num_fewshot or 0)
+    if scored:
+        return {"shots": shots}
+    wanted = dict(stock.config.generation_kwargs or {})
+    until = wanted.get("until") or [stock.config.fewshot_delimiter]
+    return {
+        "shots": shots,
+        "max_tokens": int(wanted.get("max_gen_toks") or 256),  # lm-eval's own default
+        "stop": [until] if isinstance(until, str) else list(until),
+        "temperature": float(wanted.get("temperature") or 0.0) if wanted.get("do_sample") else 0.0,
+    }
+
+
+def _fresh(task: Task, shots: int | None = None) -> Any:
+    """A new Task object; a second build on an old one would draw other examples."""
+    from lm_eval.tasks import TaskManager
+
+    logging.getLogger("lm_eval").setLevel(logging.ERROR)
+    path = Path(str(task.path))
+    ours = {"data": task.files["data"]["local"]} if "data" in task.files else None
+    try:
+        found = TaskManager(include_defaults=False, metadata=ours).load([str(path)])["tasks"]
+    except Exception as error:  # whatever a YAML, its functions or the hub may raise
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise UserError(f"lm-eval can't load {task.key} from {path}: {reason}") from error
+    (stock,) = found.values()
+    if shots is not None:
+        stock.set_config(key="num_fewshot", value=shots)
+    stock.set_fewshot_seed(seed=_SEED)
+    return stock
+
+
+# -- prompts ------------------------------------------------------------------------------------------------------
+
+
+def prompts(exam: Exam, settings: Settings, samples: Sequence[Sample]) -> Iterator[Prompt]:
+    """What lm-eval itself would send, raw or as chat messages."""
+    stock = _fresh(exam.task, settings.shots)
+    stock.build_all_requests(
+        limit=None, rank=0, world_size=1,
+        system_instruction=settings.system or None,
+        apply_chat_template=settings.chat, fewshot_as_multiturn=settings.chat,
+        chat_template=_as_json if settings.chat else None,
+    )  # fmt: skip
+    requests: dict[int, list[Any]] = {}
+    for instance in stock.instances:
+        requests.setdefault(instance.doc_id, []).append(instance)
+    for sample in samples:
+        group = requests[sample.position]
+        contexts = {instance.args[0] for instance in group}
+        if len(contexts) > 1 or (sample.choices and len(group) != len(sample.choices)):
+            raise UserError(f"{exam.task.key} asks several things per option, which can't be run yet")
+        options = tuple(instance.args[1] for instance in group) if sample.choices else None
+        (context,) = contexts
+        if settings.chat:
+            yield Prompt(sample.id, messages=_messages(exam.task, context), options=options)
+        else:
+            yield Prompt(sample.id, text=context, options=options)
+
+
+def _as_json(messages: list[dict[str, str]], add_generation_prompt: bool = True, **_: Any) -> str:
+    """Stands in for a chat template: the engine owns the real one."""
+    return json.dumps([[m["role"], m["content"]] for m in messages], ensure_ascii=False)
+
+
+def _messages(task: Task, context: str) -> tuple[tuple[str, str], ...]:
+    try:
+        turns = json.loads(context)
+    except ValueError:  # a gen_prefix was glued on
+        raise UserError(f"{task.key} begins the answer itself (gen_prefix), which no chat can carry; use --chat off") from None
+    return tuple((role, content) for role, content in turns)
+
+
+# -- scores -------------------------------------------------------------------------------------------------------
+
+
+def score(exam: Exam) -> Callable[[Sample, Response], list[Score]]:
+    """lm-eval's filters and metrics as a scorer: the headline first, then one Score per further (metric, filter)."""
+    stock = _fresh(exam.task)
+    docs = stock.eval_docs
+    headline = next(iter(stock.aggregation()))
+
+    def graded(sample: Sample, response: Response) -> list[Score]:
+        if response.stop == "error":
+            return [Score(SCORER, version(), 0.0, None, "error", "error")]
+        values = list(_values(stock, docs[sample.position], sample, response))
+        values.sort(key=lambda value: value[0] != headline)  # stable: filters stay in the task's order
+        return [_score(number, *value, sample, response) for number, value in enumerate(values)]
+
+    return graded
+
+
+def _values(stock: Any, doc: Any, sample: Sample, response: Response) -> Iterator[tuple[str, str, Any, Any]]:
+    """(metric, filter, value, what the filter left of the answer), driven like `evaluate` does for one question."""
+    made = stock.construct_requests(doc=doc, ctx="", metadata=(stock.config.task, sample.position, 1))
+    instances = made if isinstance(made, list) else [made]
+    if sample.choices:
+        greedy = response.greedy or (False,) * len(sample.choices)
+        answers: list[Any] = list(zip(response.logprobs or (), greedy, strict=False))
+    else:
+        answers = [response.text]
+    if len(answers) != len(instances):
+        return
+    for instance, answer in zip(instances, answers, strict=True):
+        instance.resps = [answer]
+    for pipeline in stock._filters:
+        pipeline.apply(instances)
+    for name in instances[0].filtered_resps:
+        left = [instance.filtered_resps[name] for instance in instances]
+        for metric, value in stock.process_results(doc, left).items():
+            yield metric, name, value, None if sample.choices else left[0]
+
+
+def _score(number: int, metric: str, name: str, value: Any, left: Any, sample: Sample, response: Response) -> Score:
+    scorer = SCORER if number == 0 else f"{SCORER}:{metric},{name}"
+    answer = None if left is None else str(left)
+    if sample.choices and response.logprobs:
+        answer = chr(ord("A") + max(range(len(response.logprobs)), key=response.logprobs.__getitem__))
+    if isinstance(value, tuple | list | dict):  # BLEU and the like exist only for a corpus
+        return Score(scorer, version(), None, answer, f"{metric},{name}: not a number per question", "error")
+    plain = float(value)
+    outcome: Any = "correct" if plain >= 1 else "wrong"
+    if plain == 0 and not sample.choices and not response.text.strip():
+        outcome = "empty"
+    elif plain == 0 and response.stop == "length":
+        outcome = "truncated"
+    return Score(scorer, version(), plain, answer, f"{metric},{name}", outcome)

@@ -1,0 +1,170 @@
+"""Stock lm-eval tasks through Task objects: what `lm_eval` itself would ask and score, question by question."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.errors import UserError
+from harness.questions import catalogue, lmeval, load, prompts
+from harness.records import Exam, Response
+
+CHOICES = """
+task: own_choices
+output_type: multiple_choice
+custom_dataset: !function helpers.choices
+test_split: test
+fewshot_split: train
+doc_to_text: "Q: {{q}}\\nA:"
+doc_to_target: gold
+doc_to_choice: options
+num_fewshot: 2
+metric_list:
+  - {metric: acc, aggregation: mean, higher_is_better: true}
+  - {metric: acc_norm, aggregation: mean, higher_is_better: true}
+metadata: {version: 2.0}
+"""
+TEXTS = """
+task: own_texts
+output_type: generate_until
+custom_dataset: !function helpers.texts
+test_split: test
+fewshot_split: train
+doc_to_text: "{{q}} ="
+doc_to_target: "{{gold}}"
+num_fewshot: 1
+generation_kwargs: {until: ["\\n"], max_gen_toks: 32}
+filter_list:
+  - name: first
+    filter:
+      - {function: regex, regex_pattern: "(-?\\\\d+)"}
+      - {function: take_first}
+metric_list:
+  - {metric: exact_match, aggregation: mean, higher_is_better: true}
+metadata: {version: 1.0}
+"""
+HELPERS = """
+import datasets
+def choices(**_):
+    rows = [{"q": f"{i} or {i + 1}?", "gold": i % 2, "options": [f"the {i}", f"surely {i + 1}"]} for i in range(20)]
+    return {"test": datasets.Dataset.from_list(rows[:12]), "train": datasets.Dataset.from_list(rows[12:])}
+def texts(**_):
+    rows = [{"q": f"{i} + {i}", "gold": str(2 * i)} for i in range(20)]
+    return {"test": datasets.Dataset.from_list(rows[:12]), "train": datasets.Dataset.from_list(rows[12:])}
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name, text in (("own_choices.yaml", CHOICES), ("own_texts.yaml", TEXTS), ("helpers.py", HELPERS)):
+        (tmp_path / name).write_text(text)
+    return tmp_path
+
+
+def guess(context: str, option: str) -> float:
+    """A stand-in for a model: a log-probability that depends on the text alone."""
+    return -1 - zlib.crc32((context + option).encode()) % 1000 / 1000
+
+
+def said(context: str) -> str:
+    number = int(context.rsplit(" = ", 1)[-1].split(" +")[0].split()[-1]) if context else 0
+    return f" {2 * number + zlib.crc32(context.encode()) % 2} is it"
+
+
+def by_lm_eval(path: Path) -> list[dict[str, Any]]:
+    """The samples of lm-eval's own evaluate()."""
+    from lm_eval.api.model import LM
+    from lm_eval.evaluator import simple_evaluate
+    from lm_eval.tasks import TaskManager
+
+    class Model(LM):
+        def loglikelihood(self, requests: list[Any]) -> list[tuple[float, bool]]:
+            return [(guess(*r.args), False) for r in requests]
+
+        def generate_until(self, requests: list[Any]) -> list[str]:
+            return [said(r.args[0]) for r in requests]
+
+        def loglikelihood_rolling(self, requests: list[Any]) -> list[float]:
+            raise NotImplementedError
+
+    manager = TaskManager(include_path=str(path.parent), include_defaults=False)
+    found = simple_evaluate(Model(), tasks=[path.stem], task_manager=manager, bootstrap_iters=0, log_samples=True)
+    samples: list[dict[str, Any]] = found["samples"][path.stem]
+    return samples
+
+
+def exam_of(path: Path) -> Exam:
+    (task,) = catalogue.find([str(path)])
+    return load.load(task, None)
+
+
+def test_choices_are_asked_and_scored_as_by_lm_eval_itself(folder: Path) -> None:
+    exam = exam_of(folder / "own_choices.yaml")
+    settings = prompts.settings(exam.task, True, {})
+    assert (settings.shots, settings.chat, exam.task.version, exam.task.n) == (2, False, "2.0", 12)
+    score = lmeval.score(exam)
+    asked = list(prompts.prompts(exam, settings, exam.samples))
+    for sample, prompt, theirs in zip(exam.samples, asked, by_lm_eval(folder / "own_choices.yaml"), strict=True):
+        requests = [(r["arg_0"], r["arg_1"]) for r in theirs["arguments"].values()] if isinstance(
+            theirs["arguments"], dict
+        ) else [tuple(r) for r in theirs["arguments"]]  # fmt: skip
+        assert prompt.options is not None
+        assert [(prompt.text, option) for option in prompt.options] == requests
+        logprobs = tuple(guess(str(prompt.text), option) for option in prompt.options)
+        acc, acc_norm = score(sample, Response("", sample.id, 0, logprobs=logprobs))
+        assert (acc.value, acc_norm.value) == (theirs["acc"], theirs["acc_norm"])
+        assert (acc.scorer, acc_norm.scorer) == ("lm_eval", "lm_eval:acc_norm,none")
+        assert type(acc.value) is float  # numpy's would become a blob in SQLite
+        assert (acc.answer == sample.target) == (acc.value == 1)
+
+
+def test_texts_are_asked_and_scored_as_by_lm_eval_itself(folder: Path) -> None:
+    exam = exam_of(folder / "own_texts.yaml")
+    settings = prompts.settings(exam.task, False, {})
+    assert (settings.shots, settings.max_tokens, settings.stop) == (1, 32, ("\n",))
+    score = lmeval.score(exam)
+    asked = list(prompts.prompts(exam, settings, exam.samples[5:]))
+    theirs = by_lm_eval(folder / "own_texts.yaml")
+    values = []
+    for sample, prompt in zip(exam.samples[5:], asked, strict=True):
+        (graded,) = score(sample, Response("", sample.id, 0, text=said(str(prompt.text))))
+        assert graded.value == theirs[sample.position]["exact_match"]
+        assert graded.rule == "exact_match,first"
+        values.append(graded.value)
+    assert set(values) == {0.0, 1.0}
+    assert score(exam.samples[0], Response("", "", 0, text=""))[0].outcome == "empty"
+
+
+def test_a_stock_task_as_a_chat(folder: Path) -> None:
+    exam = exam_of(folder / "own_texts.yaml")
+    settings = prompts.settings(exam.task, True, {"system": "Be short."})
+    (prompt,) = prompts.prompts(exam, settings, exam.samples[3:4])
+    assert prompt.messages is not None
+    assert [role for role, _ in prompt.messages] == ["system", "user", "assistant", "user"]
+    assert prompt.messages[-1] == ("user", "3 + 3 =")
+
+
+def test_names_come_from_the_index_and_the_index_from_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    (task,) = catalogue.find(["lm-eval:arc_easy"])
+    assert (task.key, task.kind) == ("lm-eval:arc_easy", "stock")
+    (cache,) = (tmp_path / "ckpt-bench").iterdir()
+    index = json.loads(cache.read_text())
+    assert len(index) > 10_000
+    cache.write_text(json.dumps({"mine": index["arc_easy"]}))
+    assert lmeval.locate("mine").name == "arc_easy.yaml"
+    assert lmeval.locate("gsm8k").name == "gsm8k.yaml"  # not in that cache: made anew
+    with pytest.raises(UserError, match=r"has no task 'arc_esy'.*nearest: arc_easy"):
+        catalogue.find(["lm-eval:arc_esy"])
+    with pytest.raises(UserError, match="this lm-eval holds version"):
+        catalogue.find(["lm-eval:arc_easy@99"])
+
+
+def test_a_task_that_cannot_be_loaded_says_so(folder: Path) -> None:
+    (folder / "own_texts.yaml").write_text(TEXTS.replace("helpers.texts", "helpers.absent"))
+    with pytest.raises(UserError, match="lm-eval can't load own_texts from"):
+        exam_of(folder / "own_texts.yaml")
