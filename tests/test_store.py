@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from harness import metrics
 from harness.errors import UserError
 from harness.records import (
     Checkpoint,
@@ -208,7 +209,7 @@ def test_putting_twice_changes_nothing(store: Store) -> None:
     assert [r.text for r in read.responses(store, "5a0e")] == ["first"]
     assert plain(store, "select text, value from v_samples") == [("first", 1.0)]
     assert read.get_run(store, "5a0e").done == 1
-    assert problems(store) == []
+    assert check(store) == []
 
 
 def test_an_answer_with_an_unknown_stop_is_refused_not_dropped(store: Store) -> None:
@@ -471,8 +472,9 @@ def test_the_board_view_has_a_row_per_run_also_without_results(store: Store) -> 
     fill(store, replace(RUN, id="again", attempt=1), wrong=(0,))
     with Writer(store) as writer:
         begin(store, writer, replace(RUN, id="chat", settings=Settings(chat=True, shots=2)))
-        writer.put(replace(answer(0, stop="length"), run="chat"))
-        writer.put_score("chat", "s0", 0, grade(0, None), "key0")
+        for i, outcome in enumerate(("unparsed", "truncated", "truncated", "wrong")):
+            writer.put(replace(answer(i, stop="length"), run="chat"))
+            writer.put_score("chat", f"s{i}", 0, grade(i, 0.0, outcome=outcome), "key0")
         writer.finish_run("chat", "interrupted")
     found = plain(
         store,
@@ -482,24 +484,8 @@ def test_the_board_view_has_a_row_per_run_also_without_results(store: Store) -> 
     ends = ("done", 12, 12, "nightly")
     quiz = ("small-sft", "quiz", "accuracy")
     assert found[0] == ("5a0e", *quiz, 0.75, 0.1, 0.9, 12, 0, 0, 0.75, 0.75, "raw", 0, *ends)
-    assert found[2] == (
-        "chat",
-        *quiz,
-        None,
-        None,
-        None,
-        None,
-        1,
-        1,
-        None,
-        None,
-        "chat",
-        2,
-        "interrupted",
-        1,
-        12,
-        "nightly",
-    )
+    partial = ("chat", 2, "interrupted", 4, 12, "nightly")
+    assert found[2] == ("chat", *quiz, None, None, None, None, 1, 2, None, None, *partial)
     assert plain(store, "select run from v_latest order by run") == [("again",), ("chat",)]
     assert len(plain(store, "select * from v_history")) == 3
 
@@ -614,7 +600,7 @@ def test_a_full_disk_is_one_sentence_and_no_half_written_batch(store: Store) -> 
     assert full.value.exit_code == 1
     store.db.conn.execute("PRAGMA max_page_count = 1000000")
     assert [s for s, _ in read.missing(store, "5a0e", exam().samples, 1)] == [f"s{i}" for i in range(3, 12)]
-    assert problems(store) == []
+    assert check(store) == []
 
 
 def test_a_transaction_is_all_or_nothing(store: Store) -> None:
@@ -628,21 +614,50 @@ def test_a_transaction_is_all_or_nothing(store: Store) -> None:
 # -- check --------------------------------------------------------------------------------------------------
 
 
-def problems(store: Store) -> list[str]:
-    return check(store)
+def test_check_proves_the_cache_equal_to_the_scores(store: Store) -> None:
+    fill(store, wrong=(3,))
+    task = read.get_task(store, "exam0")
+    with Writer(store) as writer:
+        fresh = metrics.summarise(read.table(store, "5a0e"), task, "5a0e")
+        writer.put_results("5a0e", fresh)
+        assert check(store) == []
+        assert read.results(store, "5a0e")[0] == fresh[0]
+        found = plain(store, "select round(value, 4), n, round(micro, 4), round(macro, 4) from v_board")
+        assert found == [(0.9167, 12, 0.9167, 0.9167)]
+        writer.put_results("5a0e", [replace(fresh[0], value=0.5), *fresh[2:]])
+    wrong = check(store)
+    assert len(wrong) == 2
+    assert any("cached accuracy@1 is 0.5, recomputed 0.91" in line for line in wrong)
+    assert any("accuracy@1 of micro is missing in the cache" in line for line in wrong)
 
 
-def test_check_finds_wrong_counts_dangling_rows_and_a_stale_cache(store: Store) -> None:
+def test_outcomes_carry_the_health_measures_that_apply(store: Store) -> None:
+    with Writer(store) as writer:
+        begin(store, writer)
+        for i in (2, 0):
+            writer.put(answer(i))
+            writer.put_score("5a0e", f"s{i}", 0, grade(i, 0.0, outcome="unparsed" if i else "wrong"), "key0")
+    measures = read.outcomes(store, "5a0e").measures
+    assert measures["answer_tokens"] == (4.0, 6.0)
+    assert measures["unparsed_rate"] == (0.0, 1.0)
+    with Writer(store) as writer:
+        begin(store, writer, replace(RUN, id="letters"))
+        writer.put(replace(answer(0, "", logprobs=(-1.0, -2.0)), run="letters"))
+        writer.put_score("letters", "s0", 0, grade(0), "key0")
+    assert "answer_tokens" not in read.outcomes(store, "letters").measures  # nothing was generated
+
+
+def test_check_finds_wrong_counts_and_dangling_rows(store: Store) -> None:
     fill(store)
     with Writer(store) as writer:
         writer.drop_results("5a0e")
-    assert problems(store) == []
+    assert check(store) == []
     conn = store.db.conn
     conn.execute("UPDATE runs SET done = 11")
     conn.execute("UPDATE run_scorers SET unparsed = 1")
     conn.execute("PRAGMA foreign_keys = OFF")
     conn.execute("INSERT INTO run_tags VALUES (99, 'lost')")
-    found = "\n".join(problems(store))
-    assert "11 answers (0 truncated) are counted, 12 (0) are stored" in found
-    assert "12 grades (1 unparsed) are counted, 12 (0) are stored" in found
+    found = "\n".join(check(store))
+    assert "11 answers are counted, 12 are stored" in found
+    assert "12 grades (1 unparsed, 0 truncated) are counted, 12 (0, 0) are stored" in found
     assert "run_tags row 2 points to nothing in runs" in found

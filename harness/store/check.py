@@ -33,27 +33,24 @@ def _counters(store: Store) -> list[str]:
     """Counts kept beside runs, because boards read them by the thousand."""
     answers = runs.query(
         store,
-        """SELECT r.uid, r.done, r.truncated, count(p.id) AS found, coalesce(sum(p.stop = 'length'), 0) AS cut
-           FROM runs r LEFT JOIN responses p ON p.run = r.id GROUP BY r.id
-           HAVING done != found OR truncated != cut""",
+        """SELECT r.uid, r.done, count(p.id) AS found FROM runs r LEFT JOIN responses p ON p.run = r.id
+           GROUP BY r.id HAVING done != found""",
     )
-    problems = [
-        f"run {row['uid']}: {row['done']} answers ({row['truncated']} truncated) are counted, "
-        f"{row['found']} ({row['cut']}) are stored"
-        for row in answers
-    ]
+    problems = [f"run {r['uid']}: {r['done']} answers are counted, {r['found']} are stored" for r in answers]
     grades = runs.query(
         store,
-        """SELECT r.uid, coalesce(g.graded, 0) AS graded, coalesce(g.unparsed, 0) AS unparsed, a.found, a.lost
-           FROM (SELECT p.run, x.scorer, count(*) AS found, sum(x.outcome = 'unparsed') AS lost
+        """SELECT r.uid, coalesce(g.graded, 0) AS graded, coalesce(g.unparsed, 0) AS unparsed,
+               coalesce(g.truncated, 0) AS truncated, a.found, a.lost, a.cut
+           FROM (SELECT p.run, x.scorer, count(*) AS found, sum(x.outcome = 'unparsed') AS lost,
+                     sum(x.outcome = 'truncated') AS cut
                  FROM scores x JOIN responses p ON p.id = x.response GROUP BY p.run, x.scorer) a
            JOIN runs r ON r.id = a.run LEFT JOIN run_scorers g ON g.run = a.run AND g.scorer = a.scorer
-           WHERE graded != a.found OR unparsed != a.lost""",
+           WHERE (graded, unparsed, truncated) IS NOT (a.found, a.lost, a.cut)""",
     )
     problems += [
-        f"run {row['uid']}: {row['graded']} grades ({row['unparsed']} unparsed) are counted, "
-        f"{row['found']} ({row['lost']}) are stored"
-        for row in grades
+        f"run {r['uid']}: {r['graded']} grades ({r['unparsed']} unparsed, {r['truncated']} truncated) are counted, "
+        f"{r['found']} ({r['lost']}, {r['cut']}) are stored"
+        for r in grades
     ]
     return problems
 

@@ -46,7 +46,6 @@ _TABLES = (
         environment integer references environments, settings text not null, settings_sha text not null,
         form text not null check (form in ('raw', 'chat')), shots integer not null, attempt integer not null,
         repeats integer not null, expected integer not null, done integer not null default 0,
-        truncated integer not null default 0,
         status text not null check (status in ('running', 'done', 'interrupted', 'failed')),
         started text not null, finished text, heartbeat real, host text, pid integer) strict""",
     "create index runs_of_checkpoint on runs (checkpoint, exam)",
@@ -80,7 +79,7 @@ _TABLES = (
         primary key (response, scorer)) strict, without rowid""",
     """create table run_scorers (
         run integer not null references runs, scorer integer not null references scorers,
-        graded integer not null default 0, unparsed integer not null default 0,
+        graded integer not null default 0, unparsed integer not null default 0, truncated integer not null default 0,
         primary key (run, scorer)) strict, without rowid""",
     # -- a cache over responses and scores, dropped in the transaction that adds one
     """create table results (
@@ -107,7 +106,7 @@ _TABLES = (
 # The scorer whose grades count for a run: under the golds in force, the task's own before others, the one that
 # graded most (a new version takes over when it is through, not at its first row), then the newest version.
 _SCORING = """create view v_scoring as
-    select run, scorer, graded, unparsed from (
+    select run, scorer, graded, unparsed, truncated from (
         select g.*, row_number() over (partition by g.run order by c.name = e.scorer desc, g.graded desc,
             case typeof(c.version) when 'integer' then c.version else 0 end desc, c.id desc) as place
         from run_scorers g join scorers c on c.id = g.scorer join runs r on r.id = g.run
@@ -128,7 +127,7 @@ _SAMPLES = """create view v_samples as
 
 _BOARD = """create view v_board as
     select r.uid as run, c.name as checkpoint, e.task as task, e.metric as metric, h.value as value, h.low as low,
-        h.high as high, h.n as n, coalesce(g.unparsed, 0) as unparsed, r.truncated as truncated,
+        h.high as high, h.n as n, coalesce(g.unparsed, 0) as unparsed, coalesce(g.truncated, 0) as truncated,
         i.value as micro, a.value as macro, r.form as form, r.shots as shots, r.settings as settings,
         r.status as status, r.done as done, r.expected as expected, coalesce(g.graded, 0) as graded,
         r.repeats as repeats, r.attempt as attempt, c.uid as checkpoint_id, c.kind as kind, c.bytes as bytes,

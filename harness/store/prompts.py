@@ -97,7 +97,7 @@ def _insert(conn: sqlite3.Connection, sha: str, prefix: int | None, tail: str, d
 
 
 def _sha(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
 def _dictionary(prefix: str) -> bytes:

@@ -49,7 +49,7 @@ def _parents(c: Checkpoint) -> list[tuple[str, str]]:
 def exam(conn: sqlite3.Connection, e: Exam) -> bool:
     """True when the golds of a known exam changed."""
     card = rows.dump(e.task)
-    headline = e.task.metrics[0] if e.task.metrics else ""
+    headline = e.task.metrics[0] if e.task.metrics else "accuracy"
     known = conn.execute("SELECT id, key, card FROM exams WHERE uid = ?", [e.id]).fetchone()
     if known and known[1:] == (e.key, card):
         return False

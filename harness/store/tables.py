@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from harness import identity, plugins
+from harness import identity, metrics
 from harness.records import Checkpoint, Lineage, Outcomes, Run, Task
 from harness.store import answers, rows, runs
 from harness.store.open import Store
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-METRICS = "harness.metrics"
 _NUMBERS = ("value", "prompt_tokens", "output_tokens", "thinking_tokens", "seconds")
 
 
@@ -74,7 +73,7 @@ def outcomes(store: Store, run_id: str, metric: str | None = None) -> Outcomes:
     task = runs.get_task(store, run.exam)
     checkpoint = runs.find_checkpoint(store, run.checkpoint)
     assert checkpoint is not None  # a foreign key holds it
-    metric = metric or (task.metrics[0] if task.metrics else "")
+    metric = metric or (task.metrics[0] if task.metrics else "accuracy")
     answered = table(store, run_id)
     module = _metric(metric)
     first = answered.drop_duplicates("sample")
@@ -89,21 +88,21 @@ def outcomes(store: Store, run_id: str, metric: str | None = None) -> Outcomes:
         subjects=tuple(first["subject"]),
         clusters=tuple(first["cluster"]),
         average=task.average,
-        higher_is_better=getattr(module, "HIGHER_IS_BETTER", True),
+        higher_is_better=module.HIGHER_IS_BETTER,
         measures=dict(_measures(answered)),
         name=checkpoint.name,
         run=run.id,
     )
 
 
-def _metric(name: str) -> ModuleType | None:
-    """The module of one of our metrics; None for a stock task's own (`exact_match`), which is the mean score."""
-    return plugins.find(METRICS, name) if name in plugins.names(METRICS) else None
+def _metric(name: str) -> ModuleType:
+    """The metric's module; a stock task's own metric (`exact_match`) is the mean grade, as in metrics.summarise."""
+    return metrics.find(name if name in metrics.names() else "accuracy")
 
 
-def _per_sample(answered: pd.DataFrame, module: ModuleType | None) -> Any:
+def _per_sample(answered: pd.DataFrame, module: ModuleType) -> Any:
     """A metric that is no mean (F1, BLEU) has no value per sample: the grades stand in for it."""
-    if module is not None and hasattr(module, "per_sample") and len(answered):
+    if hasattr(module, "per_sample") and len(answered):
         return module.per_sample(answered)
     return answered["value"].to_numpy()
 
@@ -118,15 +117,17 @@ def _averaged(answered: pd.DataFrame, values: Any) -> tuple[float | None, ...]:
 
 
 def _measures(answered: pd.DataFrame) -> Iterator[tuple[str, tuple[float | None, ...]]]:
-    """Every health metric (one with a LIMIT) that has a value per sample."""
-    for name in plugins.names(METRICS):
-        module = plugins.find(METRICS, name)
-        if getattr(module, "LIMIT", None) is not None and hasattr(module, "per_sample") and len(answered):
-            yield name, _averaged(answered, module.per_sample(answered))
+    """The health metrics that have a value per sample and apply to these answers."""
+    for name in metrics.health():
+        module = metrics.find(name)
+        if hasattr(module, "per_sample") and len(answered):
+            values = _averaged(answered, module.per_sample(answered))
+            if any(value is not None for value in values):
+                yield name, values
 
 
 def _fingerprint(
-    store: Store, run: Run, task: Task, checkpoint: Checkpoint, metric: str, module: ModuleType | None
+    store: Store, run: Run, task: Task, checkpoint: Checkpoint, metric: str, module: ModuleType
 ) -> dict[str, dict[str, Any]]:
     """class -> field -> value: what must, what should agree, what is the checkpoint's own, how it was made."""
     engine = asdict(runs.get_engine(store, run.engine))
@@ -140,7 +141,7 @@ def _fingerprint(
             "key": key,
             "settings": dict(identity.settings_fields(run.settings)),
             "scorer": f"{scorer}@{version}",
-            "metric": f"{metric}@{getattr(module, 'VERSION', 0)}",
+            "metric": f"{metric}@{module.VERSION}",
         },
         "should": {"engine": engine, "environment": runs.environment(store, run.environment)},
         "own": dict(checkpoint.parts),

@@ -201,7 +201,6 @@ class Writer:
 
     def _write_responses(self, conn: sqlite3.Connection) -> None:
         added: Counter[int] = Counter()
-        truncated: Counter[int] = Counter()
         for response in self._responses:
             place = self._place(conn, response.run)
             prompt = None if response.prompt is None else self._prompts.put(conn, response.prompt)
@@ -210,21 +209,17 @@ class Writer:
             if not inserted:
                 continue
             added[place.run] += 1
-            truncated[place.run] += response.stop == "length"
             if text := rows.text_values(inserted[0][0], response):
                 conn.execute(
                     "INSERT INTO response_texts (response, enc, text, thinking) VALUES (?, ?, ?, ?)", text
                 )
         for run, count in added.items():
-            conn.execute(
-                "UPDATE runs SET done = done + ?, truncated = truncated + ?, finished = NULL WHERE id = ?",
-                [count, truncated[run], run],
-            )
+            conn.execute("UPDATE runs SET done = done + ?, finished = NULL WHERE id = ?", [count, run])
             conn.execute("DELETE FROM results WHERE run = ?", [run])
 
     def _write_scores(self, conn: sqlite3.Connection) -> None:
         added: Counter[tuple[int, int]] = Counter()
-        unparsed: Counter[tuple[int, int]] = Counter()
+        outcomes: Counter[tuple[int, int, str]] = Counter()
         for run_id, sample, repeat, score, key in self._scores:
             place = self._place(conn, run_id)
             address = [place.run, place.samples[sample], repeat]
@@ -238,13 +233,13 @@ class Writer:
             scorer = self._scorer(conn, score, key)
             if conn.execute(_SCORE, rows.score_values(found[0], scorer, score)).rowcount == 1:
                 added[place.run, scorer] += 1
-                unparsed[place.run, scorer] += score.outcome == "unparsed"
+                outcomes[place.run, scorer, score.outcome] += 1
         for (run, scorer), count in added.items():
             conn.execute(
-                """INSERT INTO run_scorers (run, scorer, graded, unparsed) VALUES (?, ?, ?, ?)
+                """INSERT INTO run_scorers (run, scorer, graded, unparsed, truncated) VALUES (?, ?, ?, ?, ?)
                    ON CONFLICT (run, scorer) DO UPDATE SET graded = graded + excluded.graded,
-                       unparsed = unparsed + excluded.unparsed""",
-                [run, scorer, count, unparsed[run, scorer]],
+                       unparsed = unparsed + excluded.unparsed, truncated = truncated + excluded.truncated""",
+                [run, scorer, count, outcomes[run, scorer, "unparsed"], outcomes[run, scorer, "truncated"]],
             )
             conn.execute("DELETE FROM results WHERE run = ?", [run])
 
