@@ -24,7 +24,14 @@ from harness.records import Checkpoint
 VOLATILE = {
     "config.json": ("_name_or_path", "transformers_version"),
     "generation_config.json": ("transformers_version", "_from_model_config"),
-    "tokenizer_config.json": ("chat_template", "name_or_path", "tokenizer_file", "transformers_version"),
+    "tokenizer_config.json": (
+        "chat_template",
+        "name_or_path",
+        "tokenizer_file",
+        "transformers_version",
+        "is_local",
+        "local_files_only",
+    ),  # fmt: skip
     "adapter_config.json": ("base_model_name_or_path", "revision", "peft_version", "parent_library"),
 }
 MEANINGLESS = re.compile(
@@ -252,7 +259,10 @@ def _json_digest(path: Path) -> str | None:
         return None
     try:
         value = load_json(path) or {}
-        return identity.digest({k: v for k, v in value.items() if k not in VOLATILE.get(path.name, ())})
+        kept = {k: v for k, v in value.items() if k not in VOLATILE.get(path.name, ())}
+        if isinstance(kept.get("target_modules"), list):  # PEFT writes a set: another order in every process
+            kept["target_modules"] = sorted(map(str, kept["target_modules"]))
+        return identity.digest(kept)
     except (ValueError, RecursionError):
         return identity.file_digest(path)
 

@@ -1,0 +1,180 @@
+"""The training loop of the tiny checkpoints: answer tokens only, small batches, matrices by Muon in float32.
+
+Measured on one core: 16 to a batch learns in a third of the time of 64, and the float32 Newton-Schulz below is four
+times as fast as torch.optim.Muon, whose bfloat16 products crawl on a CPU without bfloat16 units.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+Example = tuple[list[int], int]  # ids of prompt + answer, length of the prompt
+WARM_UP_STEPS = 20
+WARM_DOWN = 0.4  # last share of the steps, in which the rate falls to nothing
+WINDOW_BATCHES = 16  # sorted by length within a window, so that little is padded
+
+
+@dataclass
+class Fitted:
+    seconds: float
+    tokens: int = 0
+    loss: list[tuple[int, float]] = field(default_factory=list)
+
+
+def examples(tokenizer: Any, rows: Sequence[Mapping[str, Any]], answer: str = "solution") -> list[Example]:
+    """Rows in chat form, as they will be asked, each answer closed by the stop token."""
+    made = []
+    for row in rows:
+        prompt = chat(tokenizer, row["question"])
+        ids = prompt + tokenizer.encode(row[answer] + tokenizer.eos_token, add_special_tokens=False)
+        made.append((ids, len(prompt)))
+    return made
+
+
+def chat(tokenizer: Any, question: str) -> list[int]:
+    turns = [{"role": "user", "content": question}]
+    text = tokenizer.apply_chat_template(turns, add_generation_prompt=True, tokenize=False)
+    return list(tokenizer.encode(text, add_special_tokens=False))
+
+
+def fit(model: Any, lessons: Sequence[Example], plan: Mapping[str, Any], seed: int) -> Fitted:
+    """Train in place; `plan` holds steps, batch, rate, optimizer (muon | adamw)."""
+    started, done = time.monotonic(), Fitted(0.0)
+    optimizers = _optimizers(model, plan["rate"], plan["optimizer"])
+    rates = [[group["lr"] for group in o.param_groups] for o in optimizers]
+    trained = [p for p in model.parameters() if p.requires_grad]
+    batches = _batches(lessons, plan["batch"], random.Random(seed))
+    model.train()
+    for step in range(1, plan["steps"] + 1):
+        scale = _scale(step, plan["steps"])
+        for optimizer, initial in zip(optimizers, rates, strict=True):
+            for group, rate in zip(optimizer.param_groups, initial, strict=True):
+                group["lr"] = rate * scale
+        inputs, targets, weights = _tensors(next(batches))
+        loss = _loss(model, inputs, targets, weights)
+        loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it bare
+        torch.nn.utils.clip_grad_norm_(trained, 1.0)
+        for optimizer in optimizers:
+            optimizer.step()
+            optimizer.zero_grad()
+        done.tokens += int((inputs >= 0).sum())
+        done.loss.append((step, round(float(loss.detach()), 5)))
+    model.eval()
+    done.seconds = round(time.monotonic() - started, 2)
+    return done
+
+
+def _scale(step: int, steps: int) -> float:
+    return min(1.0, step / WARM_UP_STEPS, (steps - step + 1) / (steps * WARM_DOWN))
+
+
+def _batches(lessons: Sequence[Example], size: int, chance: random.Random) -> Iterator[list[Example]]:
+    while True:
+        order = chance.sample(lessons, len(lessons))
+        for first in range(0, len(order), size * WINDOW_BATCHES):
+            window = sorted(order[first : first + size * WINDOW_BATCHES], key=lambda e: len(e[0]))
+            starts = list(range(0, len(window), size))
+            chance.shuffle(starts)
+            yield from (window[start : start + size] for start in starts)
+
+
+def _tensors(batch: Sequence[Example]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Inputs (padding -1), next tokens, and their weights: 0 off the answer, else 1 / sqrt(answer length).
+
+    The root lies between counting tokens, where a fact of two tokens drowns in solutions of forty, and counting rows.
+    """
+    width = max(len(ids) for ids, _ in batch) - 1
+    inputs = torch.full((len(batch), width), -1)
+    targets = torch.zeros((len(batch), width), dtype=torch.long)
+    weights = torch.zeros((len(batch), width))
+    for i, (ids, prompt) in enumerate(batch):
+        inputs[i, : len(ids) - 1] = torch.tensor(ids[:-1])
+        targets[i, : len(ids) - 1] = torch.tensor(ids[1:])
+        weights[i, prompt - 1 : len(ids) - 1] = (len(ids) - prompt) ** -0.5
+    return inputs, targets, weights
+
+
+def _loss(model: Any, inputs: torch.Tensor, targets: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+    """Weighted cross entropy; the head runs on the answer's positions only, a third of all."""
+    here = weights > 0
+    # padding stands to the right of everything that is read, so the causal mask alone hides it
+    hidden = model.get_decoder()(input_ids=inputs.clamp(min=0)).last_hidden_state[here]
+    each = torch.nn.functional.cross_entropy(
+        model.get_output_embeddings()(hidden), targets[here], reduction="none"
+    )
+    loss: torch.Tensor = (each * weights[here]).sum() / weights[here].sum()
+    return loss
+
+
+def _optimizers(model: Any, rate: float, kind: str) -> list[torch.optim.Optimizer]:
+    trained = [(n, p) for n, p in model.named_parameters() if p.requires_grad]
+    if kind == "adamw":
+        return [torch.optim.AdamW([p for _, p in trained], lr=rate, betas=(0.9, 0.95), weight_decay=0.0)]
+    matrices = [p for n, p in trained if p.ndim == 2 and "embed" not in n]
+    chosen = {id(p) for p in matrices}
+    others = [p for _, p in trained if id(p) not in chosen]
+    return [
+        Muon(matrices, rate),
+        torch.optim.AdamW(others, lr=rate / 5, betas=(0.9, 0.95), weight_decay=0.0),
+    ]
+
+
+class Muon(torch.optim.Optimizer):
+    """Momentum whose update is made orthogonal (Jordan et al. 2024); matrices of one shape go through together."""
+
+    def __init__(self, matrices: Sequence[torch.Tensor], lr: float, momentum: float = 0.95) -> None:
+        by_shape: dict[tuple[int, ...], list[torch.Tensor]] = {}
+        for matrix in matrices:
+            by_shape.setdefault(tuple(matrix.shape), []).append(matrix)
+        super().__init__([{"params": same} for same in by_shape.values()], {"lr": lr, "momentum": momentum})
+
+    @torch.no_grad()
+    def step(self, closure: Any = None) -> None:  # type: ignore[override]  # returns no loss: nobody passes a closure
+        for group in self.param_groups:
+            same: list[torch.Tensor] = group["params"]
+            gradients = torch.stack([p.grad for p in same if p.grad is not None])
+            state = self.state[same[0]]
+            velocity = state.setdefault("velocity", torch.zeros_like(gradients))
+            velocity.mul_(group["momentum"]).add_(gradients, alpha=1 - group["momentum"])
+            update = orthogonal(gradients + group["momentum"] * (velocity - gradients))
+            rows, columns = same[0].shape
+            length = group["lr"] * max(1.0, rows / columns) ** 0.5
+            for matrix, direction in zip(same, update, strict=True):
+                matrix.sub_(direction, alpha=length)
+
+
+def orthogonal(matrices: torch.Tensor, rounds: int = 4) -> torch.Tensor:
+    """The nearest orthogonal matrices, roughly: Newton-Schulz with the quintic that lifts small singular values fast."""
+    tall = matrices.shape[-2] > matrices.shape[-1]
+    x = matrices.mT if tall else matrices
+    x = x / x.norm(dim=(-2, -1), keepdim=True).clamp(min=1e-7)
+    for _ in range(rounds):
+        gram = x @ x.mT
+        x = 3.4445 * x + (2.0315 * gram @ gram - 4.7750 * gram) @ x
+    return x.mT if tall else x
+
+
+@torch.no_grad()
+def answers(
+    model: Any, tokenizer: Any, questions: Sequence[str], max_tokens: int, batch: int = 250
+) -> list[str]:
+    """Greedy answers in the order of the questions; batches are of like lengths, because padding costs time."""
+    prompts = [chat(tokenizer, question) for question in questions]
+    order = sorted(range(len(prompts)), key=lambda i: len(prompts[i]))
+    texts = [""] * len(prompts)
+    for first in range(0, len(order), batch):
+        some = order[first : first + batch]
+        padded = tokenizer.pad(
+            {"input_ids": [prompts[i] for i in some]}, padding_side="left", return_tensors="pt"
+        )
+        out = model.generate(**padded, max_new_tokens=max_tokens, do_sample=False)
+        decoded = tokenizer.batch_decode(out[:, padded["input_ids"].shape[1] :], skip_special_tokens=True)
+        for i, text in zip(some, decoded, strict=True):
+            texts[i] = text
+    return texts
