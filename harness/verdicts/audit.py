@@ -37,7 +37,8 @@ def of(before: Outcomes, after: Outcomes) -> list[Difference]:
         for name in fields
         if getattr(before, name) != getattr(after, name)
     ]
-    return plain + differences(before.fingerprint, after.fingerprint)
+    said = {d.field for d in plain}
+    return plain + [d for d in differences(before.fingerprint, after.fingerprint) if d.field not in said]
 
 
 def flat(value: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
