@@ -19,7 +19,7 @@ from harness.text import split_thinking
 # Base models don't stop: after their answer they write the next question and answer that as well.
 _NEXT_QUESTION = re.compile(
     r"\n[ \t]*(?:\n|(?=#))\s*(?:#+\s*)?(?:Q|Question|Problem|Exercise|User|Human|Instruction|问题?|题目?|例题?|用户|问题?\s*\d+)"
-    r"\s*\d*\s*[:：.]|\n(?:Q|Question|问题|题目)\s*\d*\s*[:：]|<\|(?:im_start|im_end|endoftext|eot_id|user)\|?>|</s>|<eoa>"
+    r"\s*\d*\s*[:：.]|\n(?:Q|Question|问题|题目)\s*\d*\s*[:：]|<\|(?:im_start|im_end|endoftext|eot_id|user)\|?>|</s>|<eoa>|<(?:human|bot)>"
     r"|\n\s*以下是[^\n]{0,40}选择题|\nHuman:|\nUser:",
 )
 

@@ -40,7 +40,7 @@ def score(sample: Sample, response: Response) -> Score:
 
 def extract(text: str, sample: Sample) -> Found | None:
     """The letters and the rule that found them, None where the reply settles on nothing."""
-    text = _clean(text)
+    text = _without_echo(_clean(text), sample)
     head = before_next_question(text).strip()
     patterns = _patterns(_alphabet(sample))
     found = _extract(head, sample.choices, patterns)
@@ -64,6 +64,18 @@ def _clean(text: str) -> str:
     return re.sub(r"[*_`#]+(?=\s*[（(\[【]?[A-Z](?![a-z]))|(?<=[A-Z)\].:])[*_`]+", "", text)
 
 
+def _without_echo(text: str, sample: Sample) -> str:
+    """Without the question and the list of all options typed again: those letters are not the model's choice."""
+    for line in _clean(sample.question).splitlines():
+        if len(line.strip()) >= 12 and not re.match(r"\s*[A-H]\s*[.:、)]", line):
+            text = text.replace(line.strip(), "\n")
+    options = [_clean(choice).strip().rstrip("。.;；") for choice in sample.choices]
+    marked = [rf"{chr(65 + i)}\s*[.:、)]\s*{re.escape(option)}[。.;；]?" for i, option in enumerate(options)]
+    if len(options) > 2:
+        text = re.sub(rf"(?<![A-Za-z])(?:(?:{'|'.join(marked)})\s*){{3,}}", "\n", text)
+    return text
+
+
 def _alphabet(sample: Sample) -> str:
     """The letters on offer; where the options stand inside the question, those that open one there."""
     count = len(sample.choices)
@@ -77,7 +89,7 @@ def _alphabet(sample: Sample) -> str:
 # -- the sentences that settle ------------------------------------------------------------------------------
 
 _JOIN = r"\s*(?:[、,，/&+和与及;；]|and\b|以及)?\s*"
-_WRONG = r"(?:不[对是正选能符]|错|有误|误|排除|(?:is|are|was)(?:\s+\w+)?\s+(?:wrong|incorrect|not|false|ruled)|isn't|(?:is|are)n't|cannot|can't)"
+_WRONG = r"(?:不[对是正选能符]|错(?!误?答案)|有误|误(?!答案)|排除|(?:is|are|was)(?:\s+\w+)?\s+(?:wrong|incorrect|not|false|ruled)|isn't|(?:is|are)n't|cannot|can't)"
 _OPEN = r"[\s\"'“‘「『（(\[【<$*:：]*"
 _FILLER = (
     r"(?:选项|选择|第|option|choice|letter|the\s+letter|显然|应该?|当然|probably|likely|most likely|clearly)?"
@@ -87,6 +99,7 @@ _CUES_ZH = (
     r"(?:选择?)(?!项|出|取|题)(?:的?是|了|为|答案|选项|[:：\s])*(?:选项|第)?",
     r"(?:应该?[是为]|应当是|才是|改为|改选|而是|而应是)(?:选项)?",
     r"(?:故|因此|所以|综上)[,，]?(?:本题)?(?:为|是)(?:选项)?",
+    r"(?:正确|错误|恰当|合适|准确|成立|可能|符合[^。\n]{0,16}|属于[^。\n]{0,8})的?(?:说法|选项|一?项|做法|表述|诊断)?应?(?:[是为有])[:：?？\s]*(?:选项)?",
 )
 _CUES_EN = (
     r"answers?(?:\s+(?:choice|option|letter))?(?:\s+(?:to|for)\s+(?:this|the)\s+question)?\s*(?:\s(?:is|are|was|would\s+be|should\s+be|must\s+be|will\s+be)|[:：=]|)\s*(?:therefore|thus|definitely|then)?\s*",
@@ -94,7 +107,7 @@ _CUES_EN = (
     r"(?:it|that)\s+(?:must|should|has\s+to)\s+be\s+",
 )
 _DENIED_BEFORE = re.compile(
-    r"(?:不|不能|不可|不应该?|不会|非|没有?|未|别|勿|无法|不是|排除|除了|除|误|错|若|如果|假如|有人|(?:not|n't|never|cannot|if(?: you| we)?))\s*(?:the\s+)?(?:correct\s+)?$",
+    r"(?:不|不能|不可|不应该?|不会|非|没有?|未|别|勿|无法|不是|排除|除了|除|误|错|例如|比如|形如|若|如果|假如|有人|(?:not|n't|never|cannot|if(?: you| we)?))[\s\[【(]*(?:the\s+)?(?:correct\s+)?$",
     re.IGNORECASE,
 )
 
@@ -114,14 +127,18 @@ def _patterns(letters: str) -> Patterns:
     after = r"(?![A-Za-z0-9'’²]|-[a-z0-9])"
     article = r"(?!(?<=A)\s+(?!because|since|as\b|which|and\b|or\b|is\b|are\b|for\b|due|based|with\b|here\b|in\b)[a-z])"
     denied = rf"(?!\s*[)\]】」”\"']*\s*(?:选项|项)?\s*(?:都|均|也|是)?{_WRONG})"
-    group = rf"(?P<letters>{one}(?:{_JOIN}{one})*){after}{article}"
+    opens_list = (
+        r"(?!(?<=A)\s*[.:、)][^\n]{0,200}?[\s;；。,，]B\s*[.:、)])(?!(?<=A)\s*[.:、)][^\n]*\n\s*B\s*[.:、)])"
+    )
+    vitamin = r"(?<!维生素)(?<!维他命)(?<!itamin\s)(?<!ype\s)(?<!roup\s)"
+    group = rf"{vitamin}(?P<letters>{one}(?:{_JOIN}{one})*){after}{article}{opens_list}"
     stated = [rf"(?:{cue}){_OPEN}{_FILLER}{_OPEN}{group}{denied}" for cue in _CUES_ZH]
     stated += [rf"(?i:\b(?:{cue}){_OPEN}{_FILLER}{_OPEN}){group}{denied}" for cue in _CUES_EN]
     judged = (
         rf"(?<![A-Za-z0-9\\]){group}\s*[)\]】」”\"']*\s*(?:选项|项)?[,，]?\s*(?:都|均|才)?(?:是|为)?"
         rf"(?:正确|对(?!应|于|比|照|称|抗)|最佳|最符合|最合适|最恰当|符合题意|(?:is|are)\s+(?:the\s+)?(?:most\s+likely\s+)?(?:correct|right|best|true|answer))"
     )
-    lone = rf"(?<![A-Za-z0-9\u4e00-\u9fff\\^_{{+\-/]){one}(?![A-Za-z0-9\u4e00-\u9fff'’^_+\-/²]){article}"
+    lone = rf"{vitamin}(?<![A-Za-z0-9\u4e00-\u9fff\\^_{{+\-/]){one}(?![A-Za-z0-9\u4e00-\u9fff'’^_+\-/²]|\s*[.:、]\s*\w){article}{denied}"
     return Patterns(letters, group, tuple(map(re.compile, stated)), re.compile(judged), re.compile(lone))
 
 
@@ -165,19 +182,28 @@ def _bare(text: str, patterns: Patterns) -> Found | None:
 
 
 def _judged(text: str, patterns: Patterns) -> Found | None:
-    """The last option that is called right, where no sentence names the answer."""
+    """The options that are called right, where no sentence names the answer; a change of mind keeps the last."""
     said = [
-        found["letters"]
+        found
         for found in patterns.judged.finditer(text)
         if not _DENIED_BEFORE.search(text[max(0, found.start() - 24) : found.start()])
     ]
-    return Found(_sorted(said[-1], patterns), "verdict") if said else None
+    if not said:
+        return None
+    changed = _CORRECTION.search(text, said[0].end(), said[-1].start()) if len(said) > 1 else None
+    letters = said[-1]["letters"] if changed else "".join(found["letters"] for found in said)
+    return Found(_sorted(letters, patterns), "verdict")
+
+
+_CORRECTION = re.compile(r"wait|actually|\bno\b|however|更正|不对|其实|重新|等等|应该是", re.IGNORECASE)
 
 
 def _option_text(text: str, choices: Sequence[str], patterns: Patterns) -> Found | None:
     """The one option whose text the reply repeats: in its last line that has one, the longest where one holds another."""
     folded = [_bare_text(c) for c in choices]
-    for line in _from_the_end(text):
+    if _DECLINED.search(text[-160:]):
+        return None
+    for line in _from_the_end(_without_analysis(text, patterns)):
         bare = _bare_text(line)
         hits = [
             (bare.rfind(c), i)
@@ -192,6 +218,21 @@ def _option_text(text: str, choices: Sequence[str], patterns: Patterns) -> Found
         if kept:
             return None
     return None
+
+
+_DECLINED = re.compile(
+    r"无法(?:直接)?(?:确定|给出|判断|得出|回答)|不能确定|没有(?:一个|任何)?(?:选项|正确)|(?:所有|四个|五个)的?选项都|(?:can(?:no|')t|unable to) (?:determine|answer|provide)|none of the",
+    re.IGNORECASE,
+)
+
+
+def _without_analysis(text: str, patterns: Patterns) -> str:
+    """Without the lines that take up option after option: the last of them is no conclusion."""
+    opening = re.compile(rf"\W*(?:选项|[Oo]ption\s)?\s*([{patterns.letters}])\s*(?:选项|项)?\s*[.:、)(（，,]")
+    openings = [opening.match(line) for line in text.splitlines()]
+    if len({found[1] for found in openings if found}) < 3:
+        return text
+    return "\n".join(line for line, found in zip(text.splitlines(), openings, strict=True) if not found)
 
 
 def _denies(line: str, choice: str) -> bool:
@@ -214,8 +255,9 @@ def _from_the_end(text: str) -> Iterator[str]:
 
 def _lone(text: str, patterns: Patterns) -> Found | None:
     """The only letter on offer that stands by itself anywhere; two different ones settle nothing."""
-    seen = {found[0] for found in patterns.lone.finditer(text)}
-    return Found(seen.pop(), "lone") if len(seen) == 1 else None
+    named = set(re.findall(rf"(?<![A-Za-z])[{patterns.letters}](?![A-Za-z])", text))
+    found = patterns.lone.search(text) if len(named) == 1 else None
+    return Found(found[0], "lone") if found else None
 
 
 def _sorted(letters: str, patterns: Patterns) -> str:
