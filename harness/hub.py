@@ -46,10 +46,17 @@ def _from_hugging_face(repository: str, name: str, revision: str) -> Path:
         raise MissingData(f"{endpoint} can't be reached ({reason})")
     try:
         path = hf_hub_download(
-            repository, name, repo_type="dataset", revision=revision, endpoint=endpoint, etag_timeout=PATIENCE_SECONDS
+            repository,
+            name,
+            repo_type="dataset",
+            revision=revision,
+            endpoint=endpoint,
+            etag_timeout=PATIENCE_SECONDS,
         )
     except (EntryNotFoundError, RepositoryNotFoundError):
-        raise MissingData(f"{endpoint} has no {name} in data set {repository} at revision {revision}") from None
+        raise MissingData(
+            f"{endpoint} has no {name} in data set {repository} at revision {revision}"
+        ) from None
     except (HfHubHTTPError, OSError, ValueError) as error:
         raise MissingData(f"{endpoint} did not give it ({_short(error)})") from None
     return Path(path)

@@ -26,7 +26,7 @@ def written(path: Path, content: bytes | str) -> Path:
 
 
 def test_csv_with_bom_crlf_and_a_cell_over_several_lines(tmp_path: Path) -> None:
-    path = written(tmp_path / "a.csv", "\ufeffid,question\r\n0,\"第一行\r\n第二行, 逗号\"\r\n\r\n1,x\r\n")
+    path = written(tmp_path / "a.csv", '\ufeffid,question\r\n0,"第一行\r\n第二行, 逗号"\r\n\r\n1,x\r\n')
     first, second = rows(path)
     assert first == {"id": "0", "question": "第一行\r\n第二行, 逗号"}
     assert (first.line, second.line) == (2, 5)
@@ -63,7 +63,10 @@ def test_parquet_gives_plain_python_values(tmp_path: Path) -> None:
     frame = pd.DataFrame({"q": ["一", None], "n": [1, 2], "x": [0.5, None], "steps": [["a", "b"], []]})
     frame.to_parquet(tmp_path / "a.parquet")
     found = list(rows(tmp_path / "a.parquet"))
-    assert found == [{"q": "一", "n": 1, "x": 0.5, "steps": ["a", "b"]}, {"q": None, "n": 2, "x": None, "steps": []}]
+    assert found == [
+        {"q": "一", "n": 1, "x": 0.5, "steps": ["a", "b"]},
+        {"q": None, "n": 2, "x": None, "steps": []},
+    ]
     assert json.loads(json.dumps(found)) == found
 
 

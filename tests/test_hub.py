@@ -78,7 +78,12 @@ def locate(home: Path, card: dict[str, str], hub: str = "huggingface", **environ
         "except errors.MissingData as error: out['error'] = str(error)\n"
         "print(json.dumps(out | {'seconds': time.monotonic() - start}))"
     )
-    own = {"HF_HOME": str(home / "hf"), "MODELSCOPE_CACHE": str(home / "ms"), "NO_PROXY": "*", "no_proxy": "*"}
+    own = {
+        "HF_HOME": str(home / "hf"),
+        "MODELSCOPE_CACHE": str(home / "ms"),
+        "NO_PROXY": "*",
+        "no_proxy": "*",
+    }
     inherited = {k: v for k, v in os.environ.items() if not k.startswith(("HF_", "MODELSCOPE_", "HUGGING"))}
     ran = subprocess.run(
         [sys.executable, "-c", code, json.dumps(card), hub],
@@ -115,7 +120,9 @@ def test_modelscope_then_from_the_cache(hub: Hub, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["huggingface", "modelscope"])
 def test_a_file_with_other_content_is_refused(hub: Hub, tmp_path: Path, kind: str) -> None:
-    said = locate(tmp_path, {**FILE, "sha256": "0" * 64}, kind, HF_ENDPOINT=hub.url, MODELSCOPE_ENDPOINT=hub.url)
+    said = locate(
+        tmp_path, {**FILE, "sha256": "0" * 64}, kind, HF_ENDPOINT=hub.url, MODELSCOPE_ENDPOINT=hub.url
+    )
     assert "part/sums.jsonl" in said["error"]
     assert "is not the file that task sums was made for" in said["error"]
     assert "--data DIR/sums/" in said["error"]

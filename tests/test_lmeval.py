@@ -81,7 +81,7 @@ def by_lm_eval(path: Path) -> list[dict[str, Any]]:
     from lm_eval.evaluator import simple_evaluate
     from lm_eval.tasks import TaskManager
 
-    class Model(LM):
+    class Model(LM):  # type: ignore[misc]  # lm_eval has no types
         def loglikelihood(self, requests: list[Any]) -> list[tuple[float, bool]]:
             return [(guess(*r.args), False) for r in requests]
 
@@ -92,7 +92,9 @@ def by_lm_eval(path: Path) -> list[dict[str, Any]]:
             raise NotImplementedError
 
     manager = TaskManager(include_path=str(path.parent), include_defaults=False)
-    found = simple_evaluate(Model(), tasks=[path.stem], task_manager=manager, bootstrap_iters=0, log_samples=True)
+    found = simple_evaluate(
+        Model(), tasks=[path.stem], task_manager=manager, bootstrap_iters=0, log_samples=True
+    )
     samples: list[dict[str, Any]] = found["samples"][path.stem]
     return samples
 
@@ -108,7 +110,9 @@ def test_choices_are_asked_and_scored_as_by_lm_eval_itself(folder: Path) -> None
     assert (settings.shots, settings.chat, exam.task.version, exam.task.n) == (2, False, "2.0", 12)
     score = lmeval.score(exam)
     asked = list(prompts.prompts(exam, settings, exam.samples))
-    for sample, prompt, theirs in zip(exam.samples, asked, by_lm_eval(folder / "own_choices.yaml"), strict=True):
+    for sample, prompt, theirs in zip(
+        exam.samples, asked, by_lm_eval(folder / "own_choices.yaml"), strict=True
+    ):
         requests = [(r["arg_0"], r["arg_1"]) for r in theirs["arguments"].values()] if isinstance(
             theirs["arguments"], dict
         ) else [tuple(r) for r in theirs["arguments"]]  # fmt: skip
@@ -148,7 +152,9 @@ def test_a_stock_task_as_a_chat(folder: Path) -> None:
     assert prompt.messages[-1] == ("user", "3 + 3 =")
 
 
-def test_names_come_from_the_index_and_the_index_from_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_names_come_from_the_index_and_the_index_from_the_cache(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     (task,) = catalogue.find(["lm-eval:arc_easy"])
     assert (task.key, task.kind) == ("lm-eval:arc_easy", "stock")

@@ -39,13 +39,19 @@ def version() -> str:
 def locate(name: str) -> Path:
     """The YAML of a stock task; the index is read from the user's cache, or made in a second or two."""
     folder = _folder()
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ckpt-bench" / f"lm-eval-{version()}.json"
+    cache = (
+        Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+        / "ckpt-bench"
+        / f"lm-eval-{version()}.json"
+    )
     index = identity.load_cache(cache)
     if not (folder / index.get(name, "absent")).is_file():
         index = _index(folder)
         identity.save_cache(cache, index)
     if name not in index:
-        raise UserError(f"lm-eval {version()} has no task '{name}' (groups: name their tasks); {nearest(name, index)}")
+        raise UserError(
+            f"lm-eval {version()} has no task '{name}' (groups: name their tasks); {nearest(name, index)}"
+        )
     return folder / index[name]
 
 
@@ -75,7 +81,9 @@ def load(task: Task, data: Path | None) -> Exam:
         task = replace(task, files={"data": {"local": str(data)}})
     stock = _fresh(task)
     if stock.OUTPUT_TYPE not in ("multiple_choice", "generate_until"):
-        raise UserError(f"{task.key} is a {stock.OUTPUT_TYPE} task; only multiple_choice and generate_until can be run yet")
+        raise UserError(
+            f"{task.key} is a {stock.OUTPUT_TYPE} task; only multiple_choice and generate_until can be run yet"
+        )
     scored = stock.OUTPUT_TYPE == "multiple_choice"
     samples = []
     twins: dict[str, int] = {}
@@ -175,7 +183,9 @@ def _messages(task: Task, context: str) -> tuple[tuple[str, str], ...]:
     try:
         turns = json.loads(context)
     except ValueError:  # a gen_prefix was glued on
-        raise UserError(f"{task.key} begins the answer itself (gen_prefix), which no chat can carry; use --chat off") from None
+        raise UserError(
+            f"{task.key} begins the answer itself (gen_prefix), which no chat can carry; use --chat off"
+        ) from None
     return tuple((role, content) for role, content in turns)
 
 
@@ -219,7 +229,9 @@ def _values(stock: Any, doc: Any, sample: Sample, response: Response) -> Iterato
             yield metric, name, value, None if sample.choices else left[0]
 
 
-def _score(number: int, metric: str, name: str, value: Any, left: Any, sample: Sample, response: Response) -> Score:
+def _score(
+    number: int, metric: str, name: str, value: Any, left: Any, sample: Sample, response: Response
+) -> Score:
     scorer = SCORER if number == 0 else f"{SCORER}:{metric},{name}"
     answer = None if left is None else str(left)
     if sample.choices and response.logprobs:

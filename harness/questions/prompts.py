@@ -30,7 +30,9 @@ def settings(task: Task, has_template: bool, asked: Mapping[str, Any]) -> Settin
     if chat == "auto":
         chat = has_template and generates
     if chat and not has_template:
-        raise UserError("this checkpoint has no chat template; use --chat off, or put its chat_template into the folder")
+        raise UserError(
+            "this checkpoint has no chat template; use --chat off, or put its chat_template into the folder"
+        )
     if chat and "stop" not in _given(asked):
         wanted["stop"] = ()  # a card's stops are for base models that run on into the next question
     if not generates:  # scoring options samples nothing: --max-tokens for one task must not re-run another
