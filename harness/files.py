@@ -101,9 +101,9 @@ def _ways_out(file: Mapping[str, str], name: str, data: Path | None, task: str, 
     copy = file.get("local", Path(name).name)
     looked = f" (nothing in {data})" if data is not None else ""
     other = (
-        ""
+        "; or fetch it from Hugging Face with --hub huggingface"
         if hub == "modelscope"
-        else "; or fetch it from ModelScope with --hub modelscope, or a mirror with HF_ENDPOINT=URL"
+        else "; or fetch it from ModelScope with --hub modelscope, or from a mirror with HF_ENDPOINT=URL"
     )
     return f"task {task} needs {copy}{looked} and {reason}; put a copy at DIR/{task}/{copy} and pass --data DIR{other}"
 
