@@ -93,6 +93,7 @@ def test_weighted_sign_flip_by_strata_and_by_whole_clusters_is_brute_force_too()
 def test_sign_flip_of_equal_weights_is_mid_p_mcnemar():
     d = np.array([-1] * 57 + [1] * 41 + [0] * 300, float)
     assert stats.sign_flip(d) == pytest.approx(stats.mid_p_mcnemar(57, 41), abs=1e-9)
+    assert stats.sign_flip(-np.ones(100))[0] == pytest.approx(0.5**101, rel=1e-9)  # small p keep their digits
 
 
 def test_drawn_sign_flips_agree_with_the_normal_and_forget_the_order():

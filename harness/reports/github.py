@@ -42,7 +42,8 @@ def _line(kind: str, title: str, text: str, file: str, line: int | None) -> str:
 
 
 def _data(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    """GitHub's escapes; a line break in a name must not begin a command of its own."""
+    return wording.printable(text).replace("%", "%25")
 
 
 def _value(text: str) -> str:

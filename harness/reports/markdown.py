@@ -132,5 +132,5 @@ def _subjects(judged: Judged) -> list[tuple[str, ...]]:
 
 def cell(text: Any) -> str:
     """Names and model output are hostile text: no HTML, no table breaks, no mentions or links."""
-    escaped = html.escape(str(text), quote=False).replace("|", "\\|").replace("`", "'")
+    escaped = html.escape(wording.printable(str(text)), quote=False).replace("|", "\\|").replace("`", "'")
     return " ".join(escaped.replace("@", "@\u200b").replace("](", "]\\(").split())

@@ -31,36 +31,36 @@ SURE = 0.10  # Benjamini-Hochberg's q below which a subject is named
 
 def render(verdict: Verdict, colour: bool = False) -> str:
     console = _console(colour)
-    console.print(Text(f"bench gate  {verdict.after or '–'}  vs  {verdict.before or '–'}", style="dim"))
+    console.print(_words(f"bench gate  {verdict.after or '–'}  vs  {verdict.before or '–'}", style="dim"))
     style = (
         "bold green" if verdict.status == "pass" else "yellow" if verdict.exit_code in (0, 6) else "bold red"
     )
-    console.print(Text(verdict.sentence, style=style))
+    console.print(_words(verdict.sentence, style=style))
     if verdict.tasks:
         console.print()
         console.print(_tasks(verdict.tasks))
     for judged in verdict.tasks:
         for line in _remarks(judged):
-            console.print(Padding(Text(line), (0, 0, 0, 2)))
+            console.print(Padding(_words(line), (0, 0, 0, 2)))
     if verdict.guards:
-        console.print(Text("guards"))
+        console.print(_words("guards"))
     for finding in sorted(verdict.guards, key=lambda g: ("refuse", "warn", "info").index(g.level)):
         mark, tone = {"refuse": ("BREACHED", "bold red"), "warn": ("warning", "yellow")}.get(
             finding.level, ("ok", "")
         )
         evidence = f"; {finding.evidence}" if finding.level != "info" and finding.evidence else ""
-        console.print(Padding(Text(f"{mark:<8}  {finding.what}{evidence}", style=tone), (0, 0, 0, 2)))
+        console.print(Padding(_words(f"{mark:<8}  {finding.what}{evidence}", style=tone), (0, 0, 0, 2)))
     for note in verdict.notes:
-        console.print(Text(f"note: {note}"))
+        console.print(_words(f"note: {note}"))
     status = STATUS.get(verdict.status, "INCONCLUSIVE")
-    console.print(Text(f"{status}  exit {verdict.exit_code}", style=style))
+    console.print(_words(f"{status}  exit {verdict.exit_code}", style=style))
     return _text(console)
 
 
 def render_change(change: Change, names: tuple[str, str], colour: bool = False) -> str:
     """`bench compare`: one task of two runs; `names` are those of (before, after)."""
     console = _console(colour)
-    console.print(Text(wording.change_sentence(change), style="bold"))
+    console.print(_words(wording.change_sentence(change), style="bold"))
     console.print()
     points = wording.in_points(change)
     table = _table(
@@ -70,18 +70,18 @@ def render_change(change: Change, names: tuple[str, str], colour: bool = False) 
     flips = f"{change.lost}/{change.gained}"
     ps = (wording.p_value(change.p), wording.p_value(change.p_better))
     table.add_row(
-        *map(Text, (change.task, f"{change.n:,}", before, after, _interval(change), flips, *ps, caught))
+        *map(_words, (change.task, f"{change.n:,}", before, after, _interval(change), flips, *ps, caught))
     )
     console.print(table)
-    console.print(Text(f"test: {change.method}; p one-sided; catches: smallest drop seen 8 times of 10"))
+    console.print(_words(f"test: {change.method}; p one-sided; catches: smallest drop seen 8 times of 10"))
     if change.moved:
         console.print()
-        console.print(Text(_where(change)))
+        console.print(_words(_where(change)))
         moves = _table(("subject", "n", *names, "change", "q"))
         for row in change.moved[:SHOWN_MOVES]:
             both = (wording.number(row[k], points) for k in ("before", "after"))
             moved = wording.number(row["change"], points, signed=True)
-            moves.add_row(*map(Text, (row["subject"], str(row["n"]), *both, moved, f"{row['q']:.2f}")))
+            moves.add_row(*map(_words, (row["subject"], str(row["n"]), *both, moved, f"{row['q']:.2f}")))
         console.print(moves)
     for d in change.differences:
         label = {
@@ -91,7 +91,7 @@ def render_change(change: Change, names: tuple[str, str], colour: bool = False) 
             "recipe": "recipe",
         }
         ends = f"{audit.shown(d.before)} -> {audit.shown(d.after)}"
-        console.print(Text(f"differs: {d.field} ({label[d.class_]}): {ends}"))
+        console.print(_words(f"differs: {d.field} ({label[d.class_]}): {ends}"))
     return _text(console)
 
 
@@ -118,14 +118,14 @@ def _tasks(tasks: Sequence[Judged]) -> Table:
         change = judged.change
         word = judged.judgement.replace("_", " ")
         shout = word.upper() if judged.judgement in ("regressed", "not_comparable", "inconclusive") else word
-        verdict = Text(shout, style=COLOURS.get(judged.judgement, ""))
+        verdict = _words(shout, style=COLOURS.get(judged.judgement, ""))
         if change is None or not change.n:
-            table.add_row(Text(judged.task), *["–"] * 7, verdict)
+            table.add_row(_words(judged.task), *["–"] * 7, verdict)
             continue
         points = wording.in_points(change)
         before, after, caught = (wording.number(v, points) for v in (change.before, change.after, change.mde))
         numbers = (f"{change.n:,}", before, after, _interval(change), f"{change.lost}/{change.gained}")
-        table.add_row(Text(judged.task), *numbers, wording.p_value(judged.p_holm), caught, verdict)
+        table.add_row(_words(judged.task), *numbers, wording.p_value(judged.p_holm), caught, verdict)
     return table
 
 
@@ -161,9 +161,13 @@ def _table(heads: Sequence[str]) -> Table:
     for i, head in enumerate(heads):
         words = head in ("task", "subject", "verdict")
         table.add_column(
-            Text(head), justify="left" if words else "right", overflow="fold", no_wrap=i > 0 and words
+            _words(head), justify="left" if words else "right", overflow="fold", no_wrap=i > 0 and words
         )
     return table
+
+
+def _words(text: str, style: str = "") -> Text:
+    return Text(wording.printable(text), style=style)
 
 
 def _console(colour: bool) -> Console:

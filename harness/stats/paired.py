@@ -87,7 +87,7 @@ def sign_flip(
         sums, chances = _every_sum(sizes, counts)
         below = float(chances[sums < observed - slack].sum())
         above = float(chances[sums > observed + slack].sum())
-        tied = 1.0 - below - above
+        tied = float(chances[np.abs(sums - observed) <= slack].sum())  # not 1 - the others: p can be 1e-30
         return below + tied / 2, above + tied / 2
     half = _drawn_sums(sizes, counts, draws // 2, seed)
     sums = np.concatenate([half, -half])

@@ -6,9 +6,18 @@ regressed." Written for a tired person at midnight: the conclusion first, no wor
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 
 from harness.records import Change, Finding, Judged
+
+
+def printable(text: str) -> str:
+    """Names come from files and models: no escape sequences, no text that turns the line around."""
+    tame = (
+        " " if c.isspace() else "\ufffd" if unicodedata.category(c) in ("Cc", "Cf", "Cs") else c for c in text
+    )
+    return "".join(tame)
 
 
 def in_points(change: Change) -> bool:
