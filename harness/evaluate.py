@@ -19,8 +19,19 @@ from typing import Any, Protocol
 
 from harness import engines, environment, identity, metrics, plugins, scoring
 from harness.engines import Engine
-from harness.questions import load, prompts
-from harness.records import Checkpoint, EngineInfo, Exam, Prompt, Request, Response, Run, Sample, Score, Settings
+from harness.questions import lmeval, load, prompts
+from harness.records import (
+    Checkpoint,
+    EngineInfo,
+    Exam,
+    Prompt,
+    Request,
+    Response,
+    Run,
+    Sample,
+    Score,
+    Settings,
+)
 from harness.store import read
 from harness.store.open import Store
 from harness.store.write import Writer
@@ -138,7 +149,7 @@ def rescore(runs: Iterable[Run], store: Store) -> int:
             scorer, version, key = _scorer(exam)
             by_id = {sample.id: sample for sample in exam.samples}
             pairs = ((by_id[r.sample], r) for r in list(read.unscored(store, run.id, scorer, version, key)))
-            for _, response, score in scoring.score_all(scorer, pairs):
+            for _, response, score in _graded(exam, pairs):
                 writer.put_score(run.id, response.sample, response.repeat, score, key)
                 added += 1
             _finish(run.id, store, writer)
@@ -169,10 +180,21 @@ def _expected(job: Job, store: Store) -> int:
     return max([job.run.expected, *(run.expected for run in known)])
 
 
-def _scorer(exam: Exam) -> tuple[str, int, str]:
+def _scorer(exam: Exam) -> tuple[str, int | str, str]:
     """(name, version, key of the golds) that grade this exam now."""
-    module = plugins.find("harness.scorers", exam.task.scorer)
-    return exam.task.scorer, module.VERSION, exam.key
+    if exam.task.kind == "stock":
+        return exam.task.scorer, lmeval.version(), exam.key
+    return exam.task.scorer, plugins.find("harness.scorers", exam.task.scorer).VERSION, exam.key
+
+
+def _graded(exam: Exam, pairs: Iterable[scoring.Pair]) -> Iterator[scoring.Scored]:
+    """Stock tasks are graded by lm-eval's own filters and metrics, of which the headline is kept."""
+    if exam.task.kind != "stock":
+        yield from scoring.score_all(exam.task.scorer, pairs)
+        return
+    grade = lmeval.score(exam)
+    for sample, response in pairs:
+        yield sample, response, grade(sample, response)[0]
 
 
 def _by_engine(jobs: Sequence[Job]) -> Iterator[tuple[EngineInfo, list[Job]]]:
@@ -231,7 +253,7 @@ def _stored(job: Job, answers: Iterable[Response], writer: Writer, watch: Watch)
 def _score(job: Job, responses: Iterable[Response], writer: Writer, watch: Watch) -> None:
     by_id = {sample.id: sample for sample in job.exam.samples}
     pairs = ((by_id[response.sample], response) for response in responses)
-    for _, response, score in scoring.score_all(job.exam.task.scorer, pairs):
+    for _, response, score in _graded(job.exam, pairs):
         writer.put_score(job.run.id, response.sample, response.repeat, score, job.exam.key)
         watch.scored(job, score)
 

@@ -13,6 +13,7 @@ import os
 import pkgutil
 import sqlite3
 import sys
+import warnings
 from pathlib import Path
 
 import click
@@ -64,6 +65,7 @@ def cli() -> None:
 
 def main() -> None:
     """The console script: runs a command and turns what it raises into a sentence and an exit code."""
+    warnings.showwarning = _note
     try:
         _check_siblings()
         code = cli.main(standalone_mode=False)
@@ -86,6 +88,14 @@ def main() -> None:
         if "full" not in str(error):
             raise
         _fail("no space left on the disk for the store; free some and run the same command: it goes on", 1)
+
+
+def _note(
+    message: Warning | str, category: type[Warning], filename: str, lineno: int, file: object = None, line: object = None
+) -> None:
+    """Our own warnings are for the user; those of libraries about themselves are not."""
+    if Path(filename).is_relative_to(Path(__file__).parents[1]):
+        click.echo(f"note: {message}", err=True)
 
 
 def _fail(sentence: str, code: int) -> None:

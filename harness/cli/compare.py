@@ -83,9 +83,9 @@ def _list(store: Store, before: Outcomes, after: Outcomes, change: Change, sign:
     click.echo(f"\n{'lost' if sign < 0 else 'gained'}: {len(moved)} questions")
     shown = 0
     for row in read.sample_rows(store, after.run):
-        if row["sample"] in old_rows and shown < count:
+        was = old_rows.get(row["sample"])
+        if was is not None and shown < count:
             shown += 1
-            old = old_rows[row["sample"]]
             click.echo(f"\n── {row['subject']} {row['sample'][:8]}   gold {row['target']}\n{row['question']}")
-            click.echo(f"before ({old['answer']}): {old['text'] or old['logprobs']}")
+            click.echo(f"before ({was['answer']}): {was['text'] or was['logprobs']}")
             click.echo(f"after  ({row['answer']}): {row['text'] or row['logprobs']}")

@@ -29,11 +29,10 @@ def command(out: Path | None, seed: int, engine: str) -> int:
     out = out or config.root() / "results" / "demo"
     started = time.monotonic()
     click.echo(f"training tiny checkpoints in {_short(out)} (real ones, from scratch, on the CPU)")
-    made = tiny.make(out / "checkpoints", seed=seed, echo=lambda line: click.echo(f"  {line}"))
+    tiny.make(out / "checkpoints", seed=seed, echo=lambda line: click.echo(f"  {line}"))
     store = _short(out / "bench.db")
-    models = [part for name in made if name != "lora" for part in ("--model", _short(made[name]))]
-    adapter = ["--adapter", _short(made["lora"]), "--base", _short(made["base"])]
-    code = _bench("run", *models, *adapter, "--tasks", "demo", "--engine", engine, "--store", store)
+    everything = f"{_short(out / 'checkpoints')}/*"
+    code = _bench("run", "--model", everything, "--tasks", "demo", "--engine", engine, "--store", store)
     if code:
         return code
     _bench("compare", "base", "distilled", "--store", store)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import click
 
@@ -18,7 +19,10 @@ from harness.cli import _options
 @_options.store_option
 @_options.include_option
 @_options.json_option
-def command(out: Path | None, samples: str, title: str, language: str, open_: bool, store: Path | None, as_json: bool) -> None:
+def command(
+    out: Path | None, samples: Literal["all", "wrong", "none"], title: str, language: Literal["en", "zh"], open_: bool,
+    store: Path | None, as_json: bool,
+) -> None:  # fmt: skip
     """Write the board as HTML that opens from a folder, without a server.
 
     \b

@@ -37,7 +37,7 @@ def command(
     asked = {key: value for key, value in (("shots", shots), ("system", system)) if value is not None}
     lines: list[dict[str, Any]] = []
     for task in catalogue.find(_options.names(tasks)):
-        exam = load.load(task, _options.data_path(data), hub=hub)
+        exam = load.load(task, _options.data_path(data), hub=hub, options={"shots": shots})
         samples = load.select(exam, limit)
         settings = asking.settings(task, chat, {**asked, "chat": chat})
         for prompt, sample in zip(asking.prompts(exam, settings, samples), samples, strict=True):

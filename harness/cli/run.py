@@ -64,8 +64,9 @@ def command(tasks: str, data: Path | None, hub: str, store: Path | None, as_json
 
     found = catalogue.find(_options.names(tasks))
     checkpoints = _checkpoints(given)
-    exams = [load.load(task, _options.data_path(data), hub=hub) for task in found]
     asked = _asked(given)
+    local = _options.data_path(data)
+    exams = [load.load(task, local, hub=hub, options={"shots": given["shots"]}) for task in found]
     options = {"dtype": given["dtype"], "batch_size": given["batch_size"]}
 
     def describe(checkpoint: Checkpoint) -> EngineInfo:
