@@ -92,7 +92,7 @@ def test_terminal_says_the_sentence_first_then_the_table():
         "-1.4]",
         "118/76",
         ".004",
-        "3.2",
+        "3.1",
         "REGRESSED",
     ]
     assert "FAIL  exit 3" in lines[-1]
@@ -166,7 +166,10 @@ def test_markdown_has_the_alert_the_table_and_no_way_to_break_out():
 
 
 def test_annotations_stand_on_the_line_of_the_tolerance():
-    text = github.render(failing(), {"ceval": 9})
+    toml = '[gate]\nalpha = 0.05\n[gate.task."mathcot"]\ntolerance = "2pt"\n[gate.task.ceval]\n# why\n\nmetric = "accuracy"\n'
+    toml += 'tolerance = "1.5pt"\n[gate.guard]\nempty_rate = { max = "1%" }\n'
+    assert github.places(toml) == {"mathcot": 4, "ceval": 9, "guard.empty_rate": 11}
+    text = github.render(failing(), github.places(toml))
     first = text.splitlines()[0]
     assert first.startswith(
         "::error file=bench.toml,line=9,title=bench gate%3A ceval regressed::-3.1 points on ceval (90 %25"

@@ -5,11 +5,13 @@ Example: ::error file=bench.toml,line=9,title=bench gate%3A ceval regressed::-3.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from harness.records import Verdict
 from harness.verdicts import wording
 
+HEADER = re.compile(r"\s*\[([^\[\]]+)\]")
 STRICT_UNDECIDED = 6  # exit code
 
 
@@ -34,6 +36,22 @@ def render(verdict: Verdict, lines: Mapping[str, int] | None = None, file: str =
     if not out:
         out.append(_line(kind, f"bench gate: {verdict.status}", verdict.sentence, file, None))
     return "".join(line + "\n" for line in out)
+
+
+def places(toml: str) -> dict[str, int]:
+    """Task -> line of its tolerance in bench.toml, `guard.NAME` -> line of that guard: for `lines` above."""
+    found: dict[str, int] = {}
+    table = ""
+    for number, line in enumerate(toml.splitlines(), 1):
+        if header := HEADER.match(line):
+            table = header[1]
+            continue
+        key = line.split("=", 1)[0].strip().strip("\"'")
+        if table.startswith("gate.task.") and key == "tolerance":
+            found[table.removeprefix("gate.task.").strip("\"'")] = number
+        elif table == "gate.guard" and "=" in line:
+            found[f"guard.{key}"] = number
+    return found
 
 
 def _line(kind: str, title: str, text: str, file: str, line: int | None) -> str:

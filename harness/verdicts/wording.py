@@ -93,7 +93,9 @@ def sentence(
         )
     if by["improved"]:
         best = max(by["improved"], key=lambda t: abs(t.change.change or 0) if t.change else 0)
-        count = f"; {len(by['improved'])} of {len(tasks)} tasks improved, none regressed"
+        slips = sum(t.judgement == "slipped" for t in tasks)
+        others = f"{slips} slipped within tolerance" if slips else "none regressed"
+        count = f"; {len(by['improved'])} of {len(tasks)} tasks improved, {others}" if len(tasks) > 1 else ""
         return f"Better: {moved_by(best.change) if best.change else best.task}{count}."
     return _unharmed(tasks)
 
@@ -111,8 +113,8 @@ def _failed(regressed: Sequence[Judged], breached: Sequence[Finding], total: int
         more = f" and {len(breached) - 2} more" if len(breached) > 2 else ""
         return f"Failed by a guard, not by a score: {alarms}{more}."
     also = f", and {alarms}" if alarms else ""
-    word = "task" if total == 1 else "tasks"
-    return f"Worse: {_worst(regressed)}{also}; {len(regressed)} of {total} {word} regressed."
+    count = f"; {len(regressed)} of {total} tasks regressed" if total > 1 else ""
+    return f"Worse: {_worst(regressed)}{also}{count}."
 
 
 def _undecided(undecided: Sequence[Judged], total: int) -> str:
