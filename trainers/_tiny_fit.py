@@ -157,7 +157,8 @@ def orthogonal(matrices: torch.Tensor, rounds: int = 4) -> torch.Tensor:
     for _ in range(rounds):
         gram = x @ x.mT
         x = 3.4445 * x + (2.0315 * gram @ gram - 4.7750 * gram) @ x
-    return x.mT if tall else x
+    nearest: torch.Tensor = x.mT if tall else x
+    return nearest
 
 
 @torch.no_grad()

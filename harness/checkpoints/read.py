@@ -31,7 +31,7 @@ VOLATILE = {
         "transformers_version",
         "is_local",
         "local_files_only",
-    ),  # fmt: skip
+    ),
     "adapter_config.json": ("base_model_name_or_path", "revision", "peft_version", "parent_library"),
 }
 MEANINGLESS = re.compile(
