@@ -1,0 +1,151 @@
+"""Guards, waivers and the [gate] table: alarms that need proof, exceptions that run out, misspelt limits refused."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import tomllib
+
+import numpy as np
+import pytest
+from pairs import pair
+
+from harness.errors import UserError
+from harness.verdicts import gate
+from harness.verdicts.policy import GuardPolicy, TaskPolicy, Waive
+
+# -- guards ---------------------------------------------------------------------------------------------------
+
+
+def rated(task, n, share_before, share_after, measure="empty_rate"):
+    before, after = pair(task, n, n // 50, n // 50)
+    ends = [tuple(1.0 if i < share * n else 0.0 for i in range(n)) for share in (share_before, share_after)]
+    return tuple(
+        dataclasses.replace(o, measures={measure: m}) for o, m in zip((before, after), ends, strict=True)
+    )
+
+
+def test_a_guard_needs_its_limit_and_the_paired_test():
+    assert gate.judge([rated("a", 1000, 0.0, 0.08)]).exit_code == 3
+    few = gate.judge(
+        [rated("a", 50, 0.0, 0.04)]
+    )  # two empty answers of fifty: beyond the limit, proof of nothing
+    assert few.exit_code == 0 and [g.level for g in few.guards] == ["warn"]
+    long_so = gate.judge([rated("a", 1000, 0.08, 0.08)])  # as bad as it was is not a regression
+    assert long_so.exit_code == 0 and [g.level for g in long_so.guards] == ["info"]
+
+
+def test_limits_of_the_policy_replace_the_metrics_own():
+    loose = gate.Policy(guard={"empty_rate": GuardPolicy(max_increase="10pt")})
+    assert gate.judge([rated("a", 1000, 0.0, 0.08)], loose).exit_code == 0
+    tight = gate.Policy(guard={"empty_rate": GuardPolicy(max="0.5%")})
+    verdict = gate.judge([rated("a", 1000, 0.0, 0.009)], tight)
+    assert verdict.exit_code == 3
+    assert verdict.sentence == (
+        "Failed by a guard, not by a score: empty_rate rose from 0.0 % to 0.9 % on a (limit 0.5 %)."
+    )
+
+
+def test_lengths_are_compared_as_ratios_so_one_runaway_answer_is_no_alarm():
+    rng = np.random.default_rng(14)
+    lengths = np.round(rng.lognormal(5, 0.4, 200))
+    rambling = lengths.copy()
+    rambling[:8] = 8192
+    doubled = lengths * 2
+    before, after = pair("a", 200, 4, 4)
+    for values, code in ((rambling, 0), (doubled, 3), (lengths / 2, 3)):
+        suite = [
+            dataclasses.replace(o, measures={"answer_tokens": tuple(v.tolist())})
+            for o, v in ((before, lengths), (after, values))
+        ]
+        assert gate.judge([tuple(suite)]).exit_code == code
+    assert rambling.mean() / lengths.mean() > 2
+
+
+def test_a_task_without_gold_is_judged_by_its_guards_alone():
+    before, after = rated("letters", 400, 0.0, 0.2)
+    silent = [dataclasses.replace(o, values=(None,) * 400) for o in (before, after)]
+    verdict = gate.judge([tuple(silent)])
+    assert verdict.exit_code == 3 and verdict.tasks == ()
+    assert verdict.notes == ("letters has no gold answers; only its guards are judged",)
+    assert gate.judge([(silent[0], silent[0])]).exit_code == 0
+
+
+def test_a_guard_that_nobody_measured_is_not_silent():
+    policy = gate.Policy(guard={"tokens_per_second": GuardPolicy(min_ratio=0.85)})
+    (finding,) = gate.judge([pair("a", 1000, 10, 10)], policy).guards
+    assert finding.level == "warn" and "tokens_per_second was asked for but not measured" in finding.what
+
+
+# -- waivers, config, repetition --------------------------------------------------------------------------------
+
+
+def test_a_waiver_is_shown_and_runs_out():
+    waive = Waive("a", "distilled for length (#41)", datetime.date(2026, 12, 31))
+    policy, suite = gate.Policy(waive=(waive,)), [pair("a", 1346, 200, 20)]
+    waived = gate.judge(suite, policy, today=datetime.date(2026, 12, 31))
+    assert waived.exit_code == 0 and waived.tasks[0].judgement == "regressed"
+    assert waived.sentence.startswith("Passed only because a regression is waived")
+    for today in (datetime.date(2027, 1, 1), None):
+        verdict = gate.judge(suite, policy, today=today)
+        assert verdict.exit_code == 3 and "distilled for length (#41)" in verdict.notes[0]
+
+
+WRITTEN = """
+baseline = "branch:main"
+anchor = "tag:release-2026.10"
+on_missing_baseline = "fail"
+alpha = 0.01
+policy = "strict"
+[task.ceval]
+metric = "accuracy"
+tolerance = "1.5pt"
+[task.medqa]
+tolerance = "2%"
+cluster = "case_id"
+[composite]
+tolerance = "1.0"
+[guard]
+empty_rate = { max = "1%", max_increase = "0.5pt" }
+answer_tokens = { min_ratio = 0.7, max_ratio = 1.5 }
+choice_skew = { max = 0.15 }
+model_bytes = { max_ratio = 1.0 }
+tokens_per_second = { min_ratio = 0.85, same = ["device", "engine"] }
+[[waive]]
+task = "mathcot"
+reason = "known trade"
+until = 2026-12-31
+"""
+
+
+def test_the_config_file_is_read_whole():
+    policy = gate.policy(tomllib.loads(WRITTEN))
+    assert policy.strict and policy.alpha == 0.01 and policy.task["ceval"].tolerance == "1.5pt"
+    assert policy.guard["empty_rate"].max == "1%" and policy.waive[0].until == datetime.date(2026, 12, 31)
+    assert gate.policy({}) == gate.Policy() and gate.policy({}, strict=True).strict
+    assert gate.policy({}).sha != policy.sha
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ("alhpa = 0.05", "unknown key 'gate.alhpa'; nearest: alpha"),
+        ('[task.a]\ntolerence = "1pt"', "unknown key 'gate.task.a.tolerence'; nearest: tolerance"),
+        ('[task.a]\ntolerance = "1.5"', "gate.task.a.tolerance' is '1.5'; write points as \"1.5pt\""),
+        ('[task.a]\ntolerance = "0pt"', "write points as"),
+        ('[guard]\nempty_rat = { max = "1%" }', "no measure 'gate.guard.empty_rat'; nearest: empty_rate"),
+        ('[guard]\nempty_rate = { max = "one" }', "'gate.guard.empty_rate.max' is 'one'"),
+        ("alpha = 5", "'gate.alpha' is 5"),
+        ('policy = "lenient"', "'gate.policy' is 'lenient'; one of 'default', 'strict'"),
+        ('[[waive]]\ntask = "a"\nreason = "b"', "until' is missing"),
+    ],
+)
+def test_a_misspelt_config_is_refused_by_name(wrong, said):
+    with pytest.raises(UserError) as refusal:
+        gate.policy(tomllib.loads(wrong))
+    assert said in str(refusal.value) and refusal.value.exit_code == 2
+
+
+def test_gating_by_another_metric_than_the_run_holds_is_a_mistake():
+    with pytest.raises(UserError, match="gates a by 'acc' but the run holds 'accuracy'"):
+        gate.judge([pair("a", 50, 1, 1)], gate.Policy(task={"a": TaskPolicy(metric="acc")}))
