@@ -8,6 +8,7 @@ network file system corrupts, so there the rollback journal is used.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import sqlite3
 import threading
@@ -79,8 +80,8 @@ class Store:
                 conn.execute("COMMIT")
             except BaseException as error:
                 conn.rollback()
-                if isinstance(error, sqlite3.Error) and (sentence := _sentence(self.path, error)):
-                    raise StoreFailure(sentence) from error
+                if isinstance(error, sqlite3.Error) and (told := _told(self.path, error)):
+                    raise told from error
                 raise
 
     def close(self) -> None:
@@ -106,11 +107,10 @@ def open_store(path: Path, mode: Literal["rw", "ro"] = "rw") -> Store:
             conn.close()
             raise
     except sqlite3.Error as error:
-        raise StoreFailure(_sentence(path, error) or f"the store {path} cannot be opened: {error}") from error
+        raise _told(path, error) or UserError(f"the store {path} can't be opened: {error}") from error
     except OSError as error:
-        raise StoreFailure(
-            f"the store {path} cannot be opened: {error.strerror}; pass another --store"
-        ) from error
+        kind = StoreFailure if error.errno == errno.ENOSPC else UserError
+        raise kind(f"the store {path} can't be opened: {error.strerror}; pass another --store") from error
 
 
 def _examine(path: Path, mode: str) -> None:
@@ -239,17 +239,24 @@ def _file_system(path: Path) -> str:
     return best[1]
 
 
-def _sentence(path: Path, error: sqlite3.Error) -> str | None:
-    """What to tell the user about an SQLite error that is not our mistake; None for one that is."""
+def _told(path: Path, error: sqlite3.Error) -> UserError | None:
+    """An SQLite error as the user should read it; None for one that is our mistake."""
     name = getattr(error, "sqlite_errorname", "")
     if name == "SQLITE_FULL":
-        return f"no space left for the store {path}; free some and give the same command again, it resumes"
+        return StoreFailure(f"no space left for the store {path}; free some, the same command then resumes")
     if name.startswith("SQLITE_IOERR"):
-        return f"the disk under the store {path} fails or is full ({name}); the same command resumes"
-    if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")):
-        return f"the store {path} cannot be written ({error}); check its permissions, or pass another --store"
+        return StoreFailure(
+            f"the disk under the store {path} fails or is full ({name}); the same command resumes"
+        )
     if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
-        return f"the store {path} has been locked by another program for {BUSY_MS // 1000} s; the same command resumes"
-    if name in ("SQLITE_CORRUPT", "SQLITE_NOTADB"):
-        return f"the store {path} is damaged ({error}); restore a copy, or pass another --store"
+        seconds = BUSY_MS // 1000
+        return StoreFailure(
+            f"another program has locked the store {path} for {seconds} s; the same command resumes"
+        )
+    if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM", "SQLITE_AUTH")):
+        return UserError(
+            f"the store {path} can't be written ({error}); check its permissions, or pass another --store"
+        )
+    if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
+        return UserError(f"the store {path} is damaged ({error}); restore a copy, or pass another --store")
     return None

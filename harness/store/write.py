@@ -58,9 +58,8 @@ class Writer:
         if error is None:
             self.flush()
             return
-        with contextlib.suppress(
-            Exception
-        ):  # the first error is the one to tell; a full disk fails here again
+        # the first error is the one to tell; a full disk fails here again
+        with contextlib.suppress(Exception):
             self.flush()
 
     # -- what a run stands on, each in its own transaction --
