@@ -186,3 +186,15 @@ def test_rank_draws_tie_equal_checkpoints_and_put_a_clear_leader_first():
     strong = np.maximum(base, (rng.random(500) < 0.3).astype(float))
     ranks = stats.bootstrap_ranks(np.stack([base, strong, base]), draws=500)
     assert (ranks[:, 1] == 1).all() and (ranks[:, 0] == 2).all() and (ranks[:, 2] == 2).all()
+
+
+def test_whole_clusters_flip_so_shared_direction_raises_no_false_alarm():
+    """67 cases of 20 questions, half of the flips sharing their case's direction: the plain test is wrong 12 of 100."""
+    rng, names, plain, whole = np.random.default_rng(8), [f"case {i // 20}" for i in range(1340)], 0, 0
+    for _ in range(400):
+        shared = np.repeat(rng.choice([-1.0, 1.0], 67), 20)
+        direction = np.where(rng.random(1340) < 0.5, shared, rng.choice([-1.0, 1.0], 1340))
+        d = np.where(rng.random(1340) < 0.15, direction, 0.0)
+        plain += stats.sign_flip(d)[0] <= 0.05
+        whole += stats.sign_flip(d, None, names)[0] <= 0.05
+    assert plain / 400 > 0.08 and 0.02 <= whole / 400 <= 0.065
