@@ -6,8 +6,23 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tinies import SHOT, STEMS, by_sample, copy, full, greedy, reference, requests, written
+from tinies import (
+    SHOT,
+    STEMS,
+    assert_same_options,
+    by_sample,
+    copy,
+    full,
+    greedy,
+    letters,
+    reference,
+    requests,
+    texts,
+    write_checkpoint,
+    written,
+)
 
+from harness.errors import UserError
 from harness.records import Prompt, Settings
 
 pytestmark = pytest.mark.engine
@@ -124,3 +139,35 @@ def test_repetition_penalty_of_the_checkpoint_is_kept(
         ids = greedy(model, tokenizer, prompt.text or "", 20)
         assert found[prompt.sample, 0].text == tokenizer.decode(ids, skip_special_tokens=True)
     assert greedy(model, tokenizer, STEMS[0], 20) != greedy(plain, tokenizer, STEMS[0], 20)
+
+
+@pytest.mark.parametrize(
+    ("architecture", "shape"),
+    [
+        ("GPT2", {"hidden_size": 64, "n_positions": 1024}),  # learned positions
+        ("Gemma2", {"head_dim": 32, "sliding_window": 16}),  # logits changed after the head, sliding window
+        ("Lfm2", {"layer_types": ["conv", "full_attention"]}),  # a state beside the cache
+        ("Bloom", {"n_layer": 2, "n_head": 2}),  # positions from the attention mask
+    ],
+)
+def test_other_architectures_equal_generate(
+    architecture: str, shape: dict[str, Any], start: Any, tmp_path: Path
+) -> None:
+    path = write_checkpoint(tmp_path / architecture, architecture=architecture, **shape)
+    options, prompts = (
+        [*letters(), *texts()],
+        [Prompt(f"g{i}", SHOT * (i % 3) + s) for i, s in enumerate(STEMS)],
+    )
+    found = by_sample(start(full(path)).answer(requests([*options, *prompts], Settings(max_tokens=16))))
+    model, tokenizer = reference(path)
+    for prompt in options:
+        assert_same_options(found[prompt.sample, 0], model, tokenizer, prompt)
+    for prompt in prompts:
+        expected = tokenizer.decode(greedy(model, tokenizer, prompt.text or "", 16), skip_special_tokens=True)
+        assert found[prompt.sample, 0].text == expected
+
+
+def test_a_model_without_a_cache_of_our_kind_is_refused(start: Any, tmp_path: Path) -> None:
+    path = write_checkpoint(tmp_path / "mamba", architecture="Mamba", state_size=8)
+    with pytest.raises(UserError, match="MambaForCausalLM"):
+        list(start(full(path)).answer(requests(letters())))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -189,6 +190,7 @@ def test_out_of_memory_halves_the_batch(
 
     forward, limit, seen = Qwen2ForCausalLM.forward, 3, []
 
+    @functools.wraps(forward)
     def small(self: Any, input_ids: torch.Tensor, **rest: Any) -> Any:
         if len(input_ids) > limit:
             raise torch.OutOfMemoryError("CUDA out of memory.")

@@ -129,29 +129,31 @@ def write_checkpoint(
     texts: Sequence[str] = TINY_TEXTS,
     vocabulary: int = 600,
     context: int = 4096,
+    architecture: str = "Qwen2",
+    **shape: Any,
 ) -> Path:
-    """A randomly initialised Qwen2-shape checkpoint of a few hundred thousand float32 weights; returns `folder`."""
-    import torch
-    from transformers import Qwen2Config, Qwen2ForCausalLM
+    """A randomly initialised checkpoint of a few hundred thousand float32 weights; returns `folder`."""
+    import transformers
 
     tokenizer = _tiny_tokenizer(texts, vocabulary, context)
     torch.manual_seed(seed)
-    config = Qwen2Config(
-        vocab_size=-(-len(tokenizer) // 64) * 64,
-        hidden_size=64,
-        intermediate_size=128,
-        num_hidden_layers=2,
-        num_attention_heads=2,  # head_dim 32: vLLM's CPU kernels take no smaller one
-        num_key_value_heads=1,
-        max_position_embeddings=context,
-        initializer_range=0.2,  # the usual 0.02 gives logits so flat that every comparison passes
-        tie_word_embeddings=False,
-        bos_token_id=None,
-        eos_token_id=tokenizer.eos_token_id,
-        pad_token_id=tokenizer.pad_token_id,
-        dtype="float32",
-    )
-    Qwen2ForCausalLM(config).save_pretrained(folder)
+    fields: dict[str, Any] = {
+        "vocab_size": -(-len(tokenizer) // 64) * 64,
+        "hidden_size": 64,
+        "intermediate_size": 128,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,  # head_dim 32: vLLM's CPU kernels take no smaller one
+        "num_key_value_heads": 1,
+        "max_position_embeddings": context,
+        "initializer_range": 0.2,  # the usual 0.02 gives logits so flat that every comparison passes
+        "tie_word_embeddings": False,
+        "bos_token_id": None,
+        "eos_token_id": tokenizer.eos_token_id,
+        "pad_token_id": tokenizer.pad_token_id,
+        "dtype": "float32",
+    }
+    config = getattr(transformers, f"{architecture}Config")(**(fields | shape))
+    transformers.AutoModelForCausalLM.from_config(config).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
 

@@ -73,10 +73,17 @@ class Loaded:
         if mask is not None:
             extra["attention_mask"] = mask.to(self.device)
         at = torch.tensor(rows, device=self.device), torch.tensor(columns, device=self.device)
-        with _only_at(self.model.get_output_embeddings(), at) as gathered:
-            out = self.model(
-                input_ids=ids.to(self.device), past_key_values=cache, use_cache=cache is not None, **extra
-            )
+        try:
+            with _only_at(self.model.get_output_embeddings(), at) as gathered:
+                out = self.model(
+                    input_ids=ids.to(self.device), past_key_values=cache, use_cache=cache is not None, **extra
+                )
+        except Exception as error:
+            if out_of_memory(error):
+                raise
+            raise EngineFailure(
+                f"{self.checkpoint.name} failed while running: {first_line(error)}"
+            ) from error
         found: torch.Tensor = out.logits[0] if gathered else out.logits[at]
         return found.float()
 
@@ -101,10 +108,14 @@ def open_model(checkpoint: Checkpoint, info: EngineInfo, options: Options) -> Lo
     model = weights_of(checkpoint, getattr(torch, info.dtype))
     if checkpoint.kind == "adapter":
         model = with_adapter(model, checkpoint).get_base_model()
-    model = model.to(where).eval()
+    if "past_key_values" not in inspect.signature(model.forward).parameters:
+        # Mamba and RWKV would take our cache without a word, ignore it, and answer from the last token alone
+        raise UserError(
+            f"{checkpoint.name} is a {type(model).__name__}, which the hf engine cannot run; use --engine vllm"
+        )
     return Loaded(
         checkpoint=checkpoint,
-        model=model,
+        model=model.to(where).eval(),
         tokenizer=tokenizer,
         window=options.max_model_len or window_of(model.config, tokenizer),
         habits=habits(checkpoint, tokenizer),

@@ -171,7 +171,7 @@ def _environment(on_cpu: bool) -> None:
 def _reason(error: BaseException) -> str:
     if "torchvision" in str(error):
         return "torchvision clashes with this build; run `pip uninstall -y torchvision torchaudio torchcodec triton`"
-    return first_line(error)
+    return f"{type(error).__name__}: {first_line(error)}"
 
 
 def _stop(llm: Any) -> None:
