@@ -45,7 +45,7 @@ def whisker(scale: Scale, value: float | None, low: float | None, high: float | 
     if value is None:
         return Markup("")
     marks = []
-    if chance is not None and scale.low <= chance <= scale.high:
+    if chance and scale.low <= chance <= scale.high:
         marks.append(Markup('<path class="chance" d="M{} 0v{}"/>').format(scale.x(chance), HEIGHT))
     middle = HEIGHT // 2
     if low is not None and high is not None:

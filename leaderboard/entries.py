@@ -18,6 +18,8 @@ from leaderboard.cells import Cell, Column, Entry, headline_of
 from leaderboard.columns import alike, columns
 from leaderboard.ranks import ranked
 
+LEAD_SHARE = 0.8
+
 
 @dataclass(frozen=True)
 class Board:
@@ -46,7 +48,7 @@ def read_board(store: Store) -> Board:
         results = _results(store, run, exams[run.exam])
         entries.append(Entry(run, by_id[run.checkpoint], exams[run.exam], results, engines[run.engine]))
     found = ranked(columns(entries, catalogue.groups()), lambda entry: read.outcomes(store, entry.run.id, headline_of(entry.task)))
-    lead = max(found, key=lambda c: len(c.cells), default=None)
+    lead = _lead(found)
     asked = {entry.checkpoint.id for entry in entries}
     ordered = sorted((c for c in by_id.values() if c.id in asked), key=lambda c: _order(c, found, lead))
     return Board(entries, found, ordered, by_id, lead.key if lead else "", {e.run.id: alike(e) for e in entries})
@@ -59,6 +61,12 @@ def _results(store: Store, run: Run, exam: Exam) -> dict[tuple[str, str], Result
 
         results = metrics.summarise(read.table(store, run.id), exam.task, run.id)
     return {(result.metric, result.slice): result for result in results}
+
+
+def _lead(found: Sequence[Column]) -> Column | None:
+    """The first column that nearly every checkpoint is in."""
+    most = max((len(c.cells) for c in found), default=0)
+    return next((c for c in found if len(c.cells) >= LEAD_SHARE * most), None)
 
 
 def _order(checkpoint: Checkpoint, found: Sequence[Column], lead: Column | None) -> list[tuple[int, float] | str]:

@@ -200,10 +200,17 @@ def _lineage(board: Board, lineage: Lineage | None) -> dict[str, Any] | None:
     }
     return {
         "facts": [(key, value) for key, value in facts.items() if value not in (None, "")],
-        "data": [" · ".join(f"{k} {v}" for k, v in sorted(source.items())) for source in lineage.data],
+        "data": [_source(source) for source in lineage.data],
         "recipe": "\n".join(f"{k} = {v}" for k, v in sorted((lineage.recipe or {}).items())),
         "curve": curve(lineage.loss, "loss"),
     }
+
+
+def _source(source: Mapping[str, Any]) -> str:
+    """`huatuo · rows 7000 · dropped 12`"""
+    facts = [f"{key} {source[key]}" for key in ("rows", "dropped", "sha") if source.get(key) is not None]
+    rest = [f"{key} {value}" for key, value in sorted(source.items()) if key not in ("name", "rows", "dropped", "sha")]
+    return " · ".join([str(source.get("name", "?")), *facts, *rest])
 
 
 # -- the answers of one run -----------------------------------------------------------------------------------

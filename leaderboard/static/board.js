@@ -95,6 +95,9 @@
       var button = document.createElement("button");
       button.type = "button";
       while (head.firstChild) button.appendChild(head.firstChild);
+      var arrow = document.createElement("span");
+      arrow.className = "arrow";
+      (button.querySelector("b") || button).appendChild(arrow);
       head.appendChild(button);
       button.addEventListener("click", function () {
         var first = head.getAttribute("data-type") === "number" ? "descending" : "ascending";
@@ -177,7 +180,12 @@
         show();
       });
     }, tools);
-    window.addEventListener("hashchange", function () { state = read(); show(); });
+    window.addEventListener("hashchange", function () { // a jump to an answer that the filter had hidden
+      state = read();
+      show();
+      var target = document.getElementById(state["#"] || "");
+      if (target) target.scrollIntoView();
+    });
     show();
   }
 

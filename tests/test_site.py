@@ -1,0 +1,181 @@
+"""The site from outside: a store written by the real Writer in, a folder of pages out, read as text."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from site_world import checkpoint, exam_of, put_run, small_world, task
+
+from harness.errors import UserError
+from harness.store import read
+from harness.store.open import Store, open_store
+from harness.store.write import Writer
+from leaderboard.site import Written, render
+from leaderboard.words import slug
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    with small_world(tmp_path_factory.mktemp("store") / "bench.db") as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def site(store: Store, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("out") / "site"
+    written = render(store, out)
+    assert written == Written(out, len([*out.rglob("*.html")]), sum(f.stat().st_size for f in out.rglob("*") if f.is_file()))
+    return out
+
+
+def one(folder: Path, pattern: str) -> Path:
+    (found,) = folder.glob(pattern)
+    return found
+
+
+def cells(page: str) -> dict[tuple[str, str], str]:
+    """(checkpoint, column title) -> the text of a board's cell, in English."""
+    page = re.sub(r'<span class="z".*?</span>', "", re.search(r'<table class="board.*?</table>', page, re.S)[0])  # type: ignore[index]
+    heads = [re.sub(r"<[^>]+>", "", h).strip() for h in re.findall(r"<th scope=\"col\".*?<b>(.*?)</b>", page)]
+    forms = re.findall(r"<th scope=\"col\".*?</th>", page, re.S)
+    found = {}
+    for row in re.findall(r"<tr>\n<th scope=\"row\".*?</tr>", page, re.S):
+        name = re.search(r"<bdi>(.*?)</bdi>", row)[1]  # type: ignore[index]
+        for head, form, cell in zip(heads[1:], forms[1:], re.findall(r"<td.*?</td>", row, re.S), strict=True):
+            way = "chat" if ">chat<" in form else "elsewhere" if "elsewhere" in form else ""
+            found[name, f"{head.removesuffix(' %')} {way}".strip()] = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", cell)).strip()
+    return found
+
+
+def test_every_score_stands_with_rank_interval_n_form_and_health(store: Store, site: Path) -> None:
+    found = cells((site / "index.html").read_text("utf-8"))
+    for run in read.list_runs(store):
+        exam, who = read.get_exam(store, run.exam), read.find_checkpoint(store, run.checkpoint)
+        assert who is not None
+        if who.name not in ("base", "good", "damaged") or run.settings.chat:
+            continue
+        shown = found[who.name, exam.task.name.upper()]
+        head, *_ = [r for r in read.results(store, run.id) if r.metric == "accuracy" and r.slice == ""]
+        assert head.value is not None and head.low is not None and head.high is not None
+        assert f"{100 * head.value:.1f} {100 * head.low:.1f}–{100 * head.high:.1f} n {head.n} · 5-shot · raw" in shown
+        assert ("unparsed" in shown and "cut off 0.0 %" in shown) or exam.task.ask == "letters"
+    page = (site / "index.html").read_text("utf-8")
+    assert ">macro<" in page and ">micro<" in page and ">declared<" in page
+
+
+def test_a_group_is_the_mean_of_members_and_only_where_all_are_there_in_one_form(site: Path) -> None:
+    found = cells((site / "index.html").read_text("utf-8"))
+    math = "Mathematics with chain of thought"
+    value = {k: re.search(r"\d+\.\d", v) for k, v in found.items()}
+    for name in ("base", "good"):
+        mean, a, b = (float(value[name, column][0]) for column in (math, "GSM8K", "CMATH"))  # type: ignore[index]
+        assert abs(mean - (a + b) / 2) <= 0.1
+    assert found["模型 甲", math] == "–"  # one member partial, the other asked elsewhere
+    assert "asked elsewhere" in found["模型 甲", "CMATH elsewhere"]
+    assert found["good", "CEVAL chat"] != "–" and found["base", "CEVAL chat"] == "–"
+
+
+def test_partial_runs_are_marked_and_unranked_and_guessing_is_called_guessing(site: Path) -> None:
+    found = cells((site / "index.html").read_text("utf-8"))
+    assert found["模型 甲", "GSM8K"].startswith("– ") and "partial: 25 of 40" in found["模型 甲", "GSM8K"]
+    assert "below chance" in found["damaged", "CEVAL"]
+    assert "chance" not in found["good", "CEVAL"]
+    assert "class=\"flag\"" in (site / "index.html").read_text("utf-8")  # damaged: 30 % unparsed
+
+
+def test_checkpoints_that_cannot_be_told_from_the_leader_share_one_label(tmp_path: Path) -> None:
+    exam = exam_of(task("gsm8k"), 200)
+    with open_store(tmp_path / "bench.db") as made, Writer(made) as writer:
+        for name, right in (("a", 0.80), ("b", 0.79), ("c", 0.2)):
+            put_run(writer, made, checkpoint(name), exam, right)
+        writer.flush()
+        render(made, tmp_path / "site", "none")
+    found = cells((tmp_path / "site" / "index.html").read_text("utf-8"))
+    assert [found[name, "GSM8K"].split()[0] for name in "abc"] == ["1=", "1=", "3"]
+    assert not (tmp_path / "site" / "samples").exists()
+
+
+def test_links_lead_somewhere_and_nothing_is_asked_of_the_network(site: Path) -> None:
+    for path in site.rglob("*.html"):
+        text = path.read_text("utf-8")
+        for target in re.findall(r'(?:href|src)="([^"]*)"', text):
+            assert not re.match(r"[a-z]+:|//", target) or target == "data:,", f"{path}: {target}"
+            file, _, anchor = target.partition("#")
+            other = (path.parent / file).resolve() if file else path
+            assert target == "data:," or other.is_file(), f"{path}: {target}"
+            assert not anchor or f'id="{anchor}"' in other.read_text("utf-8"), f"{path}: {target}"
+    code = (site / "static/board.js").read_text("utf-8")
+    assert not re.search(r"innerHTML|outerHTML|insertAdjacent|fetch\(|import |eval\(|https?:", code)
+    assert not re.search(r"url\(|@import|https?:", (site / "static/site.css").read_text("utf-8"))
+
+
+def test_hostile_text_is_text(site: Path) -> None:
+    for path in site.rglob("*.html"):
+        raw = path.read_bytes()
+        text = raw.decode("utf-8")
+        assert re.findall(r"<script[^>]*>", text) == [f'<script src="{"../" * (len(path.relative_to(site).parts) - 1)}static/board.js">']
+        assert "<img" not in text and "<b>\u202e" not in text
+        assert not re.search("[\u2028\u2029\u202a-\u202e\x00]", text)
+        assert len(raw) < 5_000_000
+    answers = one(site, "samples/1-1-b-evil-gsm8k-*/1.html").read_text("utf-8")
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in answers and ">U+202E<" in answers and ">U+D83D<" in answers
+    long = one(site, "samples/1-1-b-evil-cmath-*/1.html").read_text("utf-8")
+    assert "… 980,000 …" in long and "x" * 16_001 not in long
+
+
+@pytest.mark.parametrize("name", ["../../etc/passwd", "<script>", "CON", "", "模型", "a" * 500, "x/y\\z:?*"])
+def test_file_names_are_safe_for_any_name(name: str) -> None:
+    assert re.fullmatch(r"([a-z0-9-]{1,40}-)?[0-9a-f]{8}", slug(name, "0123456789abcdef"))
+    assert re.fullmatch(r"([a-z0-9-]{1,40}-)?[0-9a-f]{8}", slug(name, "../evil"))
+
+
+def test_both_languages_are_complete(store: Store, tmp_path: Path) -> None:
+    folder = Path(render.__code__.co_filename).parent
+    en, zh = (json.loads((folder / "i18n" / f"{lang}.json").read_text("utf-8")) for lang in ("en", "zh"))
+    assert en.keys() == zh.keys()
+    for key in en:
+        assert sorted(re.findall(r"\{\w+\}", en[key])) == sorted(re.findall(r"\{\w+\}", zh[key])), key
+        assert not re.search("[\u4e00-\u9fff]", en[key]) and en[key] and zh[key], key
+    used = "".join(p.read_text("utf-8") for p in (folder / "templates").glob("*.j2"))
+    assert set(re.findall(r't(?:\.plain)?\("(\w+)"[,)]', used)) <= en.keys()
+    render(store, tmp_path / "zh", "none", title="榜 <1>", language="zh")
+    page = (tmp_path / "zh" / "index.html").read_text("utf-8")
+    assert '<html lang="zh"' in page and "榜 &lt;1&gt;" in page and zh["csv"] in page and en["csv"] in page
+
+
+def test_the_same_store_gives_the_same_bytes_and_replaces_the_whole_folder(store: Store, site: Path, tmp_path: Path) -> None:
+    out = tmp_path / "site"
+    shutil.copytree(site, out)
+    (out / "task" / "stale.html").write_text("of another store")
+    render(store, out)
+    old, new = ({p.relative_to(f): p.read_bytes() for p in f.rglob("*") if p.is_file()} for f in (site, out))
+    assert old == new
+    assert [p.name for p in tmp_path.iterdir()] == ["site"]
+
+
+def test_only_the_answers_that_are_not_right_where_asked(store: Store, tmp_path: Path) -> None:
+    render(store, tmp_path / "site", "wrong")
+    pages = [p.read_text("utf-8") for p in (tmp_path / "site" / "samples").rglob("*.html")]
+    assert any('data-o="wrong"' in page for page in pages)
+    assert not any('data-o="correct"' in page for page in pages)
+
+
+def test_a_folder_of_somebody_else_is_refused_and_a_failure_leaves_the_old_site(store: Store, site: Path, tmp_path: Path) -> None:
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "thesis.tex").write_text("years of work")
+    with pytest.raises(UserError, match="--out"):
+        render(store, tmp_path / "home")
+    out = tmp_path / "site"
+    shutil.copytree(site, out)
+    (tmp_path / "bench.db").write_bytes(store.path.read_bytes())
+    with open_store(tmp_path / "bench.db") as broken:
+        broken.db.execute("UPDATE response_texts SET enc = 1")  # not deflated: fails in the middle of the answers
+        with pytest.raises(Exception, match="decompress"):
+            render(broken, out)
+    assert (out / "index.html").read_bytes() == (site / "index.html").read_bytes()
+    assert not [p for p in tmp_path.iterdir() if p.name.startswith(".site")]
