@@ -106,13 +106,15 @@ _TABLES = (
 # The scorer whose grades count for a run: under the golds in force, the task's own before others, the one that
 # graded most (a new version takes over when it is through, not at its first row), then the newest version.
 _SCORING = """create view v_scoring as
-    select run, scorer, graded, unparsed, truncated from (
-        select g.*, row_number() over (partition by g.run order by c.name = e.scorer desc, g.graded desc,
-            case typeof(c.version) when 'integer' then c.version else 0 end desc, c.id desc) as place
-        from run_scorers g join scorers c on c.id = g.scorer join runs r on r.id = g.run
+    select g.run as run, g.scorer as scorer, g.graded as graded, g.unparsed as unparsed, g.truncated as truncated
+    from run_scorers g
+    where g.scorer = (
+        select x.scorer from run_scorers x join scorers c on c.id = x.scorer join runs r on r.id = x.run
             join exams e on e.id = r.exam
-        where c.params = e.key)
-    where place = 1"""
+        where x.run = g.run and c.params = e.key
+        order by c.name = e.scorer desc, x.graded desc,
+            case typeof(c.version) when 'integer' then c.version else 0 end desc, c.id desc
+        limit 1)"""
 
 _SAMPLES = """create view v_samples as
     select r.uid as run, c.name as checkpoint, e.task as task, s.uid as sample, s.subject as subject,

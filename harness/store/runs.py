@@ -121,13 +121,12 @@ def results(store: Store, run_id: str) -> list[Result]:
 
 def scoring(store: Store, run_id: str) -> tuple[int | None, str, int | str | None]:
     """(row, name, version) of the scorer whose grades count for a run now; row None while nothing is graded."""
-    number = query(store, "SELECT id FROM runs WHERE uid = ?", [run_id])
-    if not number:
-        return None, "", None
-    # the id as a value: SQLite then ranks the scorers of this run alone, not of all
-    of_run = "SELECT * FROM v_scoring WHERE run = ?"
-    sql = f"SELECT g.scorer, c.name, c.version FROM ({of_run}) g JOIN scorers c ON c.id = g.scorer"
-    found = query(store, sql, [number[0]["id"]])
+    found = query(
+        store,
+        """SELECT g.scorer, c.name, c.version FROM runs r JOIN v_scoring g ON g.run = r.id
+           JOIN scorers c ON c.id = g.scorer WHERE r.uid = ?""",
+        [run_id],
+    )
     if not found:
         return None, "", None
     return found[0]["scorer"], found[0]["name"], found[0]["version"]
