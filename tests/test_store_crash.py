@@ -77,7 +77,7 @@ def test_kill_9_loses_nothing_that_was_committed_and_the_same_command_resumes(
     tmp_path: Path, acknowledged: int
 ) -> None:
     path = tmp_path / "bench.db"
-    process = start(path, "run", slow=0.0005)
+    process = start(path, "run", slow=0.001)
     assert process.stdout is not None
     lines = [process.stdout.readline() for _ in range(1 + acknowledged)]
     process.send_signal(signal.SIGKILL)

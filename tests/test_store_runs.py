@@ -21,6 +21,7 @@ from store_world import (
 )
 
 from harness.errors import UserError
+from harness.records import Verdict
 from harness.store import read
 from harness.store.open import Store, open_store
 from harness.store.write import Writer
@@ -183,3 +184,20 @@ def test_an_answer_drops_the_cached_results_too(store: Store) -> None:
         writer.put(answer(7))
         writer.flush()
         assert read.results(store, "5a0e") == []
+
+
+def test_a_stock_scorers_version_is_a_text_and_is_found_again(store: Store) -> None:
+    with Writer(store) as writer:
+        begin(store, writer)
+        writer.put(answer(0))
+        writer.put_score("5a0e", "s0", 0, grade(0, scorer="lm_eval", version="0.4.13"), "key0")
+    assert list(read.unscored(store, "5a0e", "lm_eval", "0.4.13", "key0")) == []
+    assert len(list(read.unscored(store, "5a0e", "lm_eval", "0.4.14", "key0"))) == 1
+    assert read.outcomes(store, "5a0e").fingerprint["must"]["scorer"] == "lm_eval@0.4.13"
+
+
+def test_verdicts_are_kept_as_history(store: Store) -> None:
+    with Writer(store) as writer:
+        writer.put_verdict(Verdict("fail", 3, "worse", ()), ["old"], ["new", "newer"])
+    found = plain(store, "select status, exit_code, before, after, verdict ->> '$.sentence' from verdicts")
+    assert found == [("fail", 3, '["old"]', '["new","newer"]', "worse")]
