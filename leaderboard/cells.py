@@ -14,11 +14,13 @@ from leaderboard.words import slug
 
 MARKED_SHARE = 0.05  # unparsed or truncated answers above it make a score doubtful
 PERCENT_UNITS = ("share", "fraction", "percent", "%", "accuracy", "")
+UNGRADED = "text"  # the scorer of tasks without gold
+UNRANKED = frozenset(("partial", "subset", "ungraded"))  # longer is not better
 
 
 def headline_of(task: Task) -> str:
-    """The metric a column shows; answers without gold still have a length."""
-    return task.metrics[0] if task.metrics else "answer_tokens"
+    """The metric a column shows; answers that nothing can grade still have a length."""
+    return task.metrics[0] if task.metrics and task.scorer != UNGRADED else "answer_tokens"
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ class Cell:
     n: int
     unparsed: float | None
     truncated: float | None
-    marks: tuple[str, ...] = ()  # keys of i18n: partial subset below chance unparsed truncated
+    marks: tuple[str, ...] = ()  # keys of i18n: partial subset ungraded below chance unparsed truncated
     entry: Entry | None = None  # None: the mean of a group
     done: int = 0
     expected: int = 0
@@ -71,7 +73,7 @@ class Cell:
 
     @property
     def ranked(self) -> bool:
-        return self.value is not None and "partial" not in self.marks and "subset" not in self.marks
+        return self.value is not None and not UNRANKED.intersection(self.marks)
 
     @property
     def odd_share(self) -> bool:

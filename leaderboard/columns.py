@@ -15,7 +15,7 @@ from dataclasses import replace
 from harness import identity, plugins, stats
 from harness.errors import UserError
 from harness.records import Group
-from leaderboard.cells import MARKED_SHARE, Cell, Column, Entry, Form, headline_of
+from leaderboard.cells import MARKED_SHARE, UNGRADED, Cell, Column, Entry, Form, headline_of
 
 OPTION_ASKS = ("letters", "texts", "rolling")  # nothing is generated: length and sampling settings change nothing
 
@@ -59,7 +59,10 @@ def latest(entries: Iterable[Entry]) -> Entry:
 def _column(key: str, entries: list[Entry]) -> Column:
     task, settings = entries[0].task, entries[0].run.settings
     unit, better_high = _measure(headline_of(task))
-    chosen = [latest(e for e in entries if e.checkpoint.id == c) for c in dict.fromkeys(e.checkpoint.id for e in entries)]
+    by_checkpoint: dict[str, list[Entry]] = {}
+    for entry in entries:
+        by_checkpoint.setdefault(entry.checkpoint.id, []).append(entry)
+    chosen = [latest(runs) for runs in by_checkpoint.values()]
     full = max((e.samples for e in chosen if e.complete), default=0)
     cells = {e.checkpoint.id: _cell(e, full, better_high) for e in chosen}
     form = Form(settings.chat, (settings.shots,), settings.think, settings.asked)
@@ -90,6 +93,8 @@ def _cell(entry: Entry, full: int, better_high: bool) -> Cell:
         marks.append("partial")
     elif entry.samples < full:
         marks.append("subset")
+    if entry.task.scorer == UNGRADED:
+        marks.append("ungraded")
     if head and head.value is not None and chance is not None and better_high:
         bottom, top = (head.value if x is None else x for x in (head.low, head.high))
         marks += ["below"] if top < chance else ["chance"] if bottom <= chance else []
@@ -165,7 +170,7 @@ def _mean_cell(cells: Sequence[Cell]) -> Cell:
         value = sum(known) / len(known)
         if all(x is not None for x in [*lows, *highs]):
             low, high = stats.mover(known, [x for x in lows if x is not None], [x for x in highs if x is not None])
-    marks = tuple(m for m in ("partial", "subset", "below", "chance") if any(m in c.marks for c in cells))
+    marks = tuple(m for m in ("partial", "subset", "ungraded", "below", "chance") if any(m in c.marks for c in cells))
     shares = [_weighted([(getattr(c, name), c.n) for c in cells]) for name in ("unparsed", "truncated")]
     done, expected = sum(c.done for c in cells), sum(c.expected for c in cells)
     return Cell(value, low, high, n, shares[0], shares[1], marks, None, done, expected)

@@ -29,6 +29,7 @@ class Board:
     by_id: Mapping[str, Checkpoint]
     lead: str  # key of the column that orders the rows
     place: Mapping[str, str]  # run id -> key of its column
+    runs_of: Mapping[str, Sequence[Entry]]  # checkpoint id -> its runs
 
     def column(self, key: str) -> Column:
         return next(c for c in self.columns if c.key == key)
@@ -49,9 +50,12 @@ def read_board(store: Store) -> Board:
         entries.append(Entry(run, by_id[run.checkpoint], exams[run.exam], results, engines[run.engine]))
     found = ranked(columns(entries, catalogue.groups()), lambda entry: read.outcomes(store, entry.run.id, headline_of(entry.task)))
     lead = _lead(found)
-    asked = {entry.checkpoint.id for entry in entries}
-    ordered = sorted((c for c in by_id.values() if c.id in asked), key=lambda c: _order(c, found, lead))
-    return Board(entries, found, ordered, by_id, lead.key if lead else "", {e.run.id: alike(e) for e in entries})
+    runs_of: dict[str, list[Entry]] = {}
+    for entry in entries:
+        runs_of.setdefault(entry.checkpoint.id, []).append(entry)
+    ordered = sorted((by_id[c] for c in runs_of), key=lambda c: _order(c, found, lead))
+    place = {entry.run.id: alike(entry) for entry in entries}
+    return Board(entries, found, ordered, by_id, lead.key if lead else "", place, runs_of)
 
 
 def _results(store: Store, run: Run, exam: Exam) -> dict[tuple[str, str], Result]:

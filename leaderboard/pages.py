@@ -139,8 +139,7 @@ def _breakdowns(board: Board, column: Column) -> Iterator[Slices]:
 
 
 def checkpoint_page(board: Board, where: Paths, checkpoint: Checkpoint) -> dict[str, Any]:
-    mine = [e for e in board.entries if e.checkpoint.id == checkpoint.id]
-    mine.sort(key=lambda e: (e.task.key, e.run.started or "", e.run.id))
+    mine = sorted(board.runs_of.get(checkpoint.id, ()), key=lambda e: (e.task.key, e.run.started or "", e.run.id))
     children = sorted((c for c in board.by_id.values() if checkpoint.id in _parents(c)), key=lambda c: (c.name, c.id))
     return {
         "heading": checkpoint.name,

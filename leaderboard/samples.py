@@ -14,8 +14,9 @@ from typing import Any
 from harness.store.open import Store
 
 PER_PAGE = 100
-OUTCOMES = ("correct", "wrong", "unparsed", "truncated", "empty", "error", "none")
-GLYPHS = {"correct": "·", "wrong": "×", "unparsed": "?", "truncated": "…", "empty": "∅", "error": "!", "none": "-"}
+OUTCOMES = ("correct", "wrong", "unparsed", "truncated", "empty", "error", "ungraded", "none")
+NOT_WRONG = ("correct", "ungraded")  # ungraded: no gold to be wrong against
+GLYPHS = {"correct": "·", "wrong": "×", "unparsed": "?", "truncated": "…", "empty": "∅", "error": "!", "ungraded": "-", "none": "-"}
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 SHOWN = ("all", "wrong", "none")
 MAP_LIMIT = 20_000  # marks on the overview; a page of more is no overview
@@ -50,7 +51,7 @@ def outline(store: Store, run_id: str, samples: str) -> tuple[list[Place], int]:
     ).fetchall()
     places: list[Place] = []
     for position, repeat, outcome in found:
-        if samples == "all" or outcome != "correct":
+        if samples == "all" or outcome not in NOT_WRONG:
             places.append(Place(anchor(position, repeat), len(places) // PER_PAGE + 1, outcome or "none"))
     return places, len(found)
 
@@ -61,7 +62,7 @@ def anchor(position: int, repeat: int) -> str:
 
 def sample_pages(rows: Iterable[Mapping[str, Any]], places: Sequence[Place]) -> Iterator[tuple[int, list[dict[str, Any]]]]:
     """(page number, its answers), for the answers that have a place, in their order."""
-    wrong = [i for i, place in enumerate(places) if place.outcome != "correct"]
+    wrong = [i for i, place in enumerate(places) if place.outcome not in NOT_WRONG]
     before, after = _neighbours(wrong, len(places))
     page: list[dict[str, Any]] = []
     i = 0

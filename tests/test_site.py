@@ -100,6 +100,17 @@ def test_checkpoints_that_cannot_be_told_from_the_leader_share_one_label(tmp_pat
     assert not (tmp_path / "site" / "samples").exists()
 
 
+def test_answers_without_gold_show_their_length_and_are_not_ranked_by_it(tmp_path: Path) -> None:
+    exam = exam_of(task("ward", scorer="text", chance=None))
+    with open_store(tmp_path / "bench.db") as made, Writer(made) as writer:
+        for name in ("a", "b"):
+            put_run(writer, made, checkpoint(name), exam, 0.5)
+        writer.flush()
+        render(made, tmp_path / "site")
+    found = cells((tmp_path / "site" / "index.html").read_text("utf-8"))
+    assert found["a", "WARD"].startswith("– 7.00 ") and "no gold, length only" in found["a", "WARD"]
+
+
 def test_links_lead_somewhere_and_nothing_is_asked_of_the_network(site: Path) -> None:
     for path in site.rglob("*.html"):
         text = path.read_text("utf-8")

@@ -34,7 +34,6 @@
   }
 
   root.lang = language(); // before the first paint
-  root.classList.add("js");
 
   function each(selector, action, within) {
     Array.prototype.forEach.call((within || document).querySelectorAll(selector), action);
