@@ -11,10 +11,11 @@ from fractions import Fraction
 
 from harness.text import NUMERAL, fold, numeral
 
+LONGEST = 400  # characters; what is longer is no final answer, and reading it could take long
 _DECIMAL = r"(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?|\.\d+"
 _SCIENCE = r"(?:[eE][+-]?\d{1,3}(?![\d.])|\s*(?:[×x*]|\\times)\s*10\s*(?:\^|\*\*)\s*\{?[+-]?\d{1,3}\}?)"
 _FRAC = r"\\[dtc]?frac\s*(?:\{\s*-?\d+(?:\.\d+)?\s*\}|\d)\s*(?:\{\s*\d+(?:\.\d+)?\s*\}|\d)"
-_MYRIAD = r"[十百千万亿]{1,2}(?![十百千万亿])"
+_MYRIAD = r"[十百千万亿]{1,2}(?![十百千万亿])(?!(?<=千)[米克瓦卡赫焦帕伏升])"
 # a quantity inside running text; mixed numbers before fractions before decimals
 _NUMBER = (
     rf"\d+\s*{_FRAC}|{_FRAC}|\d+又\d+/\d+|\d+\s+\d+/\d+(?![\d/])|(?:{_DECIMAL})/(?:{_DECIMAL})(?![\d/])"
@@ -53,6 +54,8 @@ def undress(text: str) -> str:
 
 def quantity(text: str) -> Fraction | None:
     """The exact value of a text that is one number with perhaps a unit; None where it is anything else."""
+    if len(text) > LONGEST:
+        return None
     text = re.sub(r"^(?:约|大约|共|一共|总共|≈|=|about|approximately|\\approx)\s*", "", undress(text))
     text = re.sub(r"^[a-zA-Z]\s*=\s*", "", text)
     text = re.sub(r"^(?:人民币|RMB|USD|US\$|Rs\.?)\s*", "", text)
@@ -128,9 +131,17 @@ _PLURAL = (
     ("set", re.compile(r"\s*(?:和|与|或者?|、|及|,(?!\d{3}(?!\d))|，|;|；|\band\b|\bor\b)\s*")),
 )
 
+_PIECE = (
+    r"(\d+(?:\.\d+)?)\s*(万?元|块|角|毛|分钟?|小时|时|秒|天|日|年|个?月|周|星期|岁|吨|千克|公斤|克|斤|两|千米|公里"
+    r"|平方[分厘千]?米|[分厘毫]?米|公顷|亩|毫?升|度|hours?|h|minutes?|min|seconds?|s|feet|ft|inch(?:es)?|in"
+    r"|dollars?|cents?|pounds?|lb|ounces?|oz|kg|g)"
+)
+
 
 def structure(text: str) -> tuple[str, tuple[object, ...]] | None:
     """A ratio or time, a quotient with remainder, a set, an ordered tuple, an amount like 12元5角; None if none of them."""
+    if len(text) > LONGEST:
+        return None
     text = undress(text)
     text = re.sub(r"\b[a-zA-Z](?:_\{?\d\}?)?\s*=\s*", "", text)
     ordered = re.fullmatch(r"\(([^()]*)\)", text)
@@ -143,7 +154,7 @@ def structure(text: str) -> tuple[str, tuple[object, ...]] | None:
         parts = [quantity(p) for p in separator.split(text)]
         if len(parts) > 1 and None not in parts:
             return kind, tuple(sorted(set(parts), key=lambda v: v or 0)) if kind == "set" else tuple(parts)
-    pieces = re.findall(r"(\d+(?:\.\d+)?)\s*([\u4e00-\u9fff]+|[a-zA-Z]+)", text)
-    if len(pieces) > 1 and re.fullmatch(r"(?:\d+(?:\.\d+)?\s*(?:[\u4e00-\u9fff]+|[a-zA-Z]+)\s*)+", text):
+    pieces = re.findall(_PIECE, text)
+    if len(pieces) > 1 and re.fullmatch(rf"(?:{_PIECE}\s*)+", text):
         return "amount", tuple((Fraction(n), unit) for n, unit in pieces)
     return None

@@ -10,7 +10,7 @@ import re
 from typing import NamedTuple
 
 from harness.scorers import before_next_question
-from harness.scorers._quantity import QUANTITY, quantity, structure, undress
+from harness.scorers._quantity import LONGEST, QUANTITY, quantity, structure, undress
 from harness.text import fold
 
 
@@ -19,6 +19,8 @@ class Found(NamedTuple):
     rule: str
 
 
+CUES = 30  # of the last ones are looked at, and so many characters behind each
+CLAUSE = 1000
 _NAMED = re.compile(
     r"(?:(?:最终|正确|最后)?(?:答案|得数)(?:\s*(?:应该?|就|便|即|分别|约|就?是|为|[:：=】\]*]))*"
     r"|(?:^|[\n。；;，,])\s*答\s*[:：]|\bfinal\s+answer\s*(?:is|[:：=])?\s*[:：]?|\banswers?\s*(?:is|are|was|[:：=])\s*[:：]?"
@@ -70,7 +72,9 @@ def _boxes(text: str) -> list[str]:
         else:
             bare = re.match(r"-?\d[\d.,]*\d|\d", text[at:])
             found.append(bare[0] if bare else "")
-    return [f for f in found if undress(f)]
+    return [
+        f for f in found if undress(re.sub(r"\\[hv]?phantom\s*\{[^{}]*\}|[?？]", "", f))
+    ]  # a blank to fill in
 
 
 def _plain_marks(text: str) -> str:
@@ -82,9 +86,9 @@ def _plain_marks(text: str) -> str:
 
 def _cued(text: str, cue: re.Pattern[str], finished: bool, last: bool) -> str | None:
     """What stands behind the last cue that a number follows: a formula, the first number, or (`last`) the last one."""
-    for found in reversed(list(cue.finditer(text))):
+    for found in reversed(list(cue.finditer(text))[-CUES:]):
         start = found.end()
-        rest = text[start:]
+        rest = text[start : start + CLAUSE]
         if _LISTED.match(rest):
             continue
         lead = len(rest) - len(rest.lstrip(" \n\t:：")) if not last else 0
@@ -110,11 +114,13 @@ def _goes_on(rest: str) -> bool:
 
 def _in_clause(clause: str, sentence: bool) -> str | None:
     """The answer in what follows a cue; `sentence`: it may open with another number ("答：3天后还剩12页")."""
-    clause = clause.strip().strip(":：是为 \n")
+    clause = clause[:LONGEST].strip().strip(":：是为 \n")
     assigned = re.sub(r"^[^=]*[a-zA-Z)\d\u4e00-\u9fff]\s*=\s*(?=[^=]*$)", "", clause)
     for candidate in (clause, assigned, re.split(r"，|,\s", clause)[0]):
         if quantity(candidate) is not None or structure(candidate) is not None:
             return candidate
+    if re.fullmatch(r"[\d\s.,+\-*/^()\[\]{}|π√°\\a-z]{1,60}", clause) and re.search(r"[π√^]", clause):
+        return clause
     formulas = [f[0] or f[1] or f[2] for f in _FORMULA.findall(clause)]
     if formulas and re.search(r"[\\^=_a-z]", "".join(formulas)):
         return formulas[-1 if sentence else 0].rsplit("=", 1)[-1].strip() or None
@@ -151,7 +157,8 @@ def _number_in(text: str, last: bool) -> str | None:
 
 
 def _last_number(text: str) -> str | None:
-    for line in reversed(text.splitlines()):
+    for line in reversed(text.splitlines()[-200:]):
+        line = line[-CLAUSE:]
         number = _number_in(line.rsplit("=", 1)[-1], last=True) or _number_in(line, last=True)
         if number:
             return number

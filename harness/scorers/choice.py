@@ -40,12 +40,11 @@ def score(sample: Sample, response: Response) -> Score:
 
 def extract(text: str, sample: Sample) -> Found | None:
     """The letters and the rule that found them, None where the reply settles on nothing."""
-    text = _without_echo(_clean(text), sample)
-    head = before_next_question(text).strip()
+    head = before_next_question(text)
     patterns = _patterns(_alphabet(sample))
-    found = _extract(head, sample.choices, patterns)
-    if found is None and head != text.strip():
-        found = _stated(text, patterns)
+    found = _extract(_without_echo(_clean(head), sample).strip(), sample.choices, patterns)
+    if found is None and head != text:
+        found = _stated(_without_echo(_clean(text), sample), patterns)
     return found
 
 
@@ -107,7 +106,7 @@ _CUES_EN = (
     r"(?:it|that)\s+(?:must|should|has\s+to)\s+be\s+",
 )
 _DENIED_BEFORE = re.compile(
-    r"(?:不|不能|不可|不应该?|不会|非|没有?|未|别|勿|无法|不是|排除|除了|除|误|错|例如|比如|形如|若|如果|假如|有人|(?:not|n't|never|cannot|if(?: you| we)?))[\s\[【(]*(?:the\s+)?(?:correct\s+)?$",
+    r"(?:不|不能|不可|不应该?|不会|非|没有?|未|别|勿|无法|不是|排除|除了|除|误|错|例如|比如|形如|若|如果|假如|有人|(?:not|n't|never|cannot|if(?: you| we)?))[\s\[【(]*(?:正确|最终)?(?:the\s+)?(?:correct\s+)?$",
     re.IGNORECASE,
 )
 
@@ -257,7 +256,9 @@ def _lone(text: str, patterns: Patterns) -> Found | None:
     """The only letter on offer that stands by itself anywhere; two different ones settle nothing."""
     named = set(re.findall(rf"(?<![A-Za-z])[{patterns.letters}](?![A-Za-z])", text))
     found = patterns.lone.search(text) if len(named) == 1 else None
-    return Found(found[0], "lone") if found else None
+    if not found or _DENIED_BEFORE.search(text[max(0, found.start() - 24) : found.start()]):
+        return None
+    return Found(found[0], "lone")
 
 
 def _sorted(letters: str, patterns: Patterns) -> str:

@@ -17,13 +17,12 @@ from typing import Any
 
 from harness.records import Response, Sample, Score
 from harness.scorers import Grader, reply
-from harness.scorers._quantity import quantity, structure, undress
+from harness.scorers._quantity import LONGEST, quantity, structure, undress
 from harness.scorers._statement import Found, extract
 
 VERSION = 1
 ISOLATED = True
 
-LONGEST = 400  # characters of a candidate that are given to a parser
 _GRADER = Grader("number", VERSION)
 
 Equal = Callable[[str, str], bool]
