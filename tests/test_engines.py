@@ -257,3 +257,35 @@ def test_recorded_answers_are_replayed_and_gaps_stay_gaps() -> None:
     identifier, found = answers("paper", given)
     assert found == [Response("r", "s1", 1, text="答案：B", stop="length")]
     assert answers("paper", {})[0] == identifier != answers("mine", given)[0]
+
+
+def test_weights_that_are_missing_are_never_replaced_by_chance(
+    tiny_checkpoint: Path, start: Any, tmp_path: Path
+) -> None:
+    from safetensors.torch import load_file, save_file
+
+    copied = copy(tiny_checkpoint, tmp_path / "holed")
+    tensors = load_file(copied / "model.safetensors")
+    del tensors["model.layers.1.mlp.down_proj.weight"]
+    save_file(tensors, copied / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(UserError, match=r"lacks 1 weights \(model.layers.1.mlp.down_proj.weight"):
+        list(start(full(copied)).answer(requests(letters())))
+
+
+def test_a_beginning_is_shared_where_that_saves_work() -> None:
+    from harness.engines._prefixes import families
+
+    law = [(1, *range(100, 400), 1000 + i, 7) for i in range(26)]
+    art = [(1, *range(500, 900), 2000 + i) for i in range(9)]
+    rows = [*law[:13], *art, *law[13:], (3000,), (3000,)]
+    found = [(f.shared, f.rows) for f in families(rows, [len(r) - 1 for r in rows])]
+    shared = {(tokens, frozenset(rows[i] for i in members)) for tokens, members in found}
+    assert (301, frozenset(law)) in shared and (401, frozenset(art)) in shared
+    assert sorted(i for _, members in found for i in members) == list(range(len(rows)))
+    assert all(f.shared == 0 for f in families(rows, [0] * len(rows)))
+    assert all(f.shared <= 50 for f in families(rows, [50] * len(rows)))
+    assert families([], []) == []
+    nested = [tuple(range(n)) for n in range(1, 1500)]  # each the beginning of the next: as deep as it gets
+    assert sorted(i for f in families(nested, [len(r) - 1 for r in nested]) for i in f.rows) == list(
+        range(1499)
+    )

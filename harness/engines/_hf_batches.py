@@ -95,7 +95,7 @@ def _prefix(loaded: Loaded, ids: tuple[int, ...]) -> Prefix:
 
 def _too_long() -> EngineFailure:
     return EngineFailure(
-        "out of memory with a single prompt; set a smaller --max-model-len or dtype, then run again to go on"
+        "out of memory with a single prompt; use fewer --shots, --dtype bfloat16 or a larger machine, then run again to go on"
     )
 
 

@@ -72,12 +72,13 @@ def generate(loaded: Loaded, asked: Sequence[Asked], batches: Batches) -> Iterat
         while state.rows:
             yield from ((row.asked, row) for row in state.step())
 
-    start, spent = time.perf_counter(), 0.0
+    since = time.perf_counter()
     # at least one token of a prompt must be run again: a cache holds no logits
     for one, row in batches.run(loaded, asked, lambda a: a.ids, lambda a: len(a.ids) - 1, work):
-        # time since the last finished answer: the seconds of a run then add up to the engine's time
-        spent, before = time.perf_counter() - start, spent
-        yield generated(one, row.written, loaded.tokenizer, row.written[-1] in row.stop_ids, spent - before)
+        ended = row.written[-1] in row.stop_ids
+        # since the last finished answer, the caller's time left out: these add up to the engine's time
+        yield generated(one, row.written, loaded.tokenizer, ended, time.perf_counter() - since)
+        since = time.perf_counter()
 
 
 class _State:

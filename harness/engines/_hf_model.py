@@ -139,9 +139,10 @@ def weights_of(checkpoint: Checkpoint, dtype: torch.dtype) -> Any:
     from transformers.utils import logging
 
     logging.disable_progress_bar()  # the command line draws one bar of its own
+    logging.set_verbosity_error()  # what matters among its warnings is refused below
     try:
-        return AutoModelForCausalLM.from_pretrained(
-            weights_folder(checkpoint), dtype=dtype, trust_remote_code=False
+        model, report = AutoModelForCausalLM.from_pretrained(
+            weights_folder(checkpoint), dtype=dtype, trust_remote_code=False, output_loading_info=True
         )
     except Exception as error:
         if out_of_memory(error):
@@ -153,6 +154,12 @@ def weights_of(checkpoint: Checkpoint, dtype: torch.dtype) -> Any:
                 f"{checkpoint.name} needs code of its own to run, which bench never executes"
             ) from error
         raise UserError(f"{checkpoint.name} cannot be loaded by transformers: {first_line(error)}") from error
+    absent = sorted({*report["missing_keys"], *(str(key) for key, *_ in report["mismatched_keys"])})
+    if absent:
+        raise UserError(
+            f"{checkpoint.name} lacks {len(absent)} weights ({absent[0]} …), which would be random; copy the folder again"
+        )
+    return model
 
 
 def with_adapter(model: Any, checkpoint: Checkpoint) -> Any:

@@ -40,7 +40,7 @@ def score(loaded: Loaded, asked: Sequence[Asked], batches: Batches) -> Iterator[
     rows = [row for i, a in enumerate(asked) for row in _rows(i, a, loaded.window)]
     waiting = [len(a.options) for a in asked]
     found: list[dict[int, Found]] = [{} for _ in asked]
-    start, spent = time.perf_counter(), 0.0
+    since = time.perf_counter()
 
     def work(chunk: Sequence[Row], prefix: Prefix) -> Iterator[tuple[Row, list[Found]]]:
         yield from zip(chunk, _forward(loaded, chunk, prefix, asked), strict=True)
@@ -51,11 +51,12 @@ def score(loaded: Loaded, asked: Sequence[Asked], batches: Batches) -> Iterator[
             found[row.asked][option] = result
         waiting[row.asked] -= len(row.options)
         if not waiting[row.asked]:
-            # time since the last finished question: the seconds of a run then add up to the engine's time
-            spent, before = time.perf_counter() - start, spent
             one = asked[row.asked]
             ordered = [found[row.asked][option] for option in range(len(one.options))]
-            yield scored(one, [f.logprob for f in ordered], [f.greedy for f in ordered], spent - before)
+            # since the last finished question, the caller's time left out: these add up to the engine's time
+            seconds = time.perf_counter() - since
+            yield scored(one, [f.logprob for f in ordered], [f.greedy for f in ordered], seconds)
+            since = time.perf_counter()
 
 
 def _rows(index: int, asked: Asked, window: int) -> Iterator[Row]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 LAUNCH_TOKENS = 32  # what one more forward pass costs, in tokens
 
@@ -30,33 +30,46 @@ def families(rows: Sequence[Sequence[int]], limits: Sequence[int]) -> list[Famil
 
 
 def _best(order: list[int], rows: Sequence[Sequence[int]], alike: list[int]) -> list[tuple[int, int, int]]:
-    """(first, end, shared) of each family. Stack instead of recursion: a thousand rows may nest a thousand deep."""
-    cost: dict[tuple[int, int], float] = {}
-    parts: dict[tuple[int, int], list[tuple[int, int]]] = {}
-    stack = [(0, len(order))] if order else []
-    visited: list[tuple[int, int]] = []
+    """(first, end, shared) of each family. A stack, not recursion: a thousand rows may nest a thousand deep."""
+    if not order:
+        return []
+    tokens = [0, *accumulate(len(rows[i]) for i in order)]
+    everything = (0, len(order))
+    parts = _nested(everything, alike)
+    cost: dict[tuple[int, int], int] = {}
+    whole: set[tuple[int, int]] = set()
+    for span in reversed(parts):  # parts stand behind the spans they belong to
+        shared, inner = parts[span]
+        n = span[1] - span[0]
+        together = tokens[span[1]] - tokens[span[0]] - (n - 1) * shared + LAUNCH_TOKENS * (2 if shared else 1)
+        apart = sum(cost[part] for part in inner)
+        if not inner or together <= apart:
+            whole.add(span)
+        cost[span] = together if span in whole else apart
+    chosen, stack = [], [everything]
     while stack:
-        a, b = span = stack.pop()
-        visited.append(span)
-        inner = alike[a : b - 1]
-        cuts = [a + i + 1 for i, n in enumerate(inner) if n == min(inner)] if inner else []
-        parts[span] = list(zip([a, *cuts], [*cuts, b], strict=True)) if cuts else []
-        stack += parts[span]
-    whole: dict[tuple[int, int], bool] = {}
-    for span in reversed(visited):  # parts before the spans they belong to
-        a, b = span
-        shared = min(alike[a : b - 1], default=0)
-        own = sum(len(rows[i]) - shared for i in order[a:b]) + shared + LAUNCH_TOKENS * (2 if shared else 1)
-        apart = sum(cost[part] for part in parts[span]) if parts[span] else float("inf")
-        whole[span], cost[span] = own <= apart, min(own, apart)
-    chosen, stack = [], [(0, len(order))] if order else []
-    while stack:
-        a, b = span = stack.pop()
-        if whole[span]:
-            chosen.append((a, b, min(alike[a : b - 1], default=0)))
+        span = stack.pop()
+        if span in whole:
+            chosen.append((*span, parts[span][0]))
         else:
-            stack += reversed(parts[span])
+            stack += reversed(parts[span][1])
     return chosen
+
+
+def _nested(
+    everything: tuple[int, int], alike: list[int]
+) -> dict[tuple[int, int], tuple[int, list[tuple[int, int]]]]:
+    """Each span of neighbours -> (tokens they share, the spans left when it is cut where neighbours share fewest)."""
+    parts: dict[tuple[int, int], tuple[int, list[tuple[int, int]]]] = {}
+    stack = [everything]
+    while stack:
+        a, b = stack.pop()
+        shared = min(alike[a : b - 1], default=0)
+        cuts = [i + 1 for i in range(a, b - 1) if alike[i] == shared]
+        inner = list(pairwise((a, *cuts, b))) if cuts else []
+        parts[a, b] = shared, inner
+        stack += inner
+    return parts
 
 
 def _common(a: Sequence[int], b: Sequence[int]) -> int:

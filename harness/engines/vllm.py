@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -138,7 +139,9 @@ def _start(checkpoint: Checkpoint, folder: Path, info: EngineInfo, options: _mac
     on_cpu = info.device == "cpu"
     _environment(on_cpu)
     try:
-        from vllm import LLM
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            from vllm import LLM
 
         return LLM(
             str(folder),
@@ -161,6 +164,7 @@ def _environment(on_cpu: bool) -> None:
     os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
     os.environ.setdefault("VLLM_DO_NOT_TRACK", "1")
     os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
+    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
     if on_cpu:
         os.environ.setdefault("VLLM_ENABLE_V1_MULTIPROCESSING", "0")
         os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")  # GiB
