@@ -124,6 +124,7 @@ def test_filter_csv_and_language(site: Path, opened: Any) -> None:
     assert page.locator("h1").inner_text() == "检查点排行榜"
     assert page.locator("#filter").get_attribute("placeholder") == "按名称筛选"
     page.locator("nav a").nth(1).click()
+    page.wait_for_load_state()
     assert page.evaluate("document.documentElement.lang") == "zh"  # remembered on the next page
 
 
@@ -137,8 +138,10 @@ def test_answers_can_be_narrowed_and_walked_through(site: Path, opened: Any) -> 
     assert page.url.endswith("#f=unparsed")
     page.locator("summary", has_text="All answers").click()
     page.locator(".map a.wrong").first.click()  # an answer that the filter had hidden
+    page.wait_for_function("!document.querySelector('.sample[hidden]')")
     assert shown.count() == every and page.locator(".sample:target").is_visible()
     long = opened(next(site.glob("samples/good-ceval-*")) / "1.html")
     long.locator("button[data-f=correct]").click()
     long.locator(".pager a").first.click()
+    long.locator("button[data-f=correct][aria-pressed=true]").wait_for()
     assert long.url.endswith("2.html#f=correct") and long.locator("article[data-o=wrong]:visible").count() == 0
