@@ -225,7 +225,7 @@ def test_base_models_that_run_on_agree_with_the_published_answers_as_numbers(dat
 
 
 def as_number(text: str | None) -> Fraction | None:
-    found = re.search(r"-?\d[\d,]*(?:\.\d+)?", text or "")
+    found = re.search(r"-?\d[\d,]*(?:\.\d+|/\d+)?", text or "")
     return Fraction(found[0].replace(",", "")) if found else None
 
 

@@ -106,7 +106,7 @@ _CUES_EN = (
     r"(?:it|that)\s+(?:must|should|has\s+to)\s+be\s+",
 )
 _DENIED_BEFORE = re.compile(
-    r"(?:不|不能|不可|不应该?|不会|非|没有?|未|别|勿|无法|不是|排除|除了|除|误|错|例如|比如|形如|若|如果|假如|有人|(?:not|n't|never|cannot|if(?: you| we)?))[\s\[【(]*(?:正确|最终)?(?:the\s+)?(?:correct\s+)?$",
+    r"(?:不|不能|不可|不应该?|不会|非|没有?|未|别|勿|无法|不是|排除|除了|除|误|错|例如|比如|形如|若|如果|假如|有人|(?:not|n't|never|cannot|if(?: you| we)?))[\s\[【(]*(?:正确|最终)?(?:答案)?[\s\]】]*(?:the\s+)?(?:correct\s+)?$",
     re.IGNORECASE,
 )
 
