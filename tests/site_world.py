@@ -25,7 +25,7 @@ from harness.store import read
 from harness.store.open import Store, open_store
 from harness.store.write import Writer
 
-HOSTILE = "<script>alert(1)</script></script><img src=x onerror=alert(1)> \u2028 \u202egnorw\u202c \x00 \ud83d 答案：B"
+HOSTILE = "<script>alert(1)</script></script><img src=x onerror=alert(1)> \u2028 \u202egnorw\u202c \x00 \ud83d 答案：B <script>alert(2)</script>"
 NAMES = ("good", "damaged", "=1+1<b>\u202eevil", "模型 甲")
 
 
