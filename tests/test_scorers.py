@@ -69,6 +69,8 @@ def test_an_engine_error_is_an_error_and_no_answer(name: str) -> None:
         ("B 12", {}, "ungraded"),
         ("<think>B 12", {}, "truncated"),
         ("", {"thinking": "B 12", "stop": "length"}, "truncated"),
+        ("", {"thinking": "B 12", "thinking_tokens": 9, "output_tokens": 9}, "truncated"),
+        ("", {"thinking": "B 12", "thinking_tokens": 8, "output_tokens": 9}, "empty"),
         ("嗯", {"stop": "length"}, "truncated"),
         ("嗯", {}, "unparsed"),
     ],

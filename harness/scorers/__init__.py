@@ -43,7 +43,12 @@ class Grader:
         if response.stop == "error":
             return self._score(sample, None, "error", "error")
         split = split_thinking(response.text)
-        if not split.closed or (not split.answer.strip() and response.thinking and response.stop == "length"):
+        only_thought = bool(response.thinking) and not split.answer.strip()
+        # an engine has split already; where the thinking is all of the tokens, nothing closed it
+        all_of_it = (
+            response.thinking_tokens is not None and response.thinking_tokens == response.output_tokens
+        )
+        if not split.closed or (only_thought and (all_of_it or response.stop == "length")):
             return self._score(sample, None, "unclosed_thinking", "truncated")
         if not split.answer.strip():
             return self._score(sample, None, "empty", "empty")

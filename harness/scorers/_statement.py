@@ -19,6 +19,7 @@ class Found(NamedTuple):
     rule: str
 
 
+BOXES, BOX = 100, 2000  # so many of the last ones, and characters of each, are looked at
 CUES = 30  # of the last ones are looked at, and so many characters behind each
 CLAUSE = 1000
 _NAMED = re.compile(
@@ -60,11 +61,11 @@ def extract(text: str, finished: bool = True) -> Found | None:
 def _boxes(text: str) -> list[str]:
     r"""Contents of all non-empty \boxed{}, nested braces kept whole; a box that never closes is none."""
     found = []
-    for start in re.finditer(r"\\(?:boxed|fbox)\s*", text):
+    for start in list(re.finditer(r"\\(?:boxed|fbox)\s*", text))[-BOXES:]:
         at = start.end()
         if at < len(text) and text[at] == "{":
             depth = 0
-            for i in range(at, len(text)):
+            for i in range(at, min(len(text), at + BOX)):
                 depth += (text[i] == "{") - (text[i] == "}")
                 if depth == 0:
                     found.append(text[at + 1 : i].strip())
