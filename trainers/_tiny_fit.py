@@ -45,6 +45,8 @@ def chat(tokenizer: Any, question: str) -> list[int]:
 
 def fit(model: Any, lessons: Sequence[Example], plan: Mapping[str, Any], seed: int) -> Fitted:
     """Train in place; `plan` holds steps, batch, rate, optimizer (muon | adamw)."""
+    if not lessons:
+        raise ValueError("nothing to learn from")
     started, done = time.monotonic(), Fitted(0.0)
     optimizers = _optimizers(model, plan["rate"], plan["optimizer"])
     rates = [[group["lr"] for group in o.param_groups] for o in optimizers]

@@ -144,7 +144,8 @@ def distilled(job: Job) -> None:
     ]
     facts = demo_facts.lessons()
     model, _ = _tiny_model.load(job.out / "base")
-    lessons = _tiny_fit.examples(tokens, verified + repeated(facts, len(verified) // 4))
+    known = repeated(facts, max(len(facts), len(verified) // 4))
+    lessons = _tiny_fit.examples(tokens, verified + known)
     fitted = _tiny_fit.fit(model, lessons, plan, job.seed)
     answers = source("teacher's answers to demo_math problems", verified, dropped=len(asked) - len(verified))
     parents = {"parent": job.id("base"), "teacher": job.id("teacher")}

@@ -46,10 +46,16 @@ RECIPE: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 
 
-def make(out: Path, *, seed: int = 0, echo: Callable[[str], None] = lambda line: None) -> dict[str, Path]:
+def make(
+    out: Path,
+    *,
+    seed: int = 0,
+    echo: Callable[[str], None] = lambda line: None,
+    recipe: Mapping[str, Mapping[str, Any]] = RECIPE,
+) -> dict[str, Path]:
     """Folders of the five checkpoints by name under `out`; trained now, or reused when seed and recipe are the same."""
     made = {name: out / name for name in NAMES}
-    key = identity.digest({"recipe": RECIPE, "seed": seed})
+    key = identity.digest({"recipe": recipe, "seed": seed})
     if _ready(out, key):
         echo(f"reusing {', '.join(NAMES)}")
         return made
@@ -60,7 +66,7 @@ def make(out: Path, *, seed: int = 0, echo: Callable[[str], None] = lambda line:
         raise UserError(
             f"{out} can't be written: {error.strerror}; choose another folder with --out"
         ) from None
-    job = json.dumps({"out": str(out.resolve()), "seed": seed, "recipe": RECIPE})
+    job = json.dumps({"out": str(out.resolve()), "seed": seed, "recipe": recipe})
     with ThreadPoolExecutor(2) as pool:
         both = [pool.submit(_stage, name, job, echo) for name in ("teacher", "base")]
         for one in both:

@@ -35,7 +35,7 @@ VOLATILE = {
     "adapter_config.json": ("base_model_name_or_path", "revision", "peft_version", "parent_library"),
 }
 MEANINGLESS = re.compile(
-    r"^(checkpoint|ckpt|step|epoch|iter|global_step|run|v|version)?[-_]?\d*$|"
+    r"^(checkpoints?|ckpts?|step|epoch|iter|global_step|run|v|version)?[-_]?\d*$|"
     r"^(final|best|last|latest|models?|output|out|hf|merged|adapter|adapters|lora|weights|export|exported)$",
     re.IGNORECASE,
 )
@@ -268,7 +268,7 @@ def _json_digest(path: Path) -> str | None:
 
 
 def _name(folder: Path, asked: str | Path) -> str:
-    """A short name that tells checkpoints apart: the hub id, or the last one or two parts that say something."""
+    """A short name that tells checkpoints apart: the hub id, or the end of the path from the last part that says something."""
     if not Path(asked).expanduser().is_dir():
         return str(asked)
     parts = folder.parts[1:]
@@ -277,8 +277,9 @@ def _name(folder: Path, asked: str | Path) -> str:
             return part.removeprefix("models--").replace("--", "/", 1)
     if not parts:
         return "/"
-    last = parts[-1]
-    if not MEANINGLESS.match(last):
-        return last
-    above = next((p for p in reversed(parts[:-1]) if not MEANINGLESS.match(p)), None)
-    return f"{above}/{last}" if above else last
+    last = len(parts) - 1
+    start = next((i for i in range(last, -1, -1) if not MEANINGLESS.match(parts[i])), last)
+    between = [
+        part for part in parts[start + 1 : last] if re.search(r"\d", part)
+    ]  # v2 says something, out doesn't
+    return "/".join([*parts[start : start + 1], *between, *parts[max(start + 1, last) :]])
