@@ -88,11 +88,15 @@ def start() -> Iterator[Callable[..., Any]]:
 def vllm_engine(tiny_checkpoint: Path, tiny_other: Path, tiny_adapter: Path) -> Iterator[Any]:
     """The one vLLM engine of a test session, for the checkpoints m, o and a; a start takes half a minute."""
     pytest.importorskip("vllm")
-    from tinies import adapter, full
+    from tinies import OFTEN, adapter, full
 
     from harness import engines
 
-    checkpoints = [full(tiny_checkpoint), full(tiny_other, "o"), adapter(tiny_adapter, tiny_checkpoint)]
+    checkpoints = [
+        full(tiny_checkpoint),
+        full(tiny_other, "o", stop_ids=OFTEN),
+        adapter(tiny_adapter, tiny_checkpoint),
+    ]
     options = {"device": "cpu"}
     engine = engines.load(engines.describe("vllm", checkpoints, options), checkpoints, options)
     yield engine

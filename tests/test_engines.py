@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -24,6 +26,7 @@ from tinies import (
     reference,
     requests,
     texts,
+    without_weight,
     written,
 )
 
@@ -262,12 +265,7 @@ def test_recorded_answers_are_replayed_and_gaps_stay_gaps() -> None:
 def test_weights_that_are_missing_are_never_replaced_by_chance(
     tiny_checkpoint: Path, start: Any, tmp_path: Path
 ) -> None:
-    from safetensors.torch import load_file, save_file
-
-    copied = copy(tiny_checkpoint, tmp_path / "holed")
-    tensors = load_file(copied / "model.safetensors")
-    del tensors["model.layers.1.mlp.down_proj.weight"]
-    save_file(tensors, copied / "model.safetensors", metadata={"format": "pt"})
+    copied = without_weight(tiny_checkpoint, tmp_path / "holed")
     with pytest.raises(UserError, match=r"lacks 1 weights \(model.layers.1.mlp.down_proj.weight"):
         list(start(full(copied)).answer(requests(letters())))
 
@@ -289,3 +287,12 @@ def test_a_beginning_is_shared_where_that_saves_work() -> None:
     assert sorted(i for f in families(nested, [len(r) - 1 for r in nested]) for i in f.rows) == list(
         range(1499)
     )
+
+
+def test_describing_costs_no_torch(tiny_checkpoint: Path) -> None:
+    code = (
+        "import sys; from harness import engines; from harness.records import Checkpoint;"
+        f"engines.describe('hf', [Checkpoint('m', 'm', 'full', {str(tiny_checkpoint)!r})], {{'device': 'cpu'}});"
+        "sys.exit('torch' in sys.modules or 'transformers' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

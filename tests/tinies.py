@@ -39,6 +39,7 @@ STEMS = (
     "3 + 5 = 8 吗？请一步一步地思考。",
 )
 PLAIN = Settings()
+OFTEN = tuple(range(300, 340))  # as stop ids they end a random model's text sooner or later
 LETTERS = ("A", "B", "C", "D")
 TEXTS = ("氧气", "three apples", "血常规和心电图", "8", "one two three four five six seven")
 
@@ -121,6 +122,15 @@ def assert_same_options(response: Response, model: Any, tokenizer: Any, prompt: 
     expected = [naive(model, tokenizer, prompt.text, option) for option in prompt.options]
     assert response.logprobs == pytest.approx([e[0] for e in expected], abs=1e-4)
     assert response.greedy == tuple(e[1] for e in expected)
+
+
+def without_weight(source: Path, target: Path, name: str = "model.layers.1.mlp.down_proj.weight") -> Path:
+    from safetensors.torch import load_file, save_file
+
+    weights = load_file(copy(source, target) / "model.safetensors")
+    del weights[name]
+    save_file(weights, target / "model.safetensors", metadata={"format": "pt"})
+    return target
 
 
 def write_checkpoint(

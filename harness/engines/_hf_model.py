@@ -8,7 +8,7 @@ scales), so the gathering happens in a hook in front of the head and the model d
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -154,12 +154,32 @@ def weights_of(checkpoint: Checkpoint, dtype: torch.dtype) -> Any:
                 f"{checkpoint.name} needs code of its own to run, which bench never executes"
             ) from error
         raise UserError(f"{checkpoint.name} cannot be loaded by transformers: {first_line(error)}") from error
+    _refuse_holes(checkpoint, report)
+    return model
+
+
+def check_complete(checkpoint: Checkpoint) -> None:
+    """Refuses missing weights without reading any, for vLLM, which leaves a missing matrix to chance in silence."""
+    from transformers import AutoModelForCausalLM
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    logging.set_verbosity_error()
+    try:
+        _, report = AutoModelForCausalLM.from_pretrained(
+            weights_folder(checkpoint), device_map="meta", trust_remote_code=False, output_loading_info=True
+        )
+    except Exception:
+        return  # vLLM knows architectures and quantisations that transformers does not
+    _refuse_holes(checkpoint, report)
+
+
+def _refuse_holes(checkpoint: Checkpoint, report: Mapping[str, Any]) -> None:
     absent = sorted({*report["missing_keys"], *(str(key) for key, *_ in report["mismatched_keys"])})
     if absent:
         raise UserError(
             f"{checkpoint.name} lacks {len(absent)} weights ({absent[0]} …), which would be random; copy the folder again"
         )
-    return model
 
 
 def with_adapter(model: Any, checkpoint: Checkpoint) -> Any:

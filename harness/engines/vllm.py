@@ -81,7 +81,7 @@ class VllmEngine:
                 yield from generate(self._llm, self._tokenizer, own, [a for a in asked if not a.options])
             except Exception as error:
                 raise EngineFailure(
-                    f"vLLM cannot go on: {first_line(error)}; the same command resumes"
+                    f"vLLM cannot go on: {_reason(error)}; the same command resumes"
                 ) from error
 
     def close(self) -> None:
@@ -100,13 +100,7 @@ class VllmEngine:
         with ExitStack() as files:
             folder = self._whole(checkpoint, files)
             shape = (_shape(folder), tokenizer.get_vocab())
-            if self._llm is not None and shape[0] and shape == self._shape:
-                self._serving = ""  # a reload that fails half-way leaves nobody's weights
-                self._llm.collective_rpc("reload_weights", kwargs={"weights_path": str(folder)})
-                if not self._llm.reset_prefix_cache():
-                    raise EngineFailure(
-                        "vLLM kept the former checkpoint's prefix cache; run the checkpoints one by one"
-                    )
+            if shape[0] and shape == self._shape and self._reload(folder):
                 self._files.close()
             else:
                 self.close()
@@ -115,24 +109,48 @@ class VllmEngine:
             self._files = files.pop_all()
         return checkpoint
 
+    def _reload(self, folder: Path) -> bool:
+        """Other weights into the running engine; False where a new one is needed."""
+        self._serving, self._shape = "", None  # a reload that fails half-way leaves nobody's weights
+        try:
+            self._llm.collective_rpc("reload_weights", kwargs={"weights_path": str(folder)})
+            return bool(self._llm.reset_prefix_cache())
+        except Exception:
+            return False
+
     def _whole(self, checkpoint: Checkpoint, files: ExitStack) -> Path:
         """A folder with the full weights; an adapter is merged, which on a CPU serves 4.7 times faster than LoRA."""
-        if checkpoint.kind != "adapter":
-            return weights_folder(checkpoint)
+        from harness.engines._hf_model import check_complete
         from harness.engines._merge import merged
+
+        if checkpoint.kind != "adapter":
+            check_complete(checkpoint)
+            return weights_folder(checkpoint)
 
         return files.enter_context(merged(checkpoint))
 
 
 def _shape(folder: Path) -> dict[str, Any]:
-    """What must be equal for a reload in place; empty (never equal) for quantised models."""
+    """What must be equal for a reload in place; empty (never equal) where that cannot be known."""
     try:
         config = json.loads((folder / "config.json").read_text("utf-8"))
     except (OSError, ValueError):
         return {}
-    if "quantization_config" in config:
+    tensors = _tensors(folder)
+    if "quantization_config" in config or not tensors:
         return {}
-    return {name: value for name, value in config.items() if name not in SHAPELESS}
+    return {name: value for name, value in config.items() if name not in SHAPELESS} | {"tensors": tensors}
+
+
+def _tensors(folder: Path) -> dict[str, list[int]]:
+    """Names and sizes; vLLM only logs what a reload did not find, and keeps the former checkpoint's weights there."""
+    from safetensors import safe_open
+
+    found: dict[str, list[int]] = {}
+    for path in sorted(folder.glob("*.safetensors")):
+        with safe_open(path, "pt") as file:
+            found.update((name, list(file.get_slice(name).get_shape())) for name in file.keys())  # noqa: SIM118
+    return found
 
 
 def _start(checkpoint: Checkpoint, folder: Path, info: EngineInfo, options: _machine.Options) -> Any:
