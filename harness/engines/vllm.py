@@ -8,6 +8,7 @@ by up to 0.58 nats, and nothing complained.
 from __future__ import annotations
 
 import json
+import logging
 import os
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -45,6 +46,7 @@ def describe(checkpoints: Sequence[Checkpoint], options: Mapping[str, Any]) -> E
 
 
 def load(info: EngineInfo, checkpoints: Sequence[Checkpoint], options: Mapping[str, Any]) -> VllmEngine:
+    _environment(info.device == "cpu")  # before anything imports torch, which reads it too
     return VllmEngine(info, checkpoints, _machine.Options.read(options))
 
 
@@ -155,30 +157,31 @@ def _tensors(folder: Path) -> dict[str, list[int]]:
 
 def _start(checkpoint: Checkpoint, folder: Path, info: EngineInfo, options: _machine.Options) -> Any:
     on_cpu = info.device == "cpu"
-    _environment(on_cpu)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             from vllm import LLM
 
-        return LLM(
-            str(folder),
-            dtype=info.dtype,
-            max_model_len=options.max_model_len,
-            tensor_parallel_size=options.tensor_parallel_size,
-            gpu_memory_utilization=options.gpu_memory_utilization,
-            enforce_eager=on_cpu,
-            enable_prefix_caching=True,
-            generation_config="vllm",  # what the checkpoint asks for is passed with each request
-            trust_remote_code=False,
-            disable_log_stats=True,
-        )
+            return LLM(
+                str(folder),
+                dtype=info.dtype,
+                max_model_len=options.max_model_len,
+                tensor_parallel_size=options.tensor_parallel_size,
+                gpu_memory_utilization=options.gpu_memory_utilization,
+                enforce_eager=on_cpu,
+                enable_prefix_caching=True,
+                generation_config="vllm",  # what the checkpoint asks for is passed with each request
+                trust_remote_code=False,
+                disable_log_stats=True,
+                use_tqdm_on_load=False,
+            )
     except Exception as error:
         raise EngineFailure(f"vLLM cannot serve {checkpoint.name}: {_reason(error)}") from error
 
 
 def _environment(on_cpu: bool) -> None:
-    """Read by vLLM when it is imported; what the user has set stays."""
+    """Read by vLLM and torch when they are imported; what the user has set stays."""
+    logging.getLogger("torch._library.triton").setLevel(logging.ERROR)  # no Triton is no news on a CPU
     os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
     os.environ.setdefault("VLLM_DO_NOT_TRACK", "1")
     os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
