@@ -8,6 +8,7 @@ Example: read(Path("bench.toml"), Bench) with `[paths] inclde = []` -> UserError
 from __future__ import annotations
 
 import dataclasses
+import os
 import tomllib
 import types
 import typing
@@ -106,6 +107,11 @@ def root(start: Path | None = None) -> Path:
         if (folder / "bench.toml").is_file():
             return folder
     return start
+
+
+def cache() -> Path:
+    """The user's cache folder of this project: file hashes, indexes; whatever is in it can be made again."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ckpt-bench"
 
 
 def bench(start: Path | None = None) -> Bench:

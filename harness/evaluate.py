@@ -128,8 +128,7 @@ def evaluate(
                 _ask(info, group, todo, writer, watch, load_engine)
         except BaseException:
             for job in jobs:
-                complete = read.response_count(store, job.run.id) >= job.run.expected
-                writer.finish_run(job.run.id, "running" if complete else "interrupted")
+                writer.finish_run(job.run.id, "interrupted")
             raise
         for job in jobs:
             _finish(job.run.id, store, writer)
@@ -152,7 +151,7 @@ def rescore(runs: Iterable[Run], store: Store) -> int:
             for _, response, score in _graded(exam, pairs):
                 writer.put_score(run.id, response.sample, response.repeat, score, key)
                 added += 1
-            _finish(run.id, store, writer)
+            _summarise(run.id, store, writer)  # not the status: the run may be live in another process
     return added
 
 
@@ -260,10 +259,11 @@ def _score(job: Job, responses: Iterable[Response], writer: Writer, watch: Watch
 
 def _finish(run_id: str, store: Store, writer: Writer) -> None:
     """Status by what is really there, and the cache of results made anew."""
+    writer.finish_run(run_id, "done")  # the store makes it `interrupted` where answers are lacking
+    _summarise(run_id, store, writer)
+
+
+def _summarise(run_id: str, store: Store, writer: Writer) -> None:
     writer.flush()
-    run = read.get_run(store, run_id)
-    complete = read.response_count(store, run_id) >= run.expected
-    writer.finish_run(run_id, "done" if complete else "interrupted")
-    task = read.get_exam(store, run.exam).task
+    task = read.get_task(store, read.get_run(store, run_id).exam)
     writer.put_results(run_id, metrics.summarise(read.table(store, run_id), task, run_id))
-    writer.flush()

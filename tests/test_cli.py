@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
@@ -21,7 +22,7 @@ BENCH = [sys.executable, "-c", "from harness.cli import main; main()"]
 
 
 def bench(cwd: Path, *arguments: str | Path, ok: int | None = 0) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
+    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1", "XDG_CACHE_HOME": str(cwd / "cache")}
     done = subprocess.run([*BENCH, *map(str, arguments)], cwd=cwd, capture_output=True, text=True, env=environment)
     if ok is not None:
         assert done.returncode == ok, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
@@ -81,7 +82,7 @@ def test_the_views_outsiders_rely_on(work: Path) -> None:
     connection = sqlite3.connect(work / "results/bench.db")
     cursor = connection.execute("select * from v_samples")
     columns = [column[0] for column in cursor.description]
-    wanted = "run checkpoint task sample subject repeat text answer target value outcome output_tokens stop".split()
+    wanted = ["run", "checkpoint", "task", "sample", "subject", "repeat", "text", "answer", "target", "value", "outcome", "output_tokens", "stop"]
     assert set(wanted) <= set(columns)
     assert len(cursor.fetchall()) == 96
     board = connection.execute("select checkpoint, task, metric, value, low, high, n from v_board").fetchall()
@@ -119,15 +120,17 @@ def test_compare_and_gate(work: Path, tmp_path: Path) -> None:
     again = bench(work, "gate", a, "--baseline", f"file:{blessed}", "--md", tmp_path / "v.md", "--junit", tmp_path / "v.xml")
     assert "Traceback" not in again.stderr
     assert (tmp_path / "v.md").stat().st_size > 0
-    assert (tmp_path / "v.xml").read_text("utf-8").startswith("<?xml")
+    suites = ElementTree.parse(tmp_path / "v.xml").getroot()
+    assert {case.get("name") for case in suites.iter("testcase")} >= {"demo_math", "demo_facts"}
     assert "a test" in bench(work, "baseline", "show", blessed).stdout
 
 
 def test_other_settings_are_not_comparable(work: Path, tiny_other: Path, tmp_path: Path) -> None:
     shutil.copytree(work / "results", tmp_path / "results")
-    bench(tmp_path, "run", "--model", tiny_other, "--tasks", "demo_math", "--limit", "24", "--max-tokens", "8", "--engine", "hf", "--name", "shorter")
-    a = json.loads(bench(work, "runs", "--json").stdout)["runs"][0]["checkpoint"]
-    done = bench(tmp_path, "gate", "shorter", "--baseline", a, "--tasks", "demo_math", ok=4)
+    bench(tmp_path, "run", "--model", tiny_other, "--tasks", "demo_math", "--limit", "24", "--max-tokens", "8", "--engine", "hf", "--name", "shorter", "--tag", "brief")
+    names = {run["checkpoint"] for run in json.loads(bench(tmp_path, "runs", "--json").stdout)["runs"]}
+    (a,) = names - {"shorter"}
+    done = bench(tmp_path, "gate", "shorter@brief", "--baseline", a, "--tasks", "demo_math", ok=4)
     assert "max_tokens" in done.stdout + done.stderr
 
 

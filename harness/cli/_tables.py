@@ -14,7 +14,7 @@ def scores(rows: Sequence[Mapping[str, Any]]) -> str:
         [
             str(row["checkpoint"]), str(row["task"]), percent(row["value"]),
             f"{percent(row['low'])} – {percent(row['high'])}", str(row["n"]),
-            share(row["unparsed"], row["n"]), share(row["truncated"], row["n"]), str(row["run"])[:8],
+            share(row["unparsed"], row["graded"]), share(row["truncated"], row["graded"]), str(row["run"])[:8],
         ]
         for row in rows
     ]  # fmt: skip
@@ -39,7 +39,7 @@ def percent(value: float | None) -> str:
 
 
 def share(count: int | None, n: int | None) -> str:
-    """What part of n answers, "–" where there are none."""
+    """What part of n graded answers, "–" where there are none."""
     return "–" if count is None or not n else f"{100 * count / n:.1f} %"
 
 

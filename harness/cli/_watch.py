@@ -49,9 +49,11 @@ class Lines:
     def answered(self, job: Job, response: Response) -> None:
         self._answered += 1
         now = time.monotonic()
-        if now - self._told >= 10:
+        if self._answered == 1:
+            self._since = now  # weights are read before the first answer; that is no measure of the rest
+        elif now - self._told >= 10:
             self._told = now
-            rate = self._answered / (now - self._since)
+            rate = (self._answered - 1) / (now - self._since)
             left = (self._total - self._answered) / rate
             self._say(f"{self._answered}/{self._total} answers, {rate:.1f}/s, about {_duration(left)} left")
 

@@ -68,7 +68,9 @@ def command(
     if summary:
         with Path(summary).open("a", encoding="utf-8") as file:
             file.write(markdown.render(verdict))
-        click.echo(github.render(verdict), err=True)
+        place = config_path or config.root() / "bench.toml"
+        lines = github.places(place.read_text("utf-8")) if place.is_file() else {}
+        click.echo(github.render(verdict, lines, str(place)), err=True)
     return _exit_code(verdict, warn_only)
 
 

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from harness.store.open import Store
 
 ENGINES = ("auto", "hf", "vllm")
+# one object of `--json`; scripts rely on these names; unparsed and truncated count answers
+JSON = ("run", "checkpoint", "task", "metric", "value", "low", "high", "n", "micro", "macro", "unparsed", "truncated")
 
 
 @click.command("run")
@@ -94,13 +96,14 @@ def command(tasks: str, data: Path | None, hub: str, store: Path | None, as_json
 
 def _checkpoints(given: dict[str, Any]) -> list[Checkpoint]:
     """Read and examined; what the doctor refuses, bench run refuses."""
+    from harness import config
     from harness.checkpoints import doctor, read
     from harness.errors import UserError
     from harness.identity import load_cache, save_cache
 
     if not given["models"] and not given["adapters"]:
         raise UserError("nothing to run: pass --model CKPT or --adapter DIR")
-    cache_path = _cache_path()
+    cache_path = config.cache() / "files.json"
     cache = load_cache(cache_path)
     found = []
     for model in [*given["models"], *([given["vs"]] if given["vs"] else [])]:
@@ -124,12 +127,6 @@ def _checkpoints(given: dict[str, Any]) -> list[Checkpoint]:
     return unique
 
 
-def _cache_path() -> Path:
-    from harness import config
-
-    return config.root() / "results" / ".cache" / "files.json"
-
-
 def _asked(given: dict[str, Any]) -> dict[str, Any]:
     """Only what the user said; the rest is the task's and the checkpoint's."""
     asked = {key: given[key] for key in ("shots", "temperature", "top_p", "max_tokens", "seed", "system")}
@@ -146,22 +143,14 @@ def _tags(given: Sequence[str]) -> list[str]:
     return [*given, *([f"branch:{branch}"] if branch else [])]
 
 
-def _row(store: Store, run: Run) -> dict[str, Any]:
-    """One object of `--json`; outside checks rely on these names."""
-    from harness.store import read
-
-    board = read.board_row(store, run.id)
-    keys = ("run", "checkpoint", "task", "metric", "value", "low", "high", "n", "micro", "macro", "unparsed", "truncated")
-    return {key: board.get(key) for key in keys}
-
-
 def report(store: Store, runs: Sequence[Run], as_json: bool, path: Path) -> None:
     """The runs as the JSON object that scripts rely on, or as a table and where to look next."""
     from harness.cli import _tables
+    from harness.store import read
 
-    rows = [_row(store, run) for run in runs]
+    rows = [read.board_row(store, run.id) for run in runs]
     if as_json:
-        _options.print_json({"runs": rows})
+        _options.print_json({"runs": [{key: row[key] for key in JSON} for row in rows]})
         return
     click.echo(_tables.scores(rows))
     click.echo(f"stored in {path}; `bench leaderboard --open` ranks them, `bench show NAME --wrong` reads the answers")

@@ -11,7 +11,6 @@ from __future__ import annotations
 import importlib.util
 import json
 import logging
-import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -19,7 +18,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from harness import identity
+from harness import config, identity
 from harness.errors import UserError
 from harness.plugins import nearest
 from harness.records import Exam, Prompt, Response, Sample, Score, Settings, Task
@@ -39,11 +38,7 @@ def version() -> str:
 def locate(name: str) -> Path:
     """The YAML of a stock task; the index is read from the user's cache, or made in a second or two."""
     folder = _folder()
-    cache = (
-        Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-        / "ckpt-bench"
-        / f"lm-eval-{version()}.json"
-    )
+    cache = config.cache() / f"lm-eval-{version()}.json"
     index = identity.load_cache(cache)
     if not (folder / index.get(name, "absent")).is_file():
         index = _index(folder)

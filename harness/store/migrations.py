@@ -75,7 +75,8 @@ _TABLES = (
     """create table scores (
         response integer not null references responses, scorer integer not null references scorers, value real,
         answer text, rule text not null, detail text,
-        outcome text not null check (outcome in ('correct', 'wrong', 'unparsed', 'truncated', 'empty', 'error')),
+        outcome text not null check (outcome in ('correct', 'wrong', 'unparsed', 'truncated', 'empty', 'error',
+            'ungraded')),
         primary key (response, scorer)) strict, without rowid""",
     """create table run_scorers (
         run integer not null references runs, scorer integer not null references scorers,
