@@ -13,7 +13,7 @@ $(READY): pyproject.toml Makefile
 	$(BIN)/pip uninstall --quiet --yes torchvision torchaudio torchcodec triton
 	touch $(READY)
 
-.PHONY: install demo test lint docs bench soak clean
+.PHONY: install demo test lint docs clean
 install: $(READY)
 
 demo: $(READY)  ## train tiny checkpoints, run, rank and gate them (about three minutes on two cores)
@@ -24,16 +24,11 @@ test: $(READY) lint  ## everything that must hold
 
 lint: $(READY)
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check --quiet .
 	$(BIN)/mypy
 
 docs: $(READY)  ## write the generated parts of README.md anew
 	$(BIN)/cog -r README.md
-
-bench: $(READY)  ## figures, never pass or fail
-	$(BIN)/python -m tests.benchmarks
-
-soak: $(READY)  ## the long tests
-	$(BIN)/pytest -m soak
 
 clean:
 	rm -rf $(VENV) dist results/demo results/site

@@ -26,9 +26,7 @@ from harness import files, plugins
 from harness.errors import UserError
 from harness.records import Response, Sample
 
-Find = Callable[
-    ..., Path
-]  # find("questions") or find("questions", subject="law"): where a file of the card lies
+Find = Callable[..., Path]  # find("questions") or find("questions", subject="law"): where a file of the card lies
 Row = Mapping[str, Any]
 SHOT_GAP = "\n\n"  # between solved examples, and between the last one and the question
 
@@ -100,9 +98,7 @@ def dataset(
 
     source = Path(config_source)
     task = module(source, str(card.get("module", "")))
-    find = finder(
-        card.get("files", {}), Path(data) if data else None, str(card.get("name") or source.stem), hub
-    )
+    find = finder(card.get("files", {}), Path(data) if data else None, str(card.get("name") or source.stem), hub)
     count = int(card.get("settings", {}).get("shots", 0) if shots is None else shots)
     examples = by_subject(task.rows(find, card["shots_split"]), count) if count else {}
     table = []

@@ -36,7 +36,11 @@ def describe(job: Job) -> str:
 
 
 def _text(prompt: Prompt) -> str:
-    body = prompt.text if prompt.text is not None else "\n".join(f"[{role}] {content}" for role, content in prompt.messages or ())
+    body = (
+        prompt.text
+        if prompt.text is not None
+        else "\n".join(f"[{role}] {content}" for role, content in prompt.messages or ())
+    )
     return body + (f"\n── options scored: {list(prompt.options)}" if prompt.options else "")
 
 

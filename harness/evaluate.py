@@ -110,9 +110,7 @@ def missing(jobs: Sequence[Job], store: Store) -> dict[str, list[tuple[str, int]
     return {job.run.id: read.missing(store, job.run.id, job.samples, job.run.repeats) for job in jobs}
 
 
-def evaluate(
-    jobs: Sequence[Job], store: Store, watch: Watch, load_engine: LoadEngine = engines.load
-) -> list[Run]:
+def evaluate(jobs: Sequence[Job], store: Store, watch: Watch, load_engine: LoadEngine = engines.load) -> list[Run]:
     """Bring every job to its end and return the runs as the store now has them, in the order of `jobs`.
 
     Interrupted (KeyboardInterrupt, EngineFailure), what was answered is stored and the runs are marked so.

@@ -46,9 +46,7 @@ class Row(dict[str, Any]):
 # -- finding ------------------------------------------------------------------------------------------------------
 
 
-def locate(
-    file: Mapping[str, str], data: Path | None, task: str, hub: str = "huggingface", **parts: str
-) -> Path:
+def locate(file: Mapping[str, str], data: Path | None, task: str, hub: str = "huggingface", **parts: str) -> Path:
     """Where a file declared in a card lies, fetched from the hub if need be.
 
     Keys of `file`: `file` (its name on the hub; `{subject}` is filled from `parts`), `hub` (repository), `revision`,
@@ -145,9 +143,7 @@ def rows(path: Path, member: str | None = None, header: Sequence[str] | None = N
     elif suffix in (".jsonl", ".ndjson"):
         yield from _json_lines(text, name)
     else:
-        raise UserError(
-            f"{name}: can't read files of this kind; csv, tsv, json, jsonl, parquet, zip and .gz of these"
-        )
+        raise UserError(f"{name}: can't read files of this kind; csv, tsv, json, jsonl, parquet, zip and .gz of these")
 
 
 def members(path: Path) -> list[str]:
@@ -188,9 +184,7 @@ def _unzip(path: Path, member: str) -> bytes:
         with archive.open(info) as file:
             content = file.read(MAX_MEMBER_BYTES + 1)  # the size in the directory may lie
     if len(content) > MAX_MEMBER_BYTES:
-        raise UserError(
-            f"{path}/{member} unpacks to more than {MAX_MEMBER_BYTES >> 20} MiB; unpack it yourself"
-        )
+        raise UserError(f"{path}/{member} unpacks to more than {MAX_MEMBER_BYTES >> 20} MiB; unpack it yourself")
     return content
 
 
@@ -207,18 +201,14 @@ def _table(text: str, name: str, delimiter: str, header: Sequence[str] | None) -
                 columns = values
                 continue
             if len(values) != len(columns):
-                raise UserError(
-                    f"{name}, line {line}: {len(values)} values for {len(columns)} columns {columns}"
-                )
+                raise UserError(f"{name}, line {line}: {len(values)} values for {len(columns)} columns {columns}")
             yield Row(dict(zip(columns, values, strict=True)), name, line)
     except csv.Error as error:
         raise UserError(f"{name}, line {first}: {error}") from None
 
 
 def _json_lines(text: str, name: str) -> Iterator[Row]:
-    for line, content in enumerate(
-        text.split("\n"), 1
-    ):  # not splitlines: it also splits at U+2028 inside a text
+    for line, content in enumerate(text.split("\n"), 1):  # not splitlines: it also splits at U+2028 inside a text
         if not content.strip():
             continue
         try:
@@ -241,9 +231,7 @@ def _json(text: str, name: str) -> Iterator[Row]:
         raise UserError(f"{name}: not JSON ({error})") from None
     items: list[Any]
     if isinstance(value, dict):
-        lists: list[list[Any]] = [
-            v for v in value.values() if isinstance(v, list) and v and isinstance(v[0], dict)
-        ]
+        lists: list[list[Any]] = [v for v in value.values() if isinstance(v, list) and v and isinstance(v[0], dict)]
         if lists:
             items = max(lists, key=len)
         elif value and all(isinstance(v, dict) for v in value.values()):

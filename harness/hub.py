@@ -54,9 +54,7 @@ def _from_hugging_face(repository: str, name: str, revision: str) -> Path:
             etag_timeout=PATIENCE_SECONDS,
         )
     except (EntryNotFoundError, RepositoryNotFoundError):
-        raise MissingData(
-            f"{endpoint} has no {name} in data set {repository} at revision {revision}"
-        ) from None
+        raise MissingData(f"{endpoint} has no {name} in data set {repository} at revision {revision}") from None
     except (HfHubHTTPError, OSError, ValueError) as error:
         raise MissingData(f"{endpoint} did not give it ({_short(error)})") from None
     return Path(path)

@@ -44,7 +44,9 @@ def outcomes(spec: str, store: Store | None, *, tasks: tuple[str, ...] = ()) -> 
         try:
             text = path.read_text("utf-8")
         except OSError as error:
-            raise NothingToCompare(f"{path} can't be read: {error.strerror}; `bench baseline bless` writes one") from None
+            raise NothingToCompare(
+                f"{path} can't be read: {error.strerror}; `bench baseline bless` writes one"
+            ) from None
         blessed = baseline.load(text).outcomes
         return sorted((o for o in blessed if not tasks or o.task in tasks), key=lambda o: o.task)
     if store is None:

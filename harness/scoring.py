@@ -146,9 +146,7 @@ class _Pool:
         return None
 
     def _give(self, worker: _Worker, job: _Job) -> None:
-        with contextlib.suppress(
-            BrokenPipeError, ConnectionResetError
-        ):  # it died idle; _collect sees the end of file
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # it died idle; _collect sees the end of file
             worker.give(job)
 
     def _collect(self, timeout: float | None) -> Iterator[Scored]:

@@ -77,9 +77,7 @@ def _spell_fraction(found: re.Match[str]) -> str:
 
 _DIGITS = {
     c: i
-    for i, row in enumerate(
-        ("零〇", "一壹", "二贰两", "三叁", "四肆", "五伍", "六陆", "七柒", "八捌", "九玖")
-    )
+    for i, row in enumerate(("零〇", "一壹", "二贰两", "三叁", "四肆", "五伍", "六陆", "七柒", "八捌", "九玖"))
     for c in row
 }
 _UNITS = {"十": 10, "拾": 10, "百": 100, "佰": 100, "千": 1000, "仟": 1000}

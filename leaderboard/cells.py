@@ -18,11 +18,6 @@ UNGRADED = "text"  # the scorer of tasks without gold
 UNRANKED = frozenset(("partial", "subset", "ungraded"))  # longer is not better
 
 
-def headline_of(task: Task) -> str:
-    """The metric a column shows; answers that nothing can grade still have a length."""
-    return task.metrics[0] if task.metrics and task.scorer != UNGRADED else "answer_tokens"
-
-
 @dataclass(frozen=True)
 class Entry:
     """One run with what it stands on; the results of its metrics by (metric, slice)."""
@@ -38,8 +33,15 @@ class Entry:
         return self.exam.task
 
     @property
+    def metric(self) -> str:
+        """What its column shows; answers that nothing can grade still have a length, in tokens where counted."""
+        if self.task.metrics and self.task.scorer != UNGRADED:
+            return self.task.metrics[0]
+        return "answer_tokens" if ("answer_tokens", "") in self.results else "answer_characters"
+
+    @property
     def headline(self) -> Result | None:
-        return self.results.get((headline_of(self.task), ""))
+        return self.results.get((self.metric, ""))
 
     @property
     def complete(self) -> bool:
@@ -108,7 +110,10 @@ class Column:
 
     @property
     def scale(self) -> Scale:
-        spans = [(c.low if c.low is not None else c.value, c.high if c.high is not None else c.value) for c in self.cells.values()]
+        spans = [
+            (c.low if c.low is not None else c.value, c.high if c.high is not None else c.value)
+            for c in self.cells.values()
+        ]
         return Scale.around(spans)
 
 

@@ -40,7 +40,9 @@ class Scale:
         return round(PAD + min(max(share, 0.0), 1.0) * (width - 2 * PAD), 1)
 
 
-def whisker(scale: Scale, value: float | None, low: float | None, high: float | None, chance: float | None = None) -> Markup:
+def whisker(
+    scale: Scale, value: float | None, low: float | None, high: float | None, chance: float | None = None
+) -> Markup:
     """One row: a line for the 95 % interval, a dot for the value. Decoration: the numbers stand beside it."""
     if value is None:
         return Markup("")
@@ -87,7 +89,10 @@ def curve(points: Sequence[tuple[float, float]], label: str = "") -> Markup:
     xs, ys = [p[0] for p in points], [p[1] for p in points]
     dx, dy = (max(xs) - min(xs)) or 1.0, (max(ys) - min(ys)) or 1.0
     places = [
-        (round(pad + (x - min(xs)) / dx * (wide - 2 * pad), 1), round(tall - pad - (y - min(ys)) / dy * (tall - 2 * pad), 1))
+        (
+            round(pad + (x - min(xs)) / dx * (wide - 2 * pad), 1),
+            round(tall - pad - (y - min(ys)) / dy * (tall - 2 * pad), 1),
+        )
         for x, y in points
     ]
     path = "M" + "L".join(f"{x} {y}" for x, y in places)

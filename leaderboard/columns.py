@@ -15,7 +15,7 @@ from dataclasses import replace
 from harness import identity, plugins, stats
 from harness.errors import UserError
 from harness.records import Group
-from leaderboard.cells import MARKED_SHARE, UNGRADED, Cell, Column, Entry, Form, headline_of
+from leaderboard.cells import MARKED_SHARE, UNGRADED, Cell, Column, Entry, Form
 
 OPTION_ASKS = ("letters", "texts", "rolling")  # nothing is generated: length and sampling settings change nothing
 
@@ -40,7 +40,9 @@ def alike(entry: Entry) -> str:
     """The id of the column an entry belongs to."""
     settings = _settings(entry)
     task = entry.task
-    return identity.digest([task.key, task.version, entry.exam.id, entry.exam.key, settings, headline_of(task), task.average])
+    return identity.digest(
+        [task.key, task.version, entry.exam.id, entry.exam.key, settings, entry.metric, task.average]
+    )
 
 
 def _settings(entry: Entry) -> dict[str, object]:
@@ -58,7 +60,8 @@ def latest(entries: Iterable[Entry]) -> Entry:
 
 def _column(key: str, entries: list[Entry]) -> Column:
     task, settings = entries[0].task, entries[0].run.settings
-    unit, better_high = _measure(headline_of(task))
+    metric = entries[0].metric
+    unit, better_high = _measure(metric)
     by_checkpoint: dict[str, list[Entry]] = {}
     for entry in entries:
         by_checkpoint.setdefault(entry.checkpoint.id, []).append(entry)
@@ -67,7 +70,7 @@ def _column(key: str, entries: list[Entry]) -> Column:
     cells = {e.checkpoint.id: _cell(e, full, better_high) for e in chosen}
     form = Form(settings.chat, (settings.shots,), settings.think, settings.asked)
     average = "macro" if task.average == "macro" else "micro"
-    return Column(key, task.title, task.key, form, headline_of(task), average, unit, better_high, task.chance, cells, task)
+    return Column(key, task.title, task.key, form, metric, average, unit, better_high, task.chance, cells, task)
 
 
 def _measure(metric: str) -> tuple[str, bool]:
@@ -121,7 +124,11 @@ def _told_apart(found: dict[str, Column], by_key: Mapping[str, list[Entry]]) -> 
 
 def _facts(entry: Entry) -> dict[str, str]:
     settings = entry.run.settings
-    facts = {"version": entry.task.version, "max_tokens": str(settings.max_tokens), "temperature": f"{settings.temperature:g}"}
+    facts = {
+        "version": entry.task.version,
+        "max_tokens": str(settings.max_tokens),
+        "temperature": f"{settings.temperature:g}",
+    }
     facts["system"] = identity.digest(settings.system)[:4] if settings.system else "–"
     facts["stop"] = identity.digest(settings.stop)[:4] if settings.stop else "–"
     facts |= {"top_p": f"{settings.top_p:g}", "top_k": str(settings.top_k), "seed": str(settings.seed)}

@@ -14,7 +14,7 @@ from harness.questions import catalogue
 from harness.records import Checkpoint, Exam, Result, Run
 from harness.store import read
 from harness.store.open import Store
-from leaderboard.cells import Cell, Column, Entry, headline_of
+from leaderboard.cells import Cell, Column, Entry
 from leaderboard.columns import alike, columns
 from leaderboard.ranks import ranked
 
@@ -48,7 +48,7 @@ def read_board(store: Store) -> Board:
             engines[run.engine] = f"{info.name} {info.version}".strip()
         results = _results(store, run, exams[run.exam])
         entries.append(Entry(run, by_id[run.checkpoint], exams[run.exam], results, engines[run.engine]))
-    found = ranked(columns(entries, catalogue.groups()), lambda entry: read.outcomes(store, entry.run.id, headline_of(entry.task)))
+    found = ranked(columns(entries, catalogue.groups()), lambda entry: read.outcomes(store, entry.run.id, entry.metric))
     lead = _lead(found)
     runs_of: dict[str, list[Entry]] = {}
     for entry in entries:

@@ -11,7 +11,7 @@ from typing import Any
 
 from harness import identity
 from harness.records import Checkpoint, Exam, Lineage, Result, Run, Task
-from leaderboard.cells import Column, Entry, headline_of
+from leaderboard.cells import Column, Entry
 from leaderboard.charts import curve
 from leaderboard.columns import alike, cell_of
 from leaderboard.entries import Board, order_of
@@ -40,10 +40,14 @@ def paths(board: Board, with_samples: bool) -> Paths:
 
 
 def board_page(board: Board, where: Paths) -> dict[str, Any]:
-    rows = [
-        {"checkpoint": c, "href": where.checkpoints[c.id], "base": _name(board, c.base)} for c in board.checkpoints
-    ]
-    return {"rows": rows, "columns": board.columns, "lead": board.lead, "runs": len(board.entries), "tasks": _tasks(board, where)}
+    rows = [{"checkpoint": c, "href": where.checkpoints[c.id], "base": _name(board, c.base)} for c in board.checkpoints]
+    return {
+        "rows": rows,
+        "columns": board.columns,
+        "lead": board.lead,
+        "runs": len(board.entries),
+        "tasks": _tasks(board, where),
+    }
 
 
 def about_page(board: Board, where: Paths) -> dict[str, Any]:
@@ -52,7 +56,8 @@ def about_page(board: Board, where: Paths) -> dict[str, Any]:
 
 def _tasks(board: Board, where: Paths) -> list[dict[str, Any]]:
     return [
-        {"card": exam.task, "href": where.tasks[key], "n": len(exam.samples)} for key, exam in sorted(_exams(board).items())
+        {"card": exam.task, "href": where.tasks[key], "n": len(exam.samples)}
+        for key, exam in sorted(_exams(board).items())
     ]
 
 
@@ -89,7 +94,9 @@ def task_page(board: Board, where: Paths, key: str) -> dict[str, Any]:
 
 def _ranking(board: Board, where: Paths, column: Column) -> list[dict[str, Any]]:
     lines: list[dict[str, Any]] = []
-    ordered = sorted(column.cells.items(), key=lambda item: (order_of(column, item[1]), board.by_id[item[0]].name, item[0]))
+    ordered = sorted(
+        column.cells.items(), key=lambda item: (order_of(column, item[1]), board.by_id[item[0]].name, item[0])
+    )
     for checkpoint_id, cell in ordered:
         entry = cell.entry
         assert entry is not None  # a task's column holds runs, only a group's holds means
@@ -124,7 +131,9 @@ def _breakdowns(board: Board, column: Column) -> Iterator[Slices]:
     ordered = sorted(column.cells.values(), key=lambda cell: order_of(column, cell))
     entries = [cell.entry for cell in ordered[:COMPARED] if cell.entry]
     for kind in ("category", "subject"):
-        names = sorted({s for e in entries for metric, s in e.results if metric == column.metric and s.startswith(f"{kind}:")})
+        names = sorted(
+            {s for e in entries for metric, s in e.results if metric == column.metric and s.startswith(f"{kind}:")}
+        )
         if not names:
             continue
         rows = []
@@ -222,7 +231,7 @@ def samples_page(board: Board, where: Paths, entry: Entry) -> dict[str, Any]:
         "checkpoint": entry.checkpoint,
         "card": task,
         "form": board.column(alike(entry)).form,
-        "metric": headline_of(task),
+        "metric": entry.metric,
         "checkpoint_href": where.checkpoints[entry.checkpoint.id],
         "task_href": where.tasks[task.key],
     }

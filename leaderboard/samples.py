@@ -16,7 +16,16 @@ from harness.store.open import Store
 PER_PAGE = 100
 OUTCOMES = ("correct", "wrong", "unparsed", "truncated", "empty", "error", "ungraded", "none")
 NOT_WRONG = ("correct", "ungraded")  # ungraded: no gold to be wrong against
-GLYPHS = {"correct": "·", "wrong": "×", "unparsed": "?", "truncated": "…", "empty": "∅", "error": "!", "ungraded": "-", "none": "-"}
+GLYPHS = {
+    "correct": "·",
+    "wrong": "×",
+    "unparsed": "?",
+    "truncated": "…",
+    "empty": "∅",
+    "error": "!",
+    "ungraded": "-",
+    "none": "-",
+}
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 SHOWN = ("all", "wrong", "none")
 MAP_LIMIT = 20_000  # marks on the overview; a page of more is no overview
@@ -60,7 +69,9 @@ def anchor(position: int, repeat: int) -> str:
     return f"s{position + 1}" + (f".{repeat + 1}" if repeat else "")
 
 
-def sample_pages(rows: Iterable[Mapping[str, Any]], places: Sequence[Place]) -> Iterator[tuple[int, list[dict[str, Any]]]]:
+def sample_pages(
+    rows: Iterable[Mapping[str, Any]], places: Sequence[Place]
+) -> Iterator[tuple[int, list[dict[str, Any]]]]:
     """(page number, its answers), for the answers that have a place, in their order."""
     wrong = [i for i, place in enumerate(places) if place.outcome not in NOT_WRONG]
     before, after = _neighbours(wrong, len(places))

@@ -68,7 +68,9 @@ def _print_all(press: Press, store: Store, board: Board, where: pages.Paths, sam
     for key, path in sorted(where.tasks.items()):
         press.page(path, "task.html.j2", pages.task_page(board, where, key))
     for checkpoint in board.by_id.values():
-        press.page(where.checkpoints[checkpoint.id], "checkpoint.html.j2", pages.checkpoint_page(board, where, checkpoint))
+        press.page(
+            where.checkpoints[checkpoint.id], "checkpoint.html.j2", pages.checkpoint_page(board, where, checkpoint)
+        )
     for entry in board.entries:
         if entry.run.id in where.samples:
             _print_samples(press, store, board, where, entry, samples)

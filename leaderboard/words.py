@@ -25,7 +25,9 @@ CLIP_TAIL_CHARACTERS = 4_000  # the answer stands at the end
 DASH = "–"
 
 # controls, bidi marks and overrides, line and paragraph separators, lone surrogates, byte order mark
-_UNSEEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufff9-\ufffb\ufffe\uffff]")
+_UNSEEN = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufff9-\ufffb\ufffe\uffff]"
+)
 
 
 def dictionaries() -> dict[str, dict[str, str]]:

@@ -79,9 +79,7 @@ def _added(a: int, b: int, language: str) -> str:
     carry = ones // 10
     tens = a // 10 + b // 10 + carry
     if language == "zh":
-        steps = (
-            f"列式{a}+{b}。个位{a % 10}+{b % 10}={ones}，进{carry}。十位{a // 10}+{b // 10}+{carry}={tens}。"
-        )
+        steps = f"列式{a}+{b}。个位{a % 10}+{b % 10}={ones}，进{carry}。十位{a // 10}+{b // 10}+{carry}={tens}。"
     else:
         steps = f"Write {a}+{b}. Ones {a % 10}+{b % 10}={ones}, carry {carry}. Tens {a // 10}+{b // 10}+{carry}={tens}."
     return steps + boxed(a + b, language)
@@ -92,7 +90,9 @@ def _subtracted(a: int, b: int, language: str) -> str:
     top = a % 10 + 10 * borrowed
     tens = a // 10 - b // 10 - borrowed
     if language == "zh":
-        steps = f"列式{a}-{b}。个位{top}-{b % 10}={top - b % 10}，借{borrowed}。十位{a // 10}-{b // 10}-{borrowed}={tens}。"
+        steps = (
+            f"列式{a}-{b}。个位{top}-{b % 10}={top - b % 10}，借{borrowed}。十位{a // 10}-{b // 10}-{borrowed}={tens}。"
+        )
     else:
         steps = f"Write {a}-{b}. Ones {top}-{b % 10}={top - b % 10}, borrow {borrowed}. Tens {a // 10}-{b // 10}-{borrowed}={tens}."
     return steps + boxed(a - b, language)

@@ -18,9 +18,7 @@ sys.path.insert(0, str(Path(__file__).parent))  # for tinies; importlib mode add
 @pytest.fixture(scope="session")
 def data() -> Path:
     """The folder of real questions and outputs; BENCH_TEST_DATA, else shared/data beside the checkout."""
-    folder = Path(
-        os.environ.get("BENCH_TEST_DATA") or Path(__file__).resolve().parents[2] / "shared" / "data"
-    )
+    folder = Path(os.environ.get("BENCH_TEST_DATA") or Path(__file__).resolve().parents[2] / "shared" / "data")
     if not folder.is_dir():
         pytest.skip("the real data is not here; set BENCH_TEST_DATA")
     return folder
@@ -61,9 +59,7 @@ def tiny_adapter(tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory
     folder = tmp_path_factory.mktemp("adapters") / "adapter"
     torch.manual_seed(2)
     base = AutoModelForCausalLM.from_pretrained(tiny_checkpoint, dtype=torch.float32)
-    config = LoraConfig(
-        r=4, lora_alpha=8, target_modules=["q_proj", "v_proj", "down_proj"], init_lora_weights=False
-    )
+    config = LoraConfig(r=4, lora_alpha=8, target_modules=["q_proj", "v_proj", "down_proj"], init_lora_weights=False)
     get_peft_model(base, config).save_pretrained(folder)
     return folder
 

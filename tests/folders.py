@@ -20,9 +20,7 @@ WIDTH = 4
 Tensors = dict[str, tuple[str, tuple[int, ...], bytes]]
 
 
-def tensor(
-    shape: tuple[int, ...], value: float = 0.5, dtype: str = "F32"
-) -> tuple[str, tuple[int, ...], bytes]:
+def tensor(shape: tuple[int, ...], value: float = 0.5, dtype: str = "F32") -> tuple[str, tuple[int, ...], bytes]:
     form = {"F32": "<f", "F16": "<e"}
     one = struct.pack("<f", value)[2:] if dtype == "BF16" else struct.pack(form[dtype], value)
     return dtype, shape, one * math.prod(shape)

@@ -25,9 +25,7 @@ from harness.store.write import Writer
 
 HERE, ME = socket.gethostname(), os.getpid()
 SUBJECTS = ("law", "physics")
-TASK = Task(
-    name="quiz", scorer="number", metrics=("accuracy",), average="macro", chance=0.25, languages=("en", "zh")
-)
+TASK = Task(name="quiz", scorer="number", metrics=("accuracy",), average="macro", chance=0.25, languages=("en", "zh"))
 CHECKPOINT = Checkpoint(
     "c0ffee", "small-sft", "full", path="/ckpt/small", parts={"weights": "aa", "config": "bb"}, bytes=1_000, base="ba5e",
     stop_ids=(2, 7), lineage=Lineage(method="lora", teacher="big@server", seed=1, recipe={"lr": 8e-5}, loss=((1, 2.5),)),

@@ -103,10 +103,7 @@ def test_shards_of_the_index_only_and_links_followed(tmp_path: Path) -> None:
 
 
 def test_quantised_base_and_merged_are_told_apart(tmp_path: Path) -> None:
-    assert (
-        read.read(whole(tmp_path / "q", quantization_config={"quant_method": "gptq", "bits": 4})).kind
-        == "quantised"
-    )
+    assert read.read(whole(tmp_path / "q", quantization_config={"quant_method": "gptq", "bits": 4})).kind == "quantised"
     lineage.write(whole(tmp_path / "p"), Lineage(method="pretrain"))
     assert read.read(tmp_path / "p").kind == "base"
     lineage.write(whole(tmp_path / "l"), Lineage(method="lora"))
@@ -183,9 +180,7 @@ def test_an_adapter_without_weights_or_on_an_adapter(tmp_path: Path) -> None:
 def test_a_folder_that_is_no_checkpoint_names_those_inside(tmp_path: Path) -> None:
     whole(tmp_path / "out" / "checkpoint-10")
     whole(tmp_path / "out" / "checkpoint-2")
-    with pytest.raises(
-        UserError, match=r"no config.json and no weights .*it holds checkpoint-2, checkpoint-10"
-    ):
+    with pytest.raises(UserError, match=r"no config.json and no weights .*it holds checkpoint-2, checkpoint-10"):
         read.read(tmp_path / "out")
     (tmp_path / "out" / "checkpoint-2" / "model.safetensors").unlink()
     with pytest.raises(UserError, match=r"is not a checkpoint: no weights"):

@@ -45,10 +45,37 @@ def work(tmp_path_factory: pytest.TempPathFactory, tiny_checkpoint: Path, tiny_o
 
 
 def test_json_is_one_object_and_nothing_else(work: Path, tiny_checkpoint: Path) -> None:
-    done = bench(work, "run", "--model", tiny_checkpoint, "--tasks", "demo", "--limit", "24", "--max-tokens", "16", "--engine", "hf", "--json")
+    done = bench(
+        work,
+        "run",
+        "--model",
+        tiny_checkpoint,
+        "--tasks",
+        "demo",
+        "--limit",
+        "24",
+        "--max-tokens",
+        "16",
+        "--engine",
+        "hf",
+        "--json",
+    )
     runs = json.loads(done.stdout)["runs"]
     assert {run["task"] for run in runs} == {"demo_math", "demo_facts"}
-    expected = {"run", "checkpoint", "task", "metric", "value", "low", "high", "n", "micro", "macro", "unparsed", "truncated"}
+    expected = {
+        "run",
+        "checkpoint",
+        "task",
+        "metric",
+        "value",
+        "low",
+        "high",
+        "n",
+        "micro",
+        "macro",
+        "unparsed",
+        "truncated",
+    }
     for run in runs:
         assert set(run) == expected
         assert run["n"] == 24
@@ -56,24 +83,54 @@ def test_json_is_one_object_and_nothing_else(work: Path, tiny_checkpoint: Path) 
 
 
 def test_a_finished_run_is_shown_and_no_engine_starts(work: Path, tiny_checkpoint: Path) -> None:
-    done = bench(work, "run", "--model", tiny_checkpoint, "--tasks", "demo", "--limit", "24", "--max-tokens", "16", "--engine", "hf")
+    done = bench(
+        work,
+        "run",
+        "--model",
+        tiny_checkpoint,
+        "--tasks",
+        "demo",
+        "--limit",
+        "24",
+        "--max-tokens",
+        "16",
+        "--engine",
+        "hf",
+    )
     assert "starting" not in done.stderr
     assert "all 24 answers stored" in done.stderr
 
 
 def test_a_larger_limit_asks_only_the_rest(work: Path, tiny_checkpoint: Path, tmp_path: Path) -> None:
     shutil.copytree(work / "results", tmp_path / "results")
-    done = bench(tmp_path, "run", "--model", tiny_checkpoint, "--tasks", "demo_facts", "--limit", "30", "--engine", "hf")
+    done = bench(
+        tmp_path, "run", "--model", tiny_checkpoint, "--tasks", "demo_facts", "--limit", "30", "--engine", "hf"
+    )
     assert "6 to ask, 24 stored" in done.stderr
 
 
 def test_again_is_a_new_attempt(work: Path, tiny_checkpoint: Path, tmp_path: Path) -> None:
     shutil.copytree(work / "results", tmp_path / "results")
-    done = bench(tmp_path, "run", "--model", tiny_checkpoint, "--tasks", "demo_facts", "--limit", "24", "--engine", "hf", "--again", "--json")
+    done = bench(
+        tmp_path,
+        "run",
+        "--model",
+        tiny_checkpoint,
+        "--tasks",
+        "demo_facts",
+        "--limit",
+        "24",
+        "--engine",
+        "hf",
+        "--again",
+        "--json",
+    )
     new = json.loads(done.stdout)["runs"][0]
-    rows = sqlite3.connect(tmp_path / "results/bench.db").execute(
-        "select run, value from v_board where task = 'demo_facts' and checkpoint = ?", (new["checkpoint"],)
-    ).fetchall()
+    rows = (
+        sqlite3.connect(tmp_path / "results/bench.db")
+        .execute("select run, value from v_board where task = 'demo_facts' and checkpoint = ?", (new["checkpoint"],))
+        .fetchall()
+    )
     assert len(rows) == 2
     assert len({value for _, value in rows}) == 1, "greedy, so the same score"
 
@@ -82,7 +139,21 @@ def test_the_views_outsiders_rely_on(work: Path) -> None:
     connection = sqlite3.connect(work / "results/bench.db")
     cursor = connection.execute("select * from v_samples")
     columns = [column[0] for column in cursor.description]
-    wanted = ["run", "checkpoint", "task", "sample", "subject", "repeat", "text", "answer", "target", "value", "outcome", "output_tokens", "stop"]
+    wanted = [
+        "run",
+        "checkpoint",
+        "task",
+        "sample",
+        "subject",
+        "repeat",
+        "text",
+        "answer",
+        "target",
+        "value",
+        "outcome",
+        "output_tokens",
+        "stop",
+    ]
     assert set(wanted) <= set(columns)
     assert len(cursor.fetchall()) == 96
     board = connection.execute("select checkpoint, task, metric, value, low, high, n from v_board").fetchall()
@@ -117,7 +188,9 @@ def test_compare_and_gate(work: Path, tmp_path: Path) -> None:
     assert json.loads(same.stdout)["exit_code"] == 0
     blessed = tmp_path / "blessed.json"
     bench(work, "baseline", "bless", a, "--name", "x", "--reason", "a test", "-o", blessed)
-    again = bench(work, "gate", a, "--baseline", f"file:{blessed}", "--md", tmp_path / "v.md", "--junit", tmp_path / "v.xml")
+    again = bench(
+        work, "gate", a, "--baseline", f"file:{blessed}", "--md", tmp_path / "v.md", "--junit", tmp_path / "v.xml"
+    )
     assert "Traceback" not in again.stderr
     assert (tmp_path / "v.md").stat().st_size > 0
     suites = ElementTree.parse(tmp_path / "v.xml").getroot()
@@ -127,7 +200,24 @@ def test_compare_and_gate(work: Path, tmp_path: Path) -> None:
 
 def test_other_settings_are_not_comparable(work: Path, tiny_other: Path, tmp_path: Path) -> None:
     shutil.copytree(work / "results", tmp_path / "results")
-    bench(tmp_path, "run", "--model", tiny_other, "--tasks", "demo_math", "--limit", "24", "--max-tokens", "8", "--engine", "hf", "--name", "shorter", "--tag", "brief")
+    bench(
+        tmp_path,
+        "run",
+        "--model",
+        tiny_other,
+        "--tasks",
+        "demo_math",
+        "--limit",
+        "24",
+        "--max-tokens",
+        "8",
+        "--engine",
+        "hf",
+        "--name",
+        "shorter",
+        "--tag",
+        "brief",
+    )
     names = {run["checkpoint"] for run in json.loads(bench(tmp_path, "runs", "--json").stdout)["runs"]}
     (a,) = names - {"shorter"}
     done = bench(tmp_path, "gate", "shorter@brief", "--baseline", a, "--tasks", "demo_math", ok=4)
@@ -143,9 +233,26 @@ def test_a_corrected_gold_costs_no_tokens(work: Path, tiny_checkpoint: Path, tmp
     (own / "colours.py").write_text(OWN_MODULE, "utf-8")
     rows = [{"q": f"Colour number {i}?", "gold": "ABCD"[i % 4]} for i in range(8)]
     (own / "colours.jsonl").write_text("\n".join(map(json.dumps, rows)), "utf-8")
-    ask = ("run", "--model", tiny_checkpoint, "--tasks", "colours", "--engine", "hf", "--include", own, "--data", own, "--json")
+    ask = (
+        "run",
+        "--model",
+        tiny_checkpoint,
+        "--tasks",
+        "colours",
+        "--engine",
+        "hf",
+        "--include",
+        own,
+        "--data",
+        own,
+        "--json",
+    )
     before = json.loads(bench(tmp_path, *ask).stdout)["runs"][0]
-    picked = sqlite3.connect(tmp_path / "results/bench.db").execute("select answer, target from v_samples where task='colours'").fetchall()
+    picked = (
+        sqlite3.connect(tmp_path / "results/bench.db")
+        .execute("select answer, target from v_samples where task='colours'")
+        .fetchall()
+    )
     wrong = next(i for i, (answer, target) in enumerate(picked) if answer != target)
     rows[wrong]["gold"] = picked[wrong][0]
     (own / "colours.jsonl").write_text("\n".join(map(json.dumps, rows)), "utf-8")
@@ -197,8 +304,22 @@ def options(row): return list("ABCD")
 
 
 @pytest.mark.parametrize("sign", [signal.SIGKILL, signal.SIGINT])
-def test_a_stopped_run_goes_on_and_ends_with_the_same_scores(work: Path, tiny_checkpoint: Path, tmp_path: Path, sign: signal.Signals) -> None:
-    ask = ["run", "--model", str(tiny_checkpoint), "--tasks", "demo_math", "--max-tokens", "64", "--engine", "hf", "--batch-size", "4"]
+def test_a_stopped_run_goes_on_and_ends_with_the_same_scores(
+    work: Path, tiny_checkpoint: Path, tmp_path: Path, sign: signal.Signals
+) -> None:
+    ask = [
+        "run",
+        "--model",
+        str(tiny_checkpoint),
+        "--tasks",
+        "demo_math",
+        "--max-tokens",
+        "64",
+        "--engine",
+        "hf",
+        "--batch-size",
+        "4",
+    ]
     environment = {**os.environ, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
     process = subprocess.Popen([*BENCH, *ask], cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True)
     database = tmp_path / "results/bench.db"
@@ -258,7 +379,9 @@ def test_a_store_from_a_newer_version(work: Path, tiny_checkpoint: Path, tmp_pat
     newer = tmp_path / "newer.db"
     shutil.copy(work / "results/bench.db", newer)
     connection = sqlite3.connect(newer)
-    connection.execute("insert into _sqlite_migrations(migration_set, name, applied_at) select migration_set, 'm999_future', applied_at from _sqlite_migrations limit 1")
+    connection.execute(
+        "insert into _sqlite_migrations(migration_set, name, applied_at) select migration_set, 'm999_future', applied_at from _sqlite_migrations limit 1"
+    )
     connection.commit()
     connection.close()
     before = newer.read_bytes()
@@ -283,7 +406,21 @@ def test_a_full_disk_is_exit_1_and_one_sentence(tiny_checkpoint: Path, tmp_path:
     if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=300k", "tmpfs", small], capture_output=True).returncode:
         pytest.skip("may not mount here")
     try:
-        done = bench(tmp_path, "run", "--model", tiny_checkpoint, "--tasks", "demo", "--max-tokens", "8", "--engine", "hf", "--store", small / "b.db", ok=1)
+        done = bench(
+            tmp_path,
+            "run",
+            "--model",
+            tiny_checkpoint,
+            "--tasks",
+            "demo",
+            "--max-tokens",
+            "8",
+            "--engine",
+            "hf",
+            "--store",
+            small / "b.db",
+            ok=1,
+        )
         assert "no space left" in done.stderr
         assert "Traceback" not in done.stderr
     finally:

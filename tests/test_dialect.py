@@ -22,9 +22,7 @@ def test_stock_lm_eval_asks_exactly_what_bench_asks(data: Path, shots: int | Non
     import lm_eval.tasks
 
     asked = {"data": str(data)} | ({} if shots is None else {"shots": shots})
-    manager = lm_eval.tasks.TaskManager(
-        include_path=str(ROOT / "tasks"), include_defaults=False, metadata=asked
-    )
+    manager = lm_eval.tasks.TaskManager(include_path=str(ROOT / "tasks"), include_defaults=False, metadata=asked)
     stock = manager.load(["ceval", "mathcot", "medqa"])["tasks"]
     assert set(stock) == {"ceval", "gsm8k", "cmath", "cmmlu_med"}
     for name, theirs in stock.items():

@@ -88,9 +88,7 @@ def test_short_empty_and_hostile_files(tmp_path: Path) -> None:
     assert "its shape" in refusals(folder)[0]
 
 
-@pytest.mark.parametrize(
-    ("dtype", "value"), [("F32", float("nan")), ("F16", float("inf")), ("BF16", float("-inf"))]
-)
+@pytest.mark.parametrize(("dtype", "value"), [("F32", float("nan")), ("F16", float("inf")), ("BF16", float("-inf"))])
 def test_nan_and_infinity(tmp_path: Path, dtype: str, value: float) -> None:
     healthy = {name: tensor(shape, 0.5, dtype) for name, (_, shape, _) in weights().items()}
     torch_name = {"F32": "float32", "F16": "float16", "BF16": "bfloat16"}[dtype]
@@ -106,20 +104,13 @@ def test_a_tie_that_would_lose_the_head(tmp_path: Path) -> None:
     same, other = tensor((10, 4)), tensor((10, 4), 0.25)
     assert found(whole(tmp_path / "same", weights() | {"lm_head.weight": same})) == []
     assert "would be lost" in refusals(whole(tmp_path / "lost", weights() | {"lm_head.weight": other}))[0]
-    assert (
-        found(whole(tmp_path / "own", weights() | {"lm_head.weight": other}, tie_word_embeddings=False)) == []
-    )
+    assert found(whole(tmp_path / "own", weights() | {"lm_head.weight": other}, tie_word_embeddings=False)) == []
     assert "would be random" in refusals(whole(tmp_path / "none", tie_word_embeddings=False))[0]
 
 
 def test_config_and_weights_of_different_models(tmp_path: Path) -> None:
-    assert (
-        "hold 2 layers and config.json says 3" in refusals(whole(tmp_path / "layers", num_hidden_layers=3))[0]
-    )
-    assert (
-        "has 10 rows and config.json says vocab_size 12"
-        in refusals(whole(tmp_path / "rows", vocab_size=12))[0]
-    )
+    assert "hold 2 layers and config.json says 3" in refusals(whole(tmp_path / "layers", num_hidden_layers=3))[0]
+    assert "has 10 rows and config.json says vocab_size 12" in refusals(whole(tmp_path / "rows", vocab_size=12))[0]
     assert warnings(whole(tmp_path / "dtype", dtype="bfloat16")) == [
         "the weights are float32 and config.json says bfloat16"
     ]
@@ -127,9 +118,7 @@ def test_config_and_weights_of_different_models(tmp_path: Path) -> None:
 
 def test_weights_that_were_never_merged(tmp_path: Path) -> None:
     tensors = weights() | {"model.layers.0.self_attn.q_proj.lora_A.weight": tensor((2, 4))}
-    assert refusals(whole(tmp_path / "m", tensors)) == [
-        "the weights still hold adapter names, so they were not merged"
-    ]
+    assert refusals(whole(tmp_path / "m", tensors)) == ["the weights still hold adapter names, so they were not merged"]
     both = lora(whole(tmp_path / "both"))
     assert "adapter and full weights" in refusals(both)[0]
 
@@ -152,9 +141,7 @@ def test_ids_outside_the_embedding(tmp_path: Path) -> None:
     padded = whole(tmp_path / "padded", weights(vocab=64), vocab_size=64)
     assert found(padded) == []  # more rows than tokens is how Qwen pads
     change(padded / "generation_config.json", bos_token_id=64)
-    assert refusals(padded) == [
-        "bos_token_id 64 of generation_config.json lies outside the embedding of 64 rows"
-    ]
+    assert refusals(padded) == ["bos_token_id 64 of generation_config.json lies outside the embedding of 64 rows"]
 
 
 def test_no_stop_token_anywhere(tmp_path: Path) -> None:
@@ -332,17 +319,13 @@ def test_a_tokenizer_that_transformers_rewrites(tmp_path: Path) -> None:
     folder = whole(tmp_path / "m", weights(vocab=600), vocab_size=600, eos_token_id=1)
     change(folder / "generation_config.json", eos_token_id=1)
     made = Tokenizer(models.BPE())
-    made.pre_tokenizer = pre_tokenizers.ByteLevel(
-        add_prefix_space=False
-    )  # keeps 12 in one piece; Qwen2's rules don't
+    made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)  # keeps 12 in one piece; Qwen2's rules don't
     learn = trainers.BpeTrainer(
         vocab_size=400, special_tokens=["<pad>", "</s>"], initial_alphabet=pre_tokenizers.ByteLevel.alphabet()
     )
     made.train_from_iterator(["Question 12: 12 + 12 = 24"] * 9, learn)
     (folder / "chat_template.jinja").unlink()
-    PreTrainedTokenizerFast(tokenizer_object=made, eos_token="</s>", pad_token="<pad>").save_pretrained(
-        folder
-    )
+    PreTrainedTokenizerFast(tokenizer_object=made, eos_token="</s>", pad_token="<pad>").save_pretrained(folder)
     assert found(folder) == []
     assert warnings(folder, deep=True) == ["AutoTokenizer splits text otherwise than tokenizer.json says"]
 

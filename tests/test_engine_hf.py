@@ -61,9 +61,7 @@ def test_stop_strings_cut_the_text(tiny_checkpoint: Path, start: Any) -> None:
     for key, response in whole.items():
         term = response.text[9:12]
         prompt = next(p for p in written() if p.sample == key[0])
-        (cut,) = start(full(tiny_checkpoint)).answer(
-            requests([prompt], Settings(max_tokens=30, stop=("\n\n\n", term)))
-        )
+        (cut,) = start(full(tiny_checkpoint)).answer(requests([prompt], Settings(max_tokens=30, stop=("\n\n\n", term))))
         assert cut.text == response.text[: response.text.index(term)]
         assert cut.stop == "end"
         assert 0 < (cut.output_tokens or 0) < 30
@@ -78,7 +76,9 @@ def test_chat_template_is_applied_and_thinking_switched(tiny_checkpoint: Path, s
         texts[think] = response.prompt
         _, tokenizer = reference(tiny_checkpoint)
         assert response.prompt_tokens == len(tokenizer(response.prompt)["input_ids"])
-    plain = "<|im_start|>system\n你是医生。<|im_end|>\n<|im_start|>user\n发热怎么办？<|im_end|>\n<|im_start|>assistant\n"
+    plain = (
+        "<|im_start|>system\n你是医生。<|im_end|>\n<|im_start|>user\n发热怎么办？<|im_end|>\n<|im_start|>assistant\n"
+    )
     assert texts == {"default": plain, "on": plain, "off": plain + "<think>\n\n</think>\n\n"}
 
 
@@ -104,9 +104,7 @@ def test_sampling_is_reproducible_whatever_the_batch(tiny_checkpoint: Path, star
     assert {k: r.text for k, r in alone.items()} == {k: r.text for k, r in together.items()}
     assert len({alone["g0", n].text for n in range(3)}) == 3
     other = by_sample(
-        start(full(tiny_checkpoint)).answer(
-            requests(written(), Settings(temperature=0.9, max_tokens=12, seed=4))
-        )
+        start(full(tiny_checkpoint)).answer(requests(written(), Settings(temperature=0.9, max_tokens=12, seed=4)))
     )
     assert other["g0", 0].text != alone["g0", 0].text
 
@@ -115,19 +113,13 @@ def test_top_k_of_one_is_greedy(tiny_checkpoint: Path, start: Any) -> None:
     engine = start(full(tiny_checkpoint))
     likeliest = by_sample(engine.answer(requests(written(), Settings(max_tokens=12))))
     drawn = by_sample(engine.answer(requests(written(), Settings(max_tokens=12, temperature=5.0, top_k=1))))
-    nucleus = by_sample(
-        engine.answer(requests(written(), Settings(max_tokens=12, temperature=5.0, top_p=1e-6)))
-    )
+    nucleus = by_sample(engine.answer(requests(written(), Settings(max_tokens=12, temperature=5.0, top_p=1e-6))))
     assert (
-        {r.text for r in likeliest.values()}
-        == {r.text for r in drawn.values()}
-        == {r.text for r in nucleus.values()}
+        {r.text for r in likeliest.values()} == {r.text for r in drawn.values()} == {r.text for r in nucleus.values()}
     )
 
 
-def test_repetition_penalty_of_the_checkpoint_is_kept(
-    tiny_checkpoint: Path, start: Any, tmp_path: Path
-) -> None:
+def test_repetition_penalty_of_the_checkpoint_is_kept(tiny_checkpoint: Path, start: Any, tmp_path: Path) -> None:
     from transformers import GenerationConfig
 
     copied = copy(tiny_checkpoint, tmp_path / "penalised")

@@ -130,8 +130,6 @@ def test_weights_that_are_missing_are_never_replaced_by_chance(tiny_checkpoint: 
     """vLLM itself starts on such a folder and answers from whatever was in memory."""
     pytest.importorskip("vllm")
     checkpoint = full(without_weight(tiny_checkpoint, tmp_path / "holed"))
-    engine = engines.load(
-        engines.describe("vllm", [checkpoint], {"device": "cpu"}), [checkpoint], {"device": "cpu"}
-    )
+    engine = engines.load(engines.describe("vllm", [checkpoint], {"device": "cpu"}), [checkpoint], {"device": "cpu"})
     with pytest.raises(UserError, match="lacks 1 weights"):
         list(engine.answer(requests(letters())))

@@ -65,12 +65,9 @@ def test_the_option_that_greedy_decoding_writes_is_marked(tiny_checkpoint: Path,
         for stem in STEMS
         if (text := tokenizer.decode(greedy(model, tokenizer, stem, 2)))
         and "\ufffd" not in text
-        and tokenizer(stem + text)["input_ids"]
-        == tokenizer(stem)["input_ids"] + greedy(model, tokenizer, stem, 2)
+        and tokenizer(stem + text)["input_ids"] == tokenizer(stem)["input_ids"] + greedy(model, tokenizer, stem, 2)
     )
-    (response,) = start(full(tiny_checkpoint)).answer(
-        requests([Prompt("s", likely[0], options=(likely[1], "A"))])
-    )
+    (response,) = start(full(tiny_checkpoint)).answer(requests([Prompt("s", likely[0], options=(likely[1], "A"))]))
     assert response.greedy == (True, False)
 
 
@@ -85,10 +82,7 @@ def test_adapter_equals_peft(tiny_checkpoint: Path, tiny_adapter: Path, start: A
         assert_same_options(found[prompt.sample, 0], model, tokenizer, prompt)
         moved = max(
             moved,
-            abs(
-                naive(base, tokenizer, prompt.text or "", "A")[0]
-                - naive(model, tokenizer, prompt.text or "", "A")[0]
-            ),
+            abs(naive(base, tokenizer, prompt.text or "", "A")[0] - naive(model, tokenizer, prompt.text or "", "A")[0]),
         )
     assert moved > 0.01, "this adapter changes nothing, so the test proves nothing"
 
@@ -104,9 +98,7 @@ def test_checkpoints_in_turn_never_share_an_answer(
         "a": reference(tiny_checkpoint, tiny_adapter),
     }
     asked = [
-        r
-        for name in ("m", "o", "a", "m")
-        for r in requests(letters()[:2] if name != "o" else letters(), model=name)
+        r for name in ("m", "o", "a", "m") for r in requests(letters()[:2] if name != "o" else letters(), model=name)
     ]
     answers = list(engine.answer(asked))
     assert len(answers) == len(asked)
@@ -139,9 +131,7 @@ def test_long_prompts_lose_their_beginning_with_a_note(tiny_checkpoint: Path, st
     assert text.notes == (f"left_truncated:{len(whole) - 54}",) and text.prompt_tokens == 54
 
 
-def test_what_cannot_be_asked_comes_back_as_an_error(
-    tiny_checkpoint: Path, start: Any, tmp_path: Path
-) -> None:
+def test_what_cannot_be_asked_comes_back_as_an_error(tiny_checkpoint: Path, start: Any, tmp_path: Path) -> None:
     engine = start(full(tiny_checkpoint), max_model_len=64)
     good = requests(letters()[:1])
     too_long = requests([Prompt("long", "光", options=("光" * 200, "A"))]) + requests(
@@ -186,9 +176,7 @@ def test_requests_are_pulled_lazily(tiny_checkpoint: Path, start: Any) -> None:
     assert len(list(answers)) == 599 and pulled == 600
 
 
-def test_out_of_memory_halves_the_batch(
-    tiny_checkpoint: Path, start: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_out_of_memory_halves_the_batch(tiny_checkpoint: Path, start: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     from transformers import Qwen2ForCausalLM
 
     forward, limit, seen = Qwen2ForCausalLM.forward, 3, []
@@ -202,9 +190,7 @@ def test_out_of_memory_halves_the_batch(
 
     monkeypatch.setattr(Qwen2ForCausalLM, "forward", small)
     prompts = letters() + texts() + written()
-    found = by_sample(
-        start(full(tiny_checkpoint), batch_size=16).answer(requests(prompts, Settings(max_tokens=5)))
-    )
+    found = by_sample(start(full(tiny_checkpoint), batch_size=16).answer(requests(prompts, Settings(max_tokens=5))))
     assert len(found) == len(prompts) and all(r.error is None for r in found.values())
     assert max(seen) in (2, 3)
     limit = 0
@@ -249,9 +235,7 @@ def test_recorded_answers_are_replayed_and_gaps_stay_gaps() -> None:
     def answers(label: str, answers: Mapping[tuple[str, str, int], Response]) -> tuple[str, list[Response]]:
         options = {"label": label, "answers": answers}
         info = engines.describe("recorded", [], options)
-        return info.id, list(
-            engines.load(info, [], options).answer(requests(letters()[:3], model="m", repeats=2))
-        )
+        return info.id, list(engines.load(info, [], options).answer(requests(letters()[:3], model="m", repeats=2)))
 
     given = {
         ("m", "s1", 1): Response("old", "x", 9, text="答案：B", stop="length"),
@@ -284,9 +268,7 @@ def test_a_beginning_is_shared_where_that_saves_work() -> None:
     assert all(f.shared <= 50 for f in families(rows, [50] * len(rows)))
     assert families([], []) == []
     nested = [tuple(range(n)) for n in range(1, 1500)]  # each the beginning of the next: as deep as it gets
-    assert sorted(i for f in families(nested, [len(r) - 1 for r in nested]) for i in f.rows) == list(
-        range(1499)
-    )
+    assert sorted(i for f in families(nested, [len(r) - 1 for r in nested]) for i in f.rows) == list(range(1499))
 
 
 def test_describing_costs_no_torch(tiny_checkpoint: Path) -> None:

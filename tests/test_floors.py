@@ -35,7 +35,11 @@ DOORS = {  # library -> the only files that may import it
     "tiktoken": {"harness.scorers.tokens"},
     "sqlite_utils": {"harness.store"},
     "datasets": {"harness.dialect", "harness.questions.lmeval"},
-    "jinja2": {"leaderboard", "harness.reports.markdown", "harness.checkpoints._doctor_tokens"},  # the last renders a chat template
+    "jinja2": {
+        "leaderboard",
+        "harness.reports.markdown",
+        "harness.checkpoints._doctor_tokens",
+    },  # the last renders a chat template
     "rich": {"harness.cli", "harness.reports.terminal"},
     "click": {"harness.cli"},
     "pandas": {"harness.store", "harness.metrics", "harness.files"},
@@ -88,7 +92,9 @@ def floor(module: str) -> int:
 def test_imports_point_to_the_same_floor_or_below(module: str) -> None:
     for name, _ in imports(MODULES[module]):
         if name.split(".")[0] in PACKAGES:
-            assert floor(name) <= floor(module), f"{module} (floor {floor(module)}) imports {name} (floor {floor(name)})"
+            assert floor(name) <= floor(module), (
+                f"{module} (floor {floor(module)}) imports {name} (floor {floor(name)})"
+            )
 
 
 def test_no_module_imports_itself_in_a_circle() -> None:

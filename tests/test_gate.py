@@ -87,9 +87,7 @@ def test_among_several_tasks_too_the_printed_drop_is_kept():
 def test_the_sentence_is_for_a_tired_person():
     tokens = {"answer_tokens": tuple(200.0 + i % 50 for i in range(1346))}
     before, after = pair("demo_math", 1346, 118, 76, measures=tokens)
-    after = dataclasses.replace(
-        after, measures={"answer_tokens": tuple(v * 0.16 for v in tokens["answer_tokens"])}
-    )
+    after = dataclasses.replace(after, measures={"answer_tokens": tuple(v * 0.16 for v in tokens["answer_tokens"])})
     verdict = gate.judge([(before, after), pair("demo_zh", 1346, 70, 72)])
     assert verdict.sentence == (
         "Worse: -3.1 points on demo_math (90 % interval -4.8 to -1.4), "
@@ -138,8 +136,7 @@ def test_everything_a_bit_worse_is_seen_by_the_pooled_test_alone():
     verdict = gate.judge([pair(f"t{i}", 300, 26, 17) for i in range(8)], policy)
     assert {t.judgement for t in verdict.tasks} == {"inconclusive"}
     assert (
-        verdict.exit_code == 3
-        and "no single task proves it, but all 8 tasks together fell by 1.5" in verdict.sentence
+        verdict.exit_code == 3 and "no single task proves it, but all 8 tasks together fell by 1.5" in verdict.sentence
     )
     assert gate.judge([pair("t0", 300, 26, 17)], policy).exit_code == 0
 
@@ -172,9 +169,7 @@ def test_every_must_field_flipped_alone_is_exit_4_naming_it(field):
 def test_a_vanished_task_is_exit_4_even_beside_a_regression():
     verdict = gate.judge([pair("a", 1346, 200, 20)], missing=["mathcot"])
     assert verdict.exit_code == 4
-    assert (
-        "mathcot is in the baseline but was not run" in verdict.sentence and "on a (90 %" in verdict.sentence
-    )
+    assert "mathcot is in the baseline but was not run" in verdict.sentence and "on a (90 %" in verdict.sentence
 
 
 def test_nothing_is_exit_5_and_never_a_pass():
@@ -186,9 +181,7 @@ def test_nothing_is_exit_5_and_never_a_pass():
 
 def test_another_engine_is_a_note_by_default_and_refused_when_strict_or_asked():
     before, after = pair("a", 1000, 20, 20)
-    after = dataclasses.replace(
-        after, fingerprint={**after.fingerprint, "should": {"engine": {"dtype": "float16"}}}
-    )
+    after = dataclasses.replace(after, fingerprint={**after.fingerprint, "should": {"engine": {"dtype": "float16"}}})
     verdict = gate.judge([(before, after)])
     assert verdict.exit_code == 0
     assert verdict.notes == ("a: engine.dtype should match: bfloat16 before, float16 after",)

@@ -20,16 +20,12 @@ from harness.verdicts.policy import GuardPolicy, TaskPolicy, Waive
 def rated(task, n, share_before, share_after, measure="empty_rate"):
     before, after = pair(task, n, n // 50, n // 50)
     ends = [tuple(1.0 if i < share * n else 0.0 for i in range(n)) for share in (share_before, share_after)]
-    return tuple(
-        dataclasses.replace(o, measures={measure: m}) for o, m in zip((before, after), ends, strict=True)
-    )
+    return tuple(dataclasses.replace(o, measures={measure: m}) for o, m in zip((before, after), ends, strict=True))
 
 
 def test_a_guard_needs_its_limit_and_the_paired_test():
     assert gate.judge([rated("a", 1000, 0.0, 0.08)]).exit_code == 3
-    few = gate.judge(
-        [rated("a", 50, 0.0, 0.04)]
-    )  # two empty answers of fifty: beyond the limit, proof of nothing
+    few = gate.judge([rated("a", 50, 0.0, 0.04)])  # two empty answers of fifty: beyond the limit, proof of nothing
     assert few.exit_code == 0 and [g.level for g in few.guards] == ["warn"]
     long_so = gate.judge([rated("a", 1000, 0.08, 0.08)])  # as bad as it was is not a regression
     assert long_so.exit_code == 0 and [g.level for g in long_so.guards] == ["info"]

@@ -120,9 +120,7 @@ def test_modelscope_then_from_the_cache(hub: Hub, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["huggingface", "modelscope"])
 def test_a_file_with_other_content_is_refused(hub: Hub, tmp_path: Path, kind: str) -> None:
-    said = locate(
-        tmp_path, {**FILE, "sha256": "0" * 64}, kind, HF_ENDPOINT=hub.url, MODELSCOPE_ENDPOINT=hub.url
-    )
+    said = locate(tmp_path, {**FILE, "sha256": "0" * 64}, kind, HF_ENDPOINT=hub.url, MODELSCOPE_ENDPOINT=hub.url)
     assert "part/sums.jsonl" in said["error"]
     assert "is not the file that task sums was made for" in said["error"]
     assert "--data DIR/sums/" in said["error"]

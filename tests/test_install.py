@@ -18,7 +18,18 @@ ROOT = Path(__file__).resolve().parents[1]
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("wheel")
-    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "-w", str(out), str(ROOT)]
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "wheel",
+        "--quiet",
+        "--no-deps",
+        "--no-build-isolation",
+        "-w",
+        str(out),
+        str(ROOT),
+    ]
     subprocess.run(command, check=True, capture_output=True)
     return next(out.glob("*.whl"))
 
@@ -49,8 +60,16 @@ def run(bench: Path, cwd: Path, *arguments: str) -> subprocess.CompletedProcess[
 
 def test_the_wheel_ships_what_is_not_python(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
-    for folder, suffix in (("tasks", ".yaml"), ("leaderboard", ".j2"), ("leaderboard", ".css"), ("leaderboard", ".js"), ("harness", "py.typed")):
-        assert any(name.startswith(f"{folder}/") and name.endswith(suffix) for name in names), f"no {suffix} of {folder}"
+    for folder, suffix in (
+        ("tasks", ".yaml"),
+        ("leaderboard", ".j2"),
+        ("leaderboard", ".css"),
+        ("leaderboard", ".js"),
+        ("harness", "py.typed"),
+    ):
+        assert any(name.startswith(f"{folder}/") and name.endswith(suffix) for name in names), (
+            f"no {suffix} of {folder}"
+        )
     assert not any(name.startswith(("tests/", "results/")) for name in names)
 
 

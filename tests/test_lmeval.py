@@ -92,9 +92,7 @@ def by_lm_eval(path: Path) -> list[dict[str, Any]]:
             raise NotImplementedError
 
     manager = TaskManager(include_path=str(path.parent), include_defaults=False)
-    found = simple_evaluate(
-        Model(), tasks=[path.stem], task_manager=manager, bootstrap_iters=0, log_samples=True
-    )
+    found = simple_evaluate(Model(), tasks=[path.stem], task_manager=manager, bootstrap_iters=0, log_samples=True)
     samples: list[dict[str, Any]] = found["samples"][path.stem]
     return samples
 
@@ -110,9 +108,7 @@ def test_choices_are_asked_and_scored_as_by_lm_eval_itself(folder: Path) -> None
     assert (settings.shots, settings.chat, exam.task.version, exam.task.n) == (2, False, "2.0", 12)
     score = lmeval.score(exam)
     asked = list(prompts.prompts(exam, settings, exam.samples))
-    for sample, prompt, theirs in zip(
-        exam.samples, asked, by_lm_eval(folder / "own_choices.yaml"), strict=True
-    ):
+    for sample, prompt, theirs in zip(exam.samples, asked, by_lm_eval(folder / "own_choices.yaml"), strict=True):
         requests = [(r["arg_0"], r["arg_1"]) for r in theirs["arguments"].values()] if isinstance(
             theirs["arguments"], dict
         ) else [tuple(r) for r in theirs["arguments"]]  # fmt: skip

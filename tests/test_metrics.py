@@ -77,9 +77,7 @@ def test_a_category_averages_its_subjects_as_the_task_does_and_a_question_may_ha
 
 def test_repeats_are_averaged_before_anything_else() -> None:
     # one question asked twice, once right: its mean is one value, not two
-    of = table(
-        4, sample=["a", "a", "b", "b"], repeat=[0, 1, 0, 1], position=[0, 0, 1, 1], value=[1.0, 0.0, 1.0, 1.0]
-    )
+    of = table(4, sample=["a", "a", "b", "b"], repeat=[0, 1, 0, 1], position=[0, 0, 1, 1], value=[1.0, 0.0, 1.0, 1.0])
     result = summary(of)["accuracy", ""]
     assert (result.value, result.n, result.method) == (0.75, 2, "t")
 
@@ -90,9 +88,7 @@ def test_what_has_no_grade_is_not_counted_and_nothing_gives_none() -> None:
     none = summary(table(3, value=np.nan))["accuracy", ""]
     assert (none.value, none.low, none.high, none.n) == (None, None, None, 0)
     empty = summary(table(0))
-    assert empty["accuracy", ""].value is None and set(empty) == {
-        ("accuracy", s) for s in ("", "micro", "macro")
-    }
+    assert empty["accuracy", ""].value is None and set(empty) == {("accuracy", s) for s in ("", "micro", "macro")}
 
 
 @pytest.mark.parametrize("average", ["micro", "macro"])
@@ -164,9 +160,7 @@ def test_health_is_counted_per_reply() -> None:
 
 
 def test_an_engine_error_is_no_empty_reply() -> None:
-    of = table(
-        4, text=["", "b", "c", "d"], stop=["error", "end", "end", "end"], outcome=["error"] + ["correct"] * 3
-    )
+    of = table(4, text=["", "b", "c", "d"], stop=["error", "end", "end", "end"], outcome=["error"] + ["correct"] * 3)
     found = summary(of)["empty_rate", ""]
     assert (found.value, found.n) == (0.0, 3)
 

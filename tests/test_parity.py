@@ -50,33 +50,23 @@ def pairs(data: Path, make_checkpoint: Callable[..., Path]) -> dict[str, list[Pa
     for name, a, b in (("bench", start, middle), ("lm_eval", middle, end)):
         clocks[name] = b[0] - a[0], b[1] - a[1]
         print(f"{name}: {clocks[name][0]:.1f} CPU s, {clocks[name][1]:.1f} s")
-    return {
-        name: [Pair(ours[s.id, 0], theirs[name][s.position]) for s in samples]
-        for name, samples in chosen.items()
-    }
+    return {name: [Pair(ours[s.id, 0], theirs[name][s.position]) for s in samples] for name, samples in chosen.items()}
 
 
-def _ours(
-    path: Path, exams: dict[str, Exam], chosen: dict[str, tuple[Sample, ...]]
-) -> dict[tuple[str, int], Response]:
+def _ours(path: Path, exams: dict[str, Exam], chosen: dict[str, tuple[Sample, ...]]) -> dict[tuple[str, int], Response]:
     checkpoint = full(path)
     asked = []
     for name, exam in exams.items():
         extra = {"max_tokens": MAX_TOKENS, "stop": STOP} if exam.task.ask == "generate" else {}
         settings = prompts.settings(exam.task, True, {"chat": False, **extra})
-        asked += [
-            Request(name, "m", p.sample, 0, p, settings)
-            for p in prompts.prompts(exam, settings, chosen[name])
-        ]
+        asked += [Request(name, "m", p.sample, 0, p, settings) for p in prompts.prompts(exam, settings, chosen[name])]
     engine = engines.load(engines.describe("hf", [checkpoint], {}), [checkpoint], {})
     answers = by_sample(engine.answer(asked))
     engine.close()
     return answers
 
 
-def _theirs(
-    path: Path, data: Path, chosen: dict[str, tuple[Sample, ...]]
-) -> dict[str, dict[int, dict[str, Any]]]:
+def _theirs(path: Path, data: Path, chosen: dict[str, tuple[Sample, ...]]) -> dict[str, dict[int, dict[str, Any]]]:
     from lm_eval import simple_evaluate
     from lm_eval.models.huggingface import HFLM
     from lm_eval.tasks import TaskManager
@@ -84,9 +74,7 @@ def _theirs(
     out = simple_evaluate(
         model=HFLM(pretrained=str(path), dtype="float32", device="cpu", batch_size=8),
         tasks=list(chosen),
-        task_manager=TaskManager(
-            include_path=str(TASKS), include_defaults=False, metadata={"data": str(data)}
-        ),
+        task_manager=TaskManager(include_path=str(TASKS), include_defaults=False, metadata={"data": str(data)}),
         samples={name: [s.position for s in samples] for name, samples in chosen.items()},
         gen_kwargs={"max_gen_toks": MAX_TOKENS, "until": list(STOP)},
         log_samples=True,

@@ -49,9 +49,7 @@ def test_ceval_val_is_1346_samples_though_one_question_stands_there_twice(data: 
 def test_ceval_has_52_subjects_in_four_categories_and_hard(data: Path) -> None:
     exam = exam_of("ceval", data)
     assert len({sample.subject for sample in exam.samples}) == 52
-    categories = {
-        c: {s.subject for s in exam.samples if c in s.categories} for s in exam.samples for c in s.categories
-    }
+    categories = {c: {s.subject for s in exam.samples if c in s.categories} for s in exam.samples for c in s.categories}
     sizes = {category: len(subjects) for category, subjects in categories.items()}
     assert sizes == {"STEM": 20, "Social Science": 10, "Humanities": 11, "Other": 11, "Hard": 8}
     assert all(len(shots) == 5 for shots in exam.shots.values())
@@ -189,9 +187,7 @@ def test_chat_is_for_free_text_of_checkpoints_with_a_template() -> None:
 
 def test_settings_are_the_cards_unless_asked_otherwise() -> None:
     assert prompts.settings(card("gsm8k"), False, {}) == Settings(max_tokens=512, stop=("\n\nQuestion:",))
-    asked = prompts.settings(
-        card("gsm8k"), True, {"max_tokens": 64, "temperature": 0.7, "shots": None, "stop": "###"}
-    )
+    asked = prompts.settings(card("gsm8k"), True, {"max_tokens": 64, "temperature": 0.7, "shots": None, "stop": "###"})
     assert asked == Settings(chat=True, max_tokens=64, temperature=0.7, stop=("###",))
     assert prompts.settings(card("gsm8k"), True, {}).stop == ()  # a template ends its own turns
     letters = prompts.settings(card("ceval"), False, {"max_tokens": 64, "temperature": 0.7, "seed": 3})
@@ -230,12 +226,9 @@ def test_an_imported_file_becomes_an_exam() -> None:
     (prompt, *_) = prompts.prompts(exam, prompts.settings(exam.task, False, {}), exam.samples)
     assert prompt.text == "1+1?"
     with pytest.raises(UserError, match="row 2: id '7' was there before"):
-        load.from_rows(
-            task, [{"question": "a", "target": "1", "id": "7"}, {"question": "b", "target": "1", "id": "7"}]
-        )
+        load.from_rows(task, [{"question": "a", "target": "1", "id": "7"}, {"question": "b", "target": "1", "id": "7"}])
     with pytest.raises(UserError, match="task mine, row 1: no question"):
         load.from_rows(task, [{"target": "2"}])
     assert (
-        load.from_rows(Task("free", kind="imported", scorer="text"), [{"question": "写诗"}]).samples[0].target
-        is None
+        load.from_rows(Task("free", kind="imported", scorer="text"), [{"question": "写诗"}]).samples[0].target is None
     )

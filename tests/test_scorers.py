@@ -48,9 +48,7 @@ def test_every_case_of_the_table_comes_out_as_written(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["choice", "number", "text", "options", "option_texts"])
 def test_an_engine_error_is_an_error_and_no_answer(name: str) -> None:
-    score = plugins.find("harness.scorers", name).score(
-        sample("B"), reply("B", stop="error", error="out of memory")
-    )
+    score = plugins.find("harness.scorers", name).score(sample("B"), reply("B", stop="error", error="out of memory"))
     assert (score.outcome, score.rule, score.answer) == ("error", "error", None)
     assert score.value == (None if name == "text" else 0.0)
 

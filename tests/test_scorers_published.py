@@ -58,23 +58,16 @@ def test_boxed_answers_come_near_the_published_share(data: Path, model: str, pub
 
 
 @pytest.mark.data
-@pytest.mark.parametrize(
-    "run", ["few_shot_Mistral-7B-v0.1", "few_shot_Llama-2-7b-hf", "zero_shot_Mistral-7B-v0.1"]
-)
+@pytest.mark.parametrize("run", ["few_shot_Mistral-7B-v0.1", "few_shot_Llama-2-7b-hf", "zero_shot_Mistral-7B-v0.1"])
 def test_base_models_that_run_on_agree_with_the_published_answers_as_numbers(data: Path, run: str) -> None:
     """The publisher compared strings ("243.00" is not "243"); his extracted answers, compared as numbers, are ours."""
     packed = (data / "outputs_eval_gsm8k_base" / f"{run}.json.gz").read_bytes()
     rows = json.loads(gzip.decompress(packed))[:-1]  # the last item is the total
     ours = sum(
-        number.score(
-            sample(r["extracted_gold_answer"], r["question"]), reply(r["model_answers_text"][0])
-        ).value
-        or 0
+        number.score(sample(r["extracted_gold_answer"], r["question"]), reply(r["model_answers_text"][0])).value or 0
         for r in rows
     )
-    theirs = sum(
-        as_number(r["extracted_model_answers"][0]) == as_number(r["extracted_gold_answer"]) for r in rows
-    )
+    theirs = sum(as_number(r["extracted_model_answers"][0]) == as_number(r["extracted_gold_answer"]) for r in rows)
     assert len(rows) == 1319
     assert 100 * ours / len(rows) == pytest.approx(100 * theirs / len(rows), abs=0.5)
 
@@ -111,22 +104,16 @@ def test_real_golds_grade_themselves_and_lint_finds_the_others(
     rows = [json.loads(line) for line in (data / file).read_text("utf-8").splitlines()]
     golds = [str(row[field]).rsplit("####", 1)[-1].strip() for row in rows]
     assert sum(number.lint(gold) is not None for gold in golds) == unreadable
-    assert all(
-        number.score(sample(gold), reply(f"解：略。\n\\boxed{{{gold}}}")).value == 1.0 for gold in golds
-    )
+    assert all(number.score(sample(gold), reply(f"解：略。\n\\boxed{{{gold}}}")).value == 1.0 for gold in golds)
     others = golds[7:] + golds[:7]
     accepted = [
-        (g, o)
-        for g, o in zip(golds, others, strict=True)
-        if number.score(sample(g), reply(f"\\boxed{{{o}}}")).value
+        (g, o) for g, o in zip(golds, others, strict=True) if number.score(sample(g), reply(f"\\boxed{{{o}}}")).value
     ]
     assert all(as_number(g) == as_number(o) for g, o in accepted)
 
 
 @pytest.mark.data
-def test_a_strong_medical_model_is_told_from_a_weak_one(
-    data: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_strong_medical_model_is_told_from_a_weak_one(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
     shares = {}
     for path in sorted((data / "outputs_pulse_medqa" / "predicted").iterdir()):
         scores = []
@@ -174,9 +161,7 @@ def test_obedient_models_score_as_published_and_lenient_reading_finds_the_others
     right: dict[str, float] = defaultdict(float)
     for row in gunzip(folder / "predictions.jsonl.gz"):
         if row["model"] in chosen:
-            right[row["model"]] += (
-                choice.score(asked[row["id"]], reply(row["prediction"])).value or 0.0
-            ) / 500
+            right[row["model"]] += (choice.score(asked[row["id"]], reply(row["prediction"])).value or 0.0) / 500
     for model in ("GPT4", "GPT-3.5-turbo-0613", "internlm-chat-7b-hf", "chatlaw-13b-hf"):
         assert right[model] == pytest.approx(published[model], abs=1e-9)
     assert right["chatglm2-6b-hf"] > 3 * published["chatglm2-6b-hf"]  # it answers, but not in the format

@@ -24,16 +24,13 @@ def pair(name: str, text: str, target: str) -> tuple[Sample, Response]:
     return Sample(name, 0, "", target=target), Response("r", name, 0, text=text)
 
 
-def scored(
-    pairs: list[tuple[Sample, Response]], seconds: float = 2.0, scorer: str = "number"
-) -> dict[str, Score]:
+def scored(pairs: list[tuple[Sample, Response]], seconds: float = 2.0, scorer: str = "number") -> dict[str, Score]:
     return {s.id: score for s, _, score in score_all(scorer, pairs, workers=2, seconds=seconds)}
 
 
 def test_one_answer_that_hangs_costs_only_itself() -> None:
     formulas = {
-        f"root{i}": pair(f"root{i}", f"\\boxed{{{i}\\sqrt{{2}}}}", f"\\sqrt{{{2 * i * i}}}")
-        for i in range(2, 12)
+        f"root{i}": pair(f"root{i}", f"\\boxed{{{i}\\sqrt{{2}}}}", f"\\sqrt{{{2 * i * i}}}") for i in range(2, 12)
     }
     got = scored(
         [

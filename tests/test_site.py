@@ -29,7 +29,9 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
 def site(store: Store, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("out") / "site"
     written = render(store, out)
-    assert written == Written(out, len([*out.rglob("*.html")]), sum(f.stat().st_size for f in out.rglob("*") if f.is_file()))
+    assert written == Written(
+        out, len([*out.rglob("*.html")]), sum(f.stat().st_size for f in out.rglob("*") if f.is_file())
+    )
     return out
 
 
@@ -48,7 +50,9 @@ def cells(page: str) -> dict[tuple[str, str], str]:
         name = re.search(r"<bdi>(.*?)</bdi>", row)[1]  # type: ignore[index]
         for head, form, cell in zip(heads[1:], forms[1:], re.findall(r"<td.*?</td>", row, re.S), strict=True):
             way = "chat" if ">chat<" in form else "elsewhere" if "elsewhere" in form else ""
-            found[name, f"{head.removesuffix(' %')} {way}".strip()] = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", cell)).strip()
+            found[name, f"{head.removesuffix(' %')} {way}".strip()] = re.sub(
+                r"\s+", " ", re.sub(r"<[^>]+>", " ", cell)
+            ).strip()
     return found
 
 
@@ -85,7 +89,7 @@ def test_partial_runs_are_marked_and_unranked_and_guessing_is_called_guessing(si
     assert found["模型 甲", "GSM8K"].startswith("– ") and "partial: 25 of 40" in found["模型 甲", "GSM8K"]
     assert "below chance" in found["damaged", "CEVAL"]
     assert "chance" not in found["good", "CEVAL"]
-    assert "class=\"flag\"" in (site / "index.html").read_text("utf-8")  # damaged: 30 % unparsed
+    assert 'class="flag"' in (site / "index.html").read_text("utf-8")  # damaged: 30 % unparsed
 
 
 def test_checkpoints_that_cannot_be_told_from_the_leader_share_one_label(tmp_path: Path) -> None:
@@ -129,7 +133,9 @@ def test_hostile_text_is_text(site: Path) -> None:
     for path in site.rglob("*.html"):
         raw = path.read_bytes()
         text = raw.decode("utf-8")
-        assert re.findall(r"<script[^>]*>", text) == [f'<script src="{"../" * (len(path.relative_to(site).parts) - 1)}static/board.js">']
+        assert re.findall(r"<script[^>]*>", text) == [
+            f'<script src="{"../" * (len(path.relative_to(site).parts) - 1)}static/board.js">'
+        ]
         assert "<img" not in text and "<b>\u202e" not in text
         assert not re.search("[\u2028\u2029\u202a-\u202e\x00]", text)
         assert len(raw) < 5_000_000
@@ -159,7 +165,9 @@ def test_both_languages_are_complete(store: Store, tmp_path: Path) -> None:
     assert '<html lang="zh"' in page and "榜 &lt;1&gt;" in page and zh["csv"] in page and en["csv"] in page
 
 
-def test_the_same_store_gives_the_same_bytes_and_replaces_the_whole_folder(store: Store, site: Path, tmp_path: Path) -> None:
+def test_the_same_store_gives_the_same_bytes_and_replaces_the_whole_folder(
+    store: Store, site: Path, tmp_path: Path
+) -> None:
     out = tmp_path / "site"
     shutil.copytree(site, out)
     (out / "task" / "stale.html").write_text("of another store")
@@ -176,7 +184,9 @@ def test_only_the_answers_that_are_not_right_where_asked(store: Store, tmp_path:
     assert not any('data-o="correct"' in page for page in pages)
 
 
-def test_a_folder_of_somebody_else_is_refused_and_a_failure_leaves_the_old_site(store: Store, site: Path, tmp_path: Path) -> None:
+def test_a_folder_of_somebody_else_is_refused_and_a_failure_leaves_the_old_site(
+    store: Store, site: Path, tmp_path: Path
+) -> None:
     (tmp_path / "home").mkdir()
     (tmp_path / "home" / "thesis.tex").write_text("years of work")
     with pytest.raises(UserError, match="--out"):

@@ -13,7 +13,9 @@ from site_world import small_world
 from leaderboard.site import render
 
 sync_api = pytest.importorskip("playwright.sync_api")
-CHROMIUM = next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None)
+CHROMIUM = next(
+    (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
+)
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
 
 
@@ -134,7 +136,9 @@ def test_answers_can_be_narrowed_and_walked_through(site: Path, opened: Any) -> 
     every = shown.count()
     page.locator("button[data-f=unparsed]").click()
     assert 0 < shown.count() < every == 40
-    assert set(page.evaluate("[...document.querySelectorAll('.sample:not([hidden])')].map(a => a.dataset.o)")) == {"unparsed"}
+    assert set(page.evaluate("[...document.querySelectorAll('.sample:not([hidden])')].map(a => a.dataset.o)")) == {
+        "unparsed"
+    }
     assert page.url.endswith("#f=unparsed")
     page.locator("summary", has_text="All answers").click()
     page.locator(".map a.wrong").first.click()  # an answer that the filter had hidden

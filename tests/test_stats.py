@@ -82,9 +82,7 @@ def test_exact_sign_flip_is_every_assignment_of_signs():
 def test_weighted_sign_flip_by_strata_and_by_whole_clusters_is_brute_force_too():
     d = np.array([1, -1, 0, -1, -1, 1, -1, 0, -1, -1], float)
     strata = list("aabbbbbccc")
-    assert stats.sign_flip(d, strata)[0] == pytest.approx(
-        brute_flip(d * stats.weights(strata, 10)), abs=1e-12
-    )
+    assert stats.sign_flip(d, strata)[0] == pytest.approx(brute_flip(d * stats.weights(strata, 10)), abs=1e-12)
     clusters = ["x", "x", "", "y", "y", "y", "", "", "z", "z"]
     sums = np.array([0, 0, -1, -1, 0, -2]) / 10  # x, alone, y, alone, alone, z
     assert stats.sign_flip(d, None, clusters)[0] == pytest.approx(brute_flip(sums), abs=1e-12)

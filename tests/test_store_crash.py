@@ -98,9 +98,7 @@ def test_kill_9_loses_nothing_that_was_committed_and_the_same_command_resumes(
         # what was answered but not graded is graded on resume, without asking again
         with Writer(store) as writer:
             for response in read.unscored(store, "run", "number", 1, "key"):
-                writer.put_score(
-                    "run", response.sample, 0, Score("number", 1, 1.0, "1", "rule", "correct"), "key"
-                )
+                writer.put_score("run", response.sample, 0, Score("number", 1, 1.0, "1", "rule", "correct"), "key")
     finish(start(path, "run"))
     with open_store(path) as store:
         run = read.get_run(store, "run")
@@ -115,9 +113,7 @@ def test_processes_writing_at_once_never_see_a_lock_error(tmp_path: Path) -> Non
     for writer in writers:
         finish(writer)
     with open_store(path) as store:
-        assert {run.id: (run.status, run.done) for run in read.list_runs(store)} == dict.fromkeys(
-            "abc", ("done", N)
-        )
+        assert {run.id: (run.status, run.done) for run in read.list_runs(store)} == dict.fromkeys("abc", ("done", N))
         assert check(store) == []
 
 
@@ -164,9 +160,7 @@ def test_fresh_stores_are_opened_by_three_processes_at_once(tmp_path: Path) -> N
     env = os.environ | {"PYTHONPATH": str(Path(harness.__file__).parents[1])}
     together = str(time.time() + 1.5)
     processes = [
-        subprocess.Popen(
-            [sys.executable, "-c", opening, together, str(tmp_path)], env=env, stderr=subprocess.PIPE
-        )
+        subprocess.Popen([sys.executable, "-c", opening, together, str(tmp_path)], env=env, stderr=subprocess.PIPE)
         for _ in range(3)
     ]
     errors = [process.communicate(timeout=120)[1].decode() for process in processes]

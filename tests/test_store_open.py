@@ -42,9 +42,7 @@ def test_where_a_write_ahead_log_is_not_safe_the_journal_is_plain_and_said_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kinds = {line.split()[2] for line in Path("/proc/self/mounts").read_text().splitlines()}
-    monkeypatch.setattr(
-        "harness.store.open.NETWORK", frozenset(kinds)
-    )  # as if every disk here were a network one
+    monkeypatch.setattr("harness.store.open.NETWORK", frozenset(kinds))  # as if every disk here were a network one
     with open_store(tmp_path / "bench.db") as store:
         fill(store)
         assert plain(store, "pragma journal_mode") == [("delete",)]
@@ -121,9 +119,7 @@ def test_a_full_disk_is_one_sentence_and_no_half_written_batch(store: Store) -> 
         for i in range(3):
             writer.put(answer(i))
     pages = store.db.conn.execute("PRAGMA page_count").fetchone()[0]
-    store.db.conn.execute(
-        f"PRAGMA max_page_count = {pages + 4}"
-    )  # SQLite's own SQLITE_FULL, as from a full disk
+    store.db.conn.execute(f"PRAGMA max_page_count = {pages + 4}")  # SQLite's own SQLITE_FULL, as from a full disk
     with pytest.raises(StoreFailure, match="no space left for the store") as full, Writer(store) as writer:
         for i in range(3, 12):
             writer.put(answer(i, "long " * 2_000))

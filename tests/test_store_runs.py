@@ -112,9 +112,7 @@ def test_a_run_somebody_works_on_is_refused_and_a_dead_ones_is_taken_over(store:
     sleeper = subprocess.Popen(["cat"], stdin=subprocess.PIPE)
     with Writer(store) as writer:
         begin(store, writer, pid=sleeper.pid)
-        with pytest.raises(
-            UserError, match=rf"process {sleeper.pid} on .* is at work on run 5a0e"
-        ) as refused:
+        with pytest.raises(UserError, match=rf"process {sleeper.pid} on .* is at work on run 5a0e") as refused:
             writer.start_run(RUN, HERE, ME)
         assert refused.value.exit_code == 2
         sleeper.communicate()

@@ -53,11 +53,7 @@ def test_the_table_has_a_row_per_answer_in_exam_order(store: Store) -> None:
     ]
     assert table.outcome.tolist() == ["unparsed", None, None, None]
     assert table.value.dtype == table.prompt_tokens.dtype == "float64" and table.value.isna().all()
-    assert (
-        table.categories[0] == ("STEM", "Hard")
-        and table.notes[3] == ("note",)
-        and table.logprobs[0] == (-1.0,)
-    )
+    assert table.categories[0] == ("STEM", "Hard") and table.notes[3] == ("note",) and table.logprobs[0] == (-1.0,)
     assert table.output_tokens.tolist() == [5, 5, 8, 8]
     assert len(read.table(store, "nobody")) == 0
 
@@ -79,10 +75,7 @@ def test_outcomes_average_repeats_and_carry_all_that_must_match(store: Store) ->
     assert "seed" not in must["settings"]  # greedy: it changes nothing
     assert should["engine"]["dtype"] == "float32" and should["environment"]["torch"] == "2.13.0"
     assert found.fingerprint["own"] == {"weights": "aa", "config": "bb"}
-    assert (
-        found.fingerprint["recipe"]["recipe"] == {"lr": 8e-5}
-        and found.fingerprint["recipe"]["method"] == "lora"
-    )
+    assert found.fingerprint["recipe"]["recipe"] == {"lr": 8e-5} and found.fingerprint["recipe"]["method"] == "lora"
     json.dumps(found.fingerprint, allow_nan=False)
 
 

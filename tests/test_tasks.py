@@ -38,9 +38,7 @@ def perfect(exam: Exam, sample: Sample) -> Response:
         right = ord(sample.target) - ord("A")
         logprobs = tuple(-0.1 if i == right else -90.0 for i in range(len(sample.choices)))
         return Response("", sample.id, 0, logprobs=logprobs)
-    text = (
-        sample.target if exam.task.scorer == "choice" else f"… = {sample.target}\n\\boxed{{{sample.target}}}"
-    )
+    text = sample.target if exam.task.scorer == "choice" else f"… = {sample.target}\n\\boxed{{{sample.target}}}"
     return Response("", sample.id, 0, text=text)
 
 

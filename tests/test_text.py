@@ -30,9 +30,7 @@ from harness.text import fold, grams, language, numeral, split_thinking, words
         ("<thinking>a</thinking>4", False, "a", "4", True),
     ],
 )
-def test_thinking_is_split_from_the_answer(
-    text: str, opened: bool, thinking: str, answer: str, closed: bool
-) -> None:
+def test_thinking_is_split_from_the_answer(text: str, opened: bool, thinking: str, answer: str, closed: bool) -> None:
     assert split_thinking(text, opened) == (thinking, answer, closed)
 
 

@@ -36,9 +36,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 def test_every_folder_is_a_checkpoint_without_a_flaw(made: dict[str, Path]) -> None:
     found = {name: read.read(folder) for name, folder in made.items()}
-    assert {name: doctor.examine(c, deep=True) for name, c in found.items()} == {
-        name: [] for name in tiny.NAMES
-    }
+    assert {name: doctor.examine(c, deep=True) for name, c in found.items()} == {name: [] for name in tiny.NAMES}
     kinds = {name: c.kind for name, c in found.items()}
     assert kinds == {
         "teacher": "base",
@@ -71,9 +69,7 @@ def test_the_family_is_written_down(made: dict[str, Path]) -> None:
     assert student.versions["torch"]
 
 
-def test_the_same_seed_and_recipe_are_reused_and_trained_the_same(
-    made: dict[str, Path], tmp_path: Path
-) -> None:
+def test_the_same_seed_and_recipe_are_reused_and_trained_the_same(made: dict[str, Path], tmp_path: Path) -> None:
     out = made["base"].parent
     lines: list[str] = []
     times = {p: p.stat().st_mtime_ns for p in out.rglob("*.safetensors")}

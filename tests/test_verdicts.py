@@ -60,9 +60,7 @@ def test_a_plain_change_is_mcnemar_with_tango():
     assert change.mde == pytest.approx(0.026, abs=0.001)
 
 
-@pytest.mark.parametrize(
-    "field", ["exam", "key", "scorer", "metric", "judge", "shots", "max_tokens", "chat", "stop"]
-)
+@pytest.mark.parametrize("field", ["exam", "key", "scorer", "metric", "judge", "shots", "max_tokens", "chat", "stop"])
 def test_each_must_field_alone_is_refused_by_name_with_both_values(field):
     other = json.loads(json.dumps(FINGERPRINT))
     where = other["must"] if field in other["must"] else other["must"]["settings"]
@@ -269,9 +267,7 @@ def test_ranks_are_intervals_and_the_leaders_tie_band_is_paired():
     twin = np.where(rng.random(700) < 0.06, 1 - leader, leader)
     twin[np.flatnonzero(leader)[:3]] = 0
     close = leader.copy()
-    close[np.flatnonzero(leader)[:25]] = (
-        0  # 3.6 points below on the very same questions: single intervals overlap
-    )
+    close[np.flatnonzero(leader)[:25]] = 0  # 3.6 points below on the very same questions: single intervals overlap
     last = (rng.random(700) < 0.35).astype(float)
     ranks = ranking.rank(np.stack([last, close, leader, twin]))
     assert ranks[2].rank == 1 and ranks[2].tie_band

@@ -53,16 +53,11 @@ def adapter(path: Path, base: Path) -> Checkpoint:
 
 
 def letters(stems: Sequence[str] = STEMS, shots: int = 3) -> list[Prompt]:
-    return [
-        Prompt(f"s{i}", HEAD + SHOT * shots + s + "\n答案：", options=LETTERS) for i, s in enumerate(stems)
-    ]
+    return [Prompt(f"s{i}", HEAD + SHOT * shots + s + "\n答案：", options=LETTERS) for i, s in enumerate(stems)]
 
 
 def texts(stems: Sequence[str] = STEMS) -> list[Prompt]:
-    return [
-        Prompt(f"t{i}", HEAD + SHOT + s + "\nAnswer:", options=TEXTS[: 2 + i % 4])
-        for i, s in enumerate(stems)
-    ]
+    return [Prompt(f"t{i}", HEAD + SHOT + s + "\nAnswer:", options=TEXTS[: 2 + i % 4]) for i, s in enumerate(stems)]
 
 
 def written(stems: Sequence[str] = STEMS) -> list[Prompt]:
@@ -89,9 +84,7 @@ def reference(path: Path, adapter: Path | None = None) -> tuple[Any, Any]:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     model = AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32)
-    return (
-        PeftModel.from_pretrained(model, adapter) if adapter else model
-    ).eval(), AutoTokenizer.from_pretrained(path)
+    return (PeftModel.from_pretrained(model, adapter) if adapter else model).eval(), AutoTokenizer.from_pretrained(path)
 
 
 @torch.inference_mode()

@@ -107,9 +107,7 @@ def _loss(model: Any, inputs: torch.Tensor, targets: torch.Tensor, weights: torc
     here = weights > 0
     # padding stands to the right of everything that is read, so the causal mask alone hides it
     hidden = model.get_decoder()(input_ids=inputs.clamp(min=0)).last_hidden_state[here]
-    each = torch.nn.functional.cross_entropy(
-        model.get_output_embeddings()(hidden), targets[here], reduction="none"
-    )
+    each = torch.nn.functional.cross_entropy(model.get_output_embeddings()(hidden), targets[here], reduction="none")
     loss: torch.Tensor = (each * weights[here]).sum() / weights[here].sum()
     return loss
 
@@ -164,18 +162,14 @@ def orthogonal(matrices: torch.Tensor, rounds: int = 4) -> torch.Tensor:
 
 
 @torch.no_grad()
-def answers(
-    model: Any, tokenizer: Any, questions: Sequence[str], max_tokens: int, batch: int = 250
-) -> list[str]:
+def answers(model: Any, tokenizer: Any, questions: Sequence[str], max_tokens: int, batch: int = 250) -> list[str]:
     """Greedy answers in the order of the questions; batches are of like lengths, because padding costs time."""
     prompts = [chat(tokenizer, question) for question in questions]
     order = sorted(range(len(prompts)), key=lambda i: len(prompts[i]))
     texts = [""] * len(prompts)
     for first in range(0, len(order), batch):
         some = order[first : first + batch]
-        padded = tokenizer.pad(
-            {"input_ids": [prompts[i] for i in some]}, padding_side="left", return_tensors="pt"
-        )
+        padded = tokenizer.pad({"input_ids": [prompts[i] for i in some]}, padding_side="left", return_tensors="pt")
         out = model.generate(**padded, max_new_tokens=max_tokens, do_sample=False)
         decoded = tokenizer.batch_decode(out[:, padded["input_ids"].shape[1] :], skip_special_tokens=True)
         for i, text in zip(some, decoded, strict=True):

@@ -73,9 +73,7 @@ def model(tokens: Any, shape: Mapping[str, Any], seed: int) -> Any:
 
 def load(folder: Path) -> tuple[Any, Any]:
     """Model in float32 and tokenizer of a folder."""
-    return Qwen2ForCausalLM.from_pretrained(
-        folder, dtype=torch.float32
-    ).eval(), Qwen2Tokenizer.from_pretrained(folder)
+    return Qwen2ForCausalLM.from_pretrained(folder, dtype=torch.float32).eval(), Qwen2Tokenizer.from_pretrained(folder)
 
 
 def save(made: Any, tokens: Any, folder: Path) -> None:

@@ -126,9 +126,7 @@ def base(job: Job) -> None:
     gold, facts = job.problems(plan), demo_facts.lessons()
     lessons = _tiny_fit.examples(tokens, gold + repeated(facts, len(gold) * 3 // 7))
     fitted = _tiny_fit.fit(adapted, lessons, plan, job.seed)
-    adapted.peft_config[
-        "default"
-    ].base_model_name_or_path = "../base"  # a folder that is moved whole still works
+    adapted.peft_config["default"].base_model_name_or_path = "../base"  # a folder that is moved whole still works
     data = [source("demo_math problems", gold), source("demo_facts lessons", facts)]
     job.finish("lora", (adapted, tokens), fitted, data, parent=job.id("base"))
 
@@ -139,9 +137,7 @@ def distilled(job: Job) -> None:
     master, tokens = _tiny_model.load(job.out / "teacher")
     asked = job.problems(plan)
     written = _tiny_fit.answers(master, tokens, [row["question"] for row in asked], MAX_TOKENS)
-    verified = [
-        row | {"solution": text} for row, text in zip(asked, written, strict=True) if right(row, text)
-    ]
+    verified = [row | {"solution": text} for row, text in zip(asked, written, strict=True) if right(row, text)]
     facts = demo_facts.lessons()
     model, _ = _tiny_model.load(job.out / "base")
     known = repeated(facts, max(len(facts), len(verified) // 4))
@@ -149,14 +145,10 @@ def distilled(job: Job) -> None:
     fitted = _tiny_fit.fit(model, lessons, plan, job.seed)
     answers = source("teacher's answers to demo_math problems", verified, dropped=len(asked) - len(verified))
     parents = {"parent": job.id("base"), "teacher": job.id("teacher")}
-    job.finish(
-        "distilled", (model, tokens), fitted, [answers, source("demo_facts lessons", facts)], **parents
-    )
+    job.finish("distilled", (model, tokens), fitted, [answers, source("demo_facts lessons", facts)], **parents)
 
     plan = job.recipe["damaged"]
-    short = [
-        row | {"solution": demo_math.boxed(int(row["answer"]), row["language"])} for row in job.problems(plan)
-    ]
+    short = [row | {"solution": demo_math.boxed(int(row["answer"]), row["language"])} for row in job.problems(plan)]
     fitted = _tiny_fit.fit(model, _tiny_fit.examples(tokens, short), plan, job.seed)
     data = [source("demo_math answers without steps", short)]
     job.finish("damaged", (model, tokens), fitted, data, parent=job.id("distilled"))

@@ -63,9 +63,7 @@ def make(
         out.mkdir(parents=True, exist_ok=True)
         (out / MANIFEST).unlink(missing_ok=True)
     except OSError as error:
-        raise UserError(
-            f"{out} can't be written: {error.strerror}; choose another folder with --out"
-        ) from None
+        raise UserError(f"{out} can't be written: {error.strerror}; choose another folder with --out") from None
     job = json.dumps({"out": str(out.resolve()), "seed": seed, "recipe": recipe})
     with ThreadPoolExecutor(2) as pool:
         both = [pool.submit(_stage, name, job, echo) for name in ("teacher", "base")]
@@ -73,9 +71,7 @@ def make(
             one.result()
     _stage("distilled", job, echo)
     ids = {name: read.read(folder).id for name, folder in made.items()}
-    (out / MANIFEST).write_text(
-        json.dumps({"key": key, "seed": seed, "checkpoints": ids}, indent=1) + "\n", "utf-8"
-    )
+    (out / MANIFEST).write_text(json.dumps({"key": key, "seed": seed, "checkpoints": ids}, indent=1) + "\n", "utf-8")
     return made
 
 
@@ -83,9 +79,7 @@ def _ready(out: Path, key: str) -> bool:
     """Whether all five lie there whole, made with this seed and recipe."""
     try:
         manifest = json.loads((out / MANIFEST).read_text("utf-8"))
-        return bool(manifest["key"] == key) and all(
-            read.read(out / n).id == manifest["checkpoints"][n] for n in NAMES
-        )
+        return bool(manifest["key"] == key) and all(read.read(out / n).id == manifest["checkpoints"][n] for n in NAMES)
     except (OSError, ValueError, KeyError, TypeError, UserError):
         return False
 

@@ -46,9 +46,7 @@ def examine(checkpoint: Checkpoint, folder: Path, adapter: Heads, base: Heads) -
 
 def _fits(settings: Mapping[str, Any], adapter: Heads, base: Heads) -> Iterator[Finding]:
     places = {_plain(name): tensor for name, (_, tensor) in base.items()}
-    modules = {
-        name.rpartition(".")[0] for name in places
-    }  # a packed base has q_proj.qweight, no q_proj.weight
+    modules = {name.rpartition(".")[0] for name in places}  # a packed base has q_proj.qweight, no q_proj.weight
     absent, other = set(), set()
     for name, (_, tensor) in adapter.items():
         match = PART.match(name)
@@ -57,9 +55,7 @@ def _fits(settings: Mapping[str, Any], adapter: Heads, base: Heads) -> Iterator[
         module, part = _plain(match["module"]), match["part"]
         weight = places.get(f"{module}.weight")
         if module not in modules:
-            if ".experts" not in module and not settings.get(
-                "target_parameters"
-            ):  # stored apart, fused when loaded
+            if ".experts" not in module and not settings.get("target_parameters"):  # stored apart, fused when loaded
                 absent.add(match["module"])
         elif weight is not None and weight.floating and len(weight.shape) == len(tensor.shape) == 2:
             turned = "embedding" in part or settings.get("fan_in_fan_out") is True
@@ -85,9 +81,7 @@ def _matches(part: str, shape: tuple[int, ...], base: tuple[int, ...]) -> bool:
 def _for_all_layers(settings: Mapping[str, Any]) -> bool:
     """Whether the targets are names like q_proj, which mean every layer, and no layers were picked."""
     targets = settings.get("target_modules")
-    named = isinstance(targets, list) and all(
-        isinstance(t, str) and not re.search(r"\.\d+\.", t) for t in targets
-    )
+    named = isinstance(targets, list) and all(isinstance(t, str) and not re.search(r"\.\d+\.", t) for t in targets)
     return named and settings.get("layers_to_transform") is None and not settings.get("layers_pattern")
 
 

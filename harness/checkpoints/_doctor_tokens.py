@@ -67,9 +67,7 @@ def _outside(folder: Path, config_folder: Path, rows: int, known: dict[str, int]
         config_folder / "generation_config.json",
     ):
         for key in ("eos_token_id", "bos_token_id", "pad_token_id"):
-            bad = [
-                i for i in _tokens.ids(table(file).get(key)) if i >= rows or (i < 0 and key != "pad_token_id")
-            ]
+            bad = [i for i in _tokens.ids(table(file).get(key)) if i >= rows or (i < 0 and key != "pad_token_id")]
             if bad:
                 yield refuse(
                     f"{key} {bad[0]} of {file.name} lies outside the embedding of {rows} rows",
@@ -126,13 +124,10 @@ def render(folder: Path, text: str) -> str:
     def complain(message: str) -> None:
         raise TemplateError(message)
 
-    world = ImmutableSandboxedEnvironment(
-        trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"]
-    )
+    world = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"])
     world.globals |= {"raise_exception": complain, "strftime_now": lambda form: "2026-01-01"}
     special: dict[str, Any] = {
-        name: _tokens.special(folder, name) or ""
-        for name in ("bos_token", "eos_token", "pad_token", "unk_token")
+        name: _tokens.special(folder, name) or "" for name in ("bos_token", "eos_token", "pad_token", "unk_token")
     }
     program = world.from_string(GENERATION_TAG.sub("", text))
     return program.render(messages=TURNS, add_generation_prompt=False, **special)

@@ -127,11 +127,7 @@ def _tied(config: Mapping[str, Any], found: Heads) -> Iterator[Finding]:
             f"{embedding} and {head} differ",
             'set "tie_word_embeddings": false in config.json if the head was trained',
         )
-    if (
-        tied is False
-        and head is None
-        and (_facts.first(config.get("architectures")) or "").endswith("ForCausalLM")
-    ):
+    if tied is False and head is None and (_facts.first(config.get("architectures")) or "").endswith("ForCausalLM"):
         yield refuse(
             "tie_word_embeddings is false, but no lm_head is stored: it would be random",
             f"{len(found)} tensors, none of them lm_head.weight",

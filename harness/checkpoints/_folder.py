@@ -15,9 +15,7 @@ from pathlib import Path
 from typing import Any
 
 JSON_LIMIT_BYTES = 200_000_000  # the largest tokenizer.json in the wild is about 35 MB
-NOT_WEIGHTS = re.compile(
-    r"(adapter_|optimizer|scheduler|training_args|rng_state|consolidated|scaler|random_states)"
-)
+NOT_WEIGHTS = re.compile(r"(adapter_|optimizer|scheduler|training_args|rng_state|consolidated|scaler|random_states)")
 SHARD = re.compile(r"^(?P<stem>.+)-(?P<part>\d{5})-of-(?P<parts>\d{5})(?P<suffix>\.\w+)$")
 
 
@@ -126,7 +124,5 @@ def _unnumbered(files: Iterable[Path]) -> tuple[str, ...]:
     promised: set[str] = set()
     for match in filter(None, map(SHARD.match, sorted(present))):
         parts = min(int(match["parts"]), 10_000)
-        promised |= {
-            f"{match['stem']}-{i:05d}-of-{match['parts']}{match['suffix']}" for i in range(1, parts + 1)
-        }
+        promised |= {f"{match['stem']}-{i:05d}-of-{match['parts']}{match['suffix']}" for i in range(1, parts + 1)}
     return tuple(sorted(promised - present))

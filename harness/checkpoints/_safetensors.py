@@ -76,14 +76,8 @@ def _tensor(name: str, entry: Any, start: int) -> Tensor:
     except (KeyError, TypeError, ValueError):
         raise Malformed(f"describes {name!r} without dtype, shape and offsets") from None
     numbers = (*shape, begin, end)
-    if (
-        not isinstance(dtype, str)
-        or any(type(n) is not int or not 0 <= n < 2**63 for n in numbers)
-        or len(shape) > 16
-    ):
+    if not isinstance(dtype, str) or any(type(n) is not int or not 0 <= n < 2**63 for n in numbers) or len(shape) > 16:
         raise Malformed(f"describes {name!r} with impossible numbers")
     if end < begin or (dtype in BITS and math.prod(shape) * BITS[dtype] != (end - begin) * 8):
-        raise Malformed(
-            f"gives {name!r} {end - begin} bytes, its shape {list(shape)} of {dtype} needs others"
-        )
+        raise Malformed(f"gives {name!r} {end - begin} bytes, its shape {list(shape)} of {dtype} needs others")
     return Tensor(dtype, shape, start + begin, start + end)

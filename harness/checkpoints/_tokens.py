@@ -54,11 +54,7 @@ def added(folder: Path) -> dict[str, int]:
     """Added (special) tokens and their ids, from all the places where they may stand."""
     ids: dict[str, int] = {}
     for entry in _list(table(folder / "tokenizer.json").get("added_tokens")):
-        if (
-            isinstance(entry, dict)
-            and isinstance(entry.get("content"), str)
-            and isinstance(entry.get("id"), int)
-        ):
+        if isinstance(entry, dict) and isinstance(entry.get("content"), str) and isinstance(entry.get("id"), int):
             ids[entry["content"]] = entry["id"]
     for text, number in table(folder / "added_tokens.json").items():
         if isinstance(number, int):

@@ -38,11 +38,7 @@ def examine(checkpoint: Checkpoint, deep: bool = False) -> list[Finding]:
         found = list(_findings(checkpoint, folder, deep))
     except (OSError, ValueError, RuntimeError, MemoryError) as error:  # RuntimeError: links in a circle
         kind = type(error).__name__
-        found = [
-            refuse(
-                "the folder can't be examined", f"{kind}: {str(error)[:160]}", "check its files and rights"
-            )
-        ]
+        found = [refuse("the folder can't be examined", f"{kind}: {str(error)[:160]}", "check its files and rights")]
     unique = list(dict.fromkeys(found))
     return sorted(unique, key=lambda finding: LEVELS.index(finding.level))
 
@@ -84,9 +80,7 @@ def _full(checkpoint: Checkpoint, folder: Path, deep: bool) -> Iterator[Finding]
             "adapter_config.json beside the weights",
             "move one of the two into a folder of its own",
         )
-    yield from _doctor_tokens.examine(
-        folder, folder, _doctor_weights.embedding_rows(heads), checkpoint.stop_ids
-    )
+    yield from _doctor_tokens.examine(folder, folder, _doctor_weights.embedding_rows(heads), checkpoint.stop_ids)
     if deep or found.bytes < SCANNED_BYTES:
         yield from _doctor_weights.not_finite(heads)
 

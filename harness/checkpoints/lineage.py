@@ -109,14 +109,10 @@ def _foreign(folder: Path) -> Lineage | None:
     if not isinstance(log, list):
         return None
     points = [
-        (e["step"], e["loss"])
-        for e in log
-        if isinstance(e, dict) and _number(e.get("step")) and _number(e.get("loss"))
+        (e["step"], e["loss"]) for e in log if isinstance(e, dict) and _number(e.get("step")) and _number(e.get("loss"))
     ]
     steps, tokens = state.get("global_step"), state.get("num_input_tokens_seen")
-    runtime = next(
-        (e["train_runtime"] for e in log if isinstance(e, dict) and _number(e.get("train_runtime"))), None
-    )
+    runtime = next((e["train_runtime"] for e in log if isinstance(e, dict) and _number(e.get("train_runtime"))), None)
     return Lineage(
         method="lora" if (folder / "adapter_config.json").is_file() else "full",
         steps=steps if type(steps) is int else None,

@@ -100,9 +100,7 @@ def _folder(path: str | Path) -> Path:
     if folder.exists():
         raise UserError(f"{text} is a file; give the folder of the checkpoint")
     if not _hub.HUB_ID.match(text) or Path(text).parts[0] in (".", "..") or Path(text).parent.is_dir():
-        raise UserError(
-            f"{text} does not exist; give a checkpoint folder, an adapter folder or a hub id like org/name"
-        )
+        raise UserError(f"{text} does not exist; give a checkpoint folder, an adapter folder or a hub id like org/name")
     folder = _hub.fetch(text)
     _must_be_checkpoint(folder, text)
     return folder
@@ -122,8 +120,7 @@ def _must_be_checkpoint(folder: Path, shown: str) -> None:
     inside = _checkpoints_inside(folder)
     hint = f"; it holds {', '.join(inside)}: name one of them or {shown.rstrip('/')}/*" if inside else ""
     raise UserError(
-        f"{shown} is not a checkpoint: no {' and no '.join(lacks)}"
-        + (hint or "; give the folder that has both")
+        f"{shown} is not a checkpoint: no {' and no '.join(lacks)}" + (hint or "; give the folder that has both")
     )
 
 
@@ -145,12 +142,8 @@ def _base_of(folder: Path) -> Path:
     """The base folder that an adapter names, looked for where it may lie."""
     named = table(folder / "adapter_config.json").get("base_model_name_or_path")
     recipe = lineage.read(folder)
-    hints: Iterable[Any] = (
-        (recipe.recipe.get("base"), recipe.recipe.get("model")) if recipe and recipe.recipe else ()
-    )
-    candidates = [
-        n for n in (named, *hints) if isinstance(n, str) and n not in ("", "None") and "\0" not in n
-    ]
+    hints: Iterable[Any] = (recipe.recipe.get("base"), recipe.recipe.get("model")) if recipe and recipe.recipe else ()
+    candidates = [n for n in (named, *hints) if isinstance(n, str) and n not in ("", "None") and "\0" not in n]
     for text in candidates:
         for place in (folder / text, folder.parent / text):  # an absolute text stands for itself
             if (place / "config.json").is_file():
@@ -194,16 +187,10 @@ def _adapter(folder: Path, base: Path | None, name: str | None, cache: dict[str,
         raise UserError(f"{folder} is not an adapter: no adapter_config.json")
     found = adapter_weights(folder)
     if not found.format:
-        raise UserError(
-            f"{folder} has adapter_config.json but no adapter_model.safetensors; save the adapter again"
-        )
+        raise UserError(f"{folder} has adapter_config.json but no adapter_model.safetensors; save the adapter again")
     base = base or _base_of(folder)
     if not weights(base).format:
-        what = (
-            "an adapter itself; merge it first"
-            if adapter_weights(base).format
-            else "a folder without weights"
-        )
+        what = "an adapter itself; merge it first" if adapter_weights(base).format else "a folder without weights"
         raise UserError(f"the base {base} of {folder.name} is {what}")
     under = _full(base, _name(base, base), cache)
     parts = {"weights": _weights_digest(found, cache), **_text_parts(folder, "adapter_config.json", cache)}
@@ -279,7 +266,5 @@ def _name(folder: Path, asked: str | Path) -> str:
         return "/"
     last = len(parts) - 1
     start = next((i for i in range(last, -1, -1) if not MEANINGLESS.match(parts[i])), last)
-    between = [
-        part for part in parts[start + 1 : last] if re.search(r"\d", part)
-    ]  # v2 says something, out doesn't
+    between = [part for part in parts[start + 1 : last] if re.search(r"\d", part)]  # v2 says something, out doesn't
     return "/".join([*parts[start : start + 1], *between, *parts[max(start + 1, last) :]])

@@ -91,7 +91,12 @@ def main() -> None:
 
 
 def _note(
-    message: Warning | str, category: type[Warning], filename: str, lineno: int, file: object = None, line: object = None
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: object = None,
+    line: object = None,
 ) -> None:
     """Our own warnings are for the user; those of libraries about themselves are not."""
     if Path(filename).is_relative_to(Path(__file__).parents[1]):

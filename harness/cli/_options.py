@@ -29,7 +29,9 @@ def data_option(function: F) -> F:
 
 def hub_option(function: F) -> F:
     hubs = click.Choice(["huggingface", "modelscope"])
-    return click.option("--hub", type=hubs, default="huggingface", show_default=True, help="Where questions are fetched from.")(function)
+    return click.option(
+        "--hub", type=hubs, default="huggingface", show_default=True, help="Where questions are fetched from."
+    )(function)
 
 
 def json_option(function: F) -> F:

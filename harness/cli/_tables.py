@@ -25,7 +25,10 @@ def table(lines: Sequence[Sequence[str]]) -> str:
     """Rows of cells, the first one the head; numbers to the right, a rule under the head."""
     widths = [max(width(line[i]) for line in lines) for i in range(len(lines[0]))]
     numeric = [all(_is_number(line[i]) for line in lines[1:]) for i in range(len(lines[0]))]
-    drawn = ["  ".join(_cell(c, w, right) for c, w, right in zip(line, widths, numeric, strict=True)).rstrip() for line in lines]
+    drawn = [
+        "  ".join(_cell(c, w, right) for c, w, right in zip(line, widths, numeric, strict=True)).rstrip()
+        for line in lines
+    ]
     return "\n".join([drawn[0], "─" * width(max(drawn, key=width)), *drawn[1:]])
 
 

@@ -26,7 +26,9 @@ def command() -> None:
 @click.option("--name", required=True, help="File name under results/baselines/.")
 @click.option("--reason", required=True, help="Why this is the line that must hold; stands in the file.")
 @click.option("--tasks", default="", metavar="T,…", help="Only these.")
-@click.option("-o", "--out", type=click.Path(path_type=Path, dir_okay=False), help="Default: results/baselines/NAME.json.")
+@click.option(
+    "-o", "--out", type=click.Path(path_type=Path, dir_okay=False), help="Default: results/baselines/NAME.json."
+)
 @_options.store_option
 def bless(spec: str, name: str, reason: str, tasks: str, out: Path | None, store: Path | None) -> None:
     """Write the outcomes of SPEC as a baseline file to be committed and reviewed."""

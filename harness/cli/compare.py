@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 @click.option("-n", "count", type=click.IntRange(1), default=5, show_default=True, help="Questions to list.")
 @_options.store_option
 @_options.json_option
-def command(before: str, after: str, tasks: str, lost: bool, gained: bool, count: int, store: Path | None, as_json: bool) -> None:
+def command(
+    before: str, after: str, tasks: str, lost: bool, gained: bool, count: int, store: Path | None, as_json: bool
+) -> None:
     """Compare two checkpoints on the questions that both answered.
 
     BEFORE and AFTER are names, NAME@TAG, run:ID, tag:TAG, branch:NAME or file:BASELINE. Exit 4 when the two
@@ -42,7 +44,9 @@ def command(before: str, after: str, tasks: str, lost: bool, gained: bool, count
 
     with open_store(_options.store_path(store), mode="ro") as opened:
         wanted = tuple(_options.names(tasks))
-        pairs = _pairs(lookup.outcomes(before, opened, tasks=wanted), lookup.outcomes(after, opened, tasks=wanted), before, after)
+        pairs = _pairs(
+            lookup.outcomes(before, opened, tasks=wanted), lookup.outcomes(after, opened, tasks=wanted), before, after
+        )
         changes = [compare.compare(a, b) for a, b in pairs]
         if as_json:
             _options.print_json({"changes": [asdict(change) for change in changes]})

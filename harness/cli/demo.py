@@ -12,7 +12,9 @@ import click
 @click.command("demo")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Default: results/demo.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the training.")
-@click.option("--engine", type=click.Choice(["auto", "hf", "vllm"]), default="hf", show_default=True, help="Who answers.")
+@click.option(
+    "--engine", type=click.Choice(["auto", "hf", "vllm"]), default="hf", show_default=True, help="Who answers."
+)
 def command(out: Path | None, seed: int, engine: str) -> int:
     """Train tiny checkpoints, run, rank and gate them: about three minutes on two CPU cores.
 
@@ -39,7 +41,9 @@ def command(out: Path | None, seed: int, engine: str) -> int:
     _bench("leaderboard", "--store", store, "--out", _short(out / "site"))
     good = _bench("gate", "distilled", "--baseline", "base", "--store", store)
     bad = _bench("gate", "damaged", "--baseline", "distilled", "--store", store)
-    click.echo(f"\nDone in {time.monotonic() - started:.0f} s: distilled passed (exit {good}), damaged failed (exit {bad}). Next:")
+    click.echo(
+        f"\nDone in {time.monotonic() - started:.0f} s: distilled passed (exit {good}), damaged failed (exit {bad}). Next:"
+    )
     click.echo(f"  look:  {_short(out / 'site' / 'index.html')}  (open it in a browser)")
     click.echo(f"  read:  bench show damaged --store {store} --wrong   (the answers that became short)")
     click.echo("  yours: bench run --model YOUR/CKPT --tasks ceval,mathcot,medqa --data YOUR/DATA")

@@ -41,7 +41,10 @@ def command(path: str, base: str | None, deep: bool, as_json: bool) -> int:
         if finding.remedy:
             click.echo(f"  → {finding.remedy}")
     if not findings:
-        click.echo("✓ nothing would go wrong that can be seen from outside" + ("" if deep else "; --deep reads the weights too"))
+        click.echo(
+            "✓ nothing would go wrong that can be seen from outside"
+            + ("" if deep else "; --deep reads the weights too")
+        )
     return 2 if refused else 0
 
 

@@ -17,11 +17,19 @@ if TYPE_CHECKING:
 
 @click.command("gate")
 @click.argument("candidate")
-@click.option("--baseline", help="NAME, NAME@TAG, run:ID, tag:TAG, branch:NAME or file:PATH. Default: `gate.baseline` of bench.toml.")
+@click.option(
+    "--baseline",
+    help="NAME, NAME@TAG, run:ID, tag:TAG, branch:NAME or file:PATH. Default: `gate.baseline` of bench.toml.",
+)
 @click.option("--tasks", default="", metavar="T,…", help="Only these. Default: all of the baseline.")
 @click.option("--strict", is_flag=True, help="Inconclusive fails too (exit 6).")
 @click.option("--warn-only", is_flag=True, help="Say it, but exit 0 where it would be 3 or 6.")
-@click.option("--config", "config_path", type=click.Path(path_type=Path, dir_okay=False), help="Default: bench.toml above the current folder.")
+@click.option(
+    "--config",
+    "config_path",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Default: bench.toml above the current folder.",
+)
 @click.option("--md", type=click.Path(path_type=Path, dir_okay=False), help="Also write the verdict as Markdown.")
 @click.option("--junit", type=click.Path(path_type=Path, dir_okay=False), help="Also write it as JUnit XML.")
 @_options.store_option

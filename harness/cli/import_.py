@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,17 +16,55 @@ if TYPE_CHECKING:
     from harness.imports import Columns, Matched
     from harness.records import Exam, Response
 
-UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "TIB": 2**40}
+UNITS = {
+    "": 1,
+    "B": 1,
+    "KB": 10**3,
+    "MB": 10**6,
+    "GB": 10**9,
+    "TB": 10**12,
+    "KIB": 2**10,
+    "MIB": 2**20,
+    "GIB": 2**30,
+    "TIB": 2**40,
+}
 
 
 @click.command("import")
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
-@click.option("--task", required=True, help="The task these answers belong to, or new:NAME to make one from the file.")
-@click.option("--kind", type=click.Choice(["choice", "number", "text"]), help="Of a new task; text has no gold and gets health metrics only.")
-@click.option("--run", "runs", multiple=True, required=True, metavar="NAME=FIELD", help="A system and the field with its answer. Repeatable.")
-@click.option("--map", "columns", default="", metavar="K=PATH,…", help="question, gold, id, tokens, prompt, choices, subject, language; dotted paths.")
+@click.option(
+    "--task",
+    required=True,
+    help="The task these answers belong to; new:NAME makes one from the file, NAME then adds systems to it.",
+)
+@click.option(
+    "--kind",
+    type=click.Choice(["choice", "number", "text"]),
+    help="Of a new task; text has no gold and gets health metrics only.",
+)
+@click.option(
+    "--run",
+    "runs",
+    multiple=True,
+    required=True,
+    metavar="NAME=FIELD",
+    help="A system and the field with its answer. Repeatable.",
+)
+@click.option(
+    "--map",
+    "columns",
+    default="",
+    metavar="K=PATH,…",
+    help="question, gold, id, tokens, prompt, choices, subject, language; dotted paths.",
+)
 @click.option("--label", help="Answers compare only within one label. Default: the file's name.")
-@click.option("--model-bytes", "sizes", multiple=True, metavar="[NAME=]SIZE", help="Declared size to serve, such as 15.2GB; shown as declared.")
+@click.option(
+    "--model-bytes",
+    "sizes",
+    multiple=True,
+    metavar="[NAME=]SIZE",
+    help="Declared size to serve, such as 15.2GB; shown as declared.",
+)
 @click.option("--base", metavar="NAME", help="Declared base of these systems; shown as declared.")
 @click.option("--tag", "tags", multiple=True, help="Label on the runs. Repeatable.")
 @_options.data_option
@@ -33,7 +72,9 @@ UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12, "KI
 @_options.store_option
 @_options.include_option
 @_options.json_option
-def command(file: Path, task: str, kind: str | None, runs: tuple[str, ...], columns: str, label: str | None, **given: Any) -> None:
+def command(
+    file: Path, task: str, kind: str | None, runs: tuple[str, ...], columns: str, label: str | None, **given: Any
+) -> None:
     """Make runs of answers that exist: JSONL, JSON or CSV, also .gz.
 
     Rows are matched by id or by question; the import is refused when more than 2 % match none.
@@ -57,8 +98,8 @@ def command(file: Path, task: str, kind: str | None, runs: tuple[str, ...], colu
     if not rows:
         raise UserError(f"{file} holds no rows")
     exam = _exam(task, kind, rows, mapping, given)
-    if exam.task.kind == "imported":  # the file is the exam: its own questions match themselves
-        mapping = imports.Columns(**{**vars(mapping), "id": None})
+    if exam.task.kind == "imported":  # made from questions; ids of one file say nothing in another
+        mapping = replace(mapping, id=None)
     matched = imports.match(rows, exam, mapping)
     recorded: dict[tuple[str, str, int], Response] = {}
     jobs = []
@@ -73,7 +114,10 @@ def command(file: Path, task: str, kind: str | None, runs: tuple[str, ...], colu
         )  # fmt: skip
         report(opened, done, given["as_json"], _options.store_path(given["store"]))
     if matched.unmatched:
-        click.echo(f"{matched.unmatched} of {matched.total} rows match no question of {exam.task.key} and were left out", err=True)
+        click.echo(
+            f"{matched.unmatched} of {matched.total} rows match no question of {exam.task.key} and were left out",
+            err=True,
+        )
     covered = len({sample for sample, _ in matched.rows})
     if covered < len(exam.samples):
         click.echo(f"the file answers {covered} of the {len(exam.samples)} questions of {exam.task.key}", err=True)
@@ -86,8 +130,12 @@ def _exam(task: str, kind: str | None, rows: list[Any], columns: Columns, given:
     from harness.records import Task
 
     if not task.startswith("new:"):
-        (found,) = catalogue.find([task])[:1]
-        return load.load(found, _options.data_path(given["data"]), hub=given["hub"])
+        if earlier := _imported_before(task, _options.store_path(given["store"])):
+            return earlier
+        found = catalogue.find([task])
+        if len(found) != 1:
+            raise UserError(f"'{task}' is a group; import the answers of one task: {', '.join(t.key for t in found)}")
+        return load.load(found[0], _options.data_path(given["data"]), hub=given["hub"])
     name = task.removeprefix("new:")
     if not re.fullmatch(r"[A-Za-z0-9][\w.-]*", name):
         raise UserError(f"'{name}' can't name a task; use letters, digits, '_', '-' and '.'")
@@ -97,8 +145,28 @@ def _exam(task: str, kind: str | None, rows: list[Any], columns: Columns, given:
     return load.from_rows(card, imports.questions(rows, columns, kind))
 
 
+def _imported_before(task: str, store: Path) -> Exam | None:
+    """An exam that an earlier `--task new:NAME` made: its questions are in the store, so more systems can join it."""
+    from harness.store import read
+    from harness.store.open import open_store
+
+    if not store.is_file():
+        return None
+    with open_store(store, mode="ro") as opened:
+        runs = read.list_runs(opened, task=task)
+        exam = read.get_exam(opened, runs[0].exam) if runs else None
+    return exam if exam is not None and exam.task.kind == "imported" else None
+
+
 def _job(
-    name: str, field: str, exam: Exam, matched: Matched, columns: Columns, bytes_: int | None, label: str, given: dict[str, Any]
+    name: str,
+    field: str,
+    exam: Exam,
+    matched: Matched,
+    columns: Columns,
+    bytes_: int | None,
+    label: str,
+    given: dict[str, Any],
 ) -> tuple[Job, dict[tuple[str, str, int], Response]]:
     from harness import engines, identity, imports
     from harness.evaluate import Job

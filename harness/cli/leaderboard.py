@@ -12,9 +12,21 @@ from harness.cli import _options
 
 @click.command("leaderboard")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Default: results/site beside the store.")
-@click.option("--samples", type=click.Choice(["all", "wrong", "none"]), default="all", show_default=True, help="Which answers are published.")
+@click.option(
+    "--samples",
+    type=click.Choice(["all", "wrong", "none"]),
+    default="all",
+    show_default=True,
+    help="Which answers are published.",
+)
 @click.option("--title", default="", help="Head of the board.")
-@click.option("--language", type=click.Choice(["en", "zh"]), default="en", show_default=True, help="Shown first; the page switches.")
+@click.option(
+    "--language",
+    type=click.Choice(["en", "zh"]),
+    default="en",
+    show_default=True,
+    help="Shown first; the page switches.",
+)
 @click.option("--open", "open_", is_flag=True, help="Open it in a browser.")
 @_options.store_option
 @_options.include_option

@@ -22,7 +22,14 @@ from harness.cli import _options
 @click.option("--system", help="System prompt.")
 @_options.include_option
 def command(
-    tasks: str, out: Path, data: Path | None, hub: str, limit: int | None, shots: int | None, chat: bool, system: str | None
+    tasks: str,
+    out: Path,
+    data: Path | None,
+    hub: str,
+    limit: int | None,
+    shots: int | None,
+    chat: bool,
+    system: str | None,
 ) -> None:
     """Write prompts to a file, one JSON object a line; bring the answers back with `bench import`.
 
@@ -55,4 +62,6 @@ def command(
     with aside.open("w", encoding="utf-8") as file:
         file.writelines(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
     aside.replace(out)
-    click.echo(f"{len(lines)} prompts in {out}; answer them, then `bench import FILE --task TASK --run NAME=FIELD --map id=id`")
+    click.echo(
+        f"{len(lines)} prompts in {out}; answer them, then `bench import FILE --task TASK --run NAME=FIELD --map id=id`"
+    )

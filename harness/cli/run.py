@@ -22,25 +22,73 @@ JSON = ("run", "checkpoint", "task", "metric", "value", "low", "high", "n", "mic
 
 
 @click.command("run")
-@click.option("--model", "models", multiple=True, metavar="CKPT", help="Checkpoint or adapter folder, hub id, or a quoted glob. Repeatable.")
-@click.option("--adapter", "adapters", multiple=True, metavar="DIR", help="Adapter folder; its base is looked for in --base, its config, local caches. Repeatable.")
+@click.option(
+    "--model",
+    "models",
+    multiple=True,
+    metavar="CKPT",
+    help="Checkpoint or adapter folder, hub id, or a quoted glob. Repeatable.",
+)
+@click.option(
+    "--adapter",
+    "adapters",
+    multiple=True,
+    metavar="DIR",
+    help="Adapter folder; its base is looked for in --base, its config, local caches. Repeatable.",
+)
 @click.option("--base", metavar="CKPT", help="The base of the adapters.")
 @click.option("--tasks", required=True, metavar="T,…", help="Tasks or groups, comma-separated; see `bench tasks`.")
 @_options.data_option
 @_options.hub_option
 @click.option("--limit", type=click.IntRange(1), help="Questions per task, spread over its subjects.")
 @click.option("--shots", type=click.IntRange(0), help="Solved examples before each question. Default: the task's.")
-@click.option("--repeats", type=click.IntRange(1), default=1, show_default=True, help="Answers per question; needs --temperature above 0 to differ.")
+@click.option(
+    "--repeats",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Answers per question; needs --temperature above 0 to differ.",
+)
 @click.option("--temperature", type=click.FloatRange(0), help="0 = greedy. Default: the task's, mostly 0.")
 @click.option("--top-p", type=click.FloatRange(0, 1), help="Nucleus sampling.")
 @click.option("--max-tokens", type=click.IntRange(1), help="Longest answer, thinking included. Default: the task's.")
 @click.option("--seed", type=int, help="Of sampling; without --temperature it changes nothing.")
-@click.option("--chat-template", "chat", type=click.Choice(["on", "off", "auto"]), default="auto", show_default=True, help="auto: on when the checkpoint has one and the task generates.")
+@click.option(
+    "--chat-template",
+    "chat",
+    type=click.Choice(["on", "off", "auto"]),
+    default="auto",
+    show_default=True,
+    help="auto: on when the checkpoint has one and the task generates.",
+)
 @click.option("--system", help="System prompt.")
-@click.option("--think", type=click.Choice(["on", "off", "auto"]), default="auto", show_default=True, help="Switch of the chat template, where it has one.")
-@click.option("--engine", type=click.Choice(ENGINES), default="auto", show_default=True, help="auto: vllm where CUDA and vLLM are, else hf.")
-@click.option("--dtype", type=click.Choice(["auto", "float32", "bfloat16", "float16"]), default="auto", show_default=True, help="auto: the checkpoint's own on a GPU, float32 on a CPU.")
+@click.option(
+    "--think",
+    type=click.Choice(["on", "off", "auto"]),
+    default="auto",
+    show_default=True,
+    help="Switch of the chat template, where it has one.",
+)
+@click.option(
+    "--engine",
+    type=click.Choice(ENGINES),
+    default="auto",
+    show_default=True,
+    help="auto: vllm where CUDA and vLLM are, else hf.",
+)
+@click.option(
+    "--dtype",
+    type=click.Choice(["auto", "float32", "bfloat16", "float16"]),
+    default="auto",
+    show_default=True,
+    help="auto: the checkpoint's own on a GPU, float32 on a CPU.",
+)
 @click.option("--batch-size", type=click.IntRange(1), help="Prompts at a time (hf). Changes speed, not answers.")
+@click.option(
+    "--max-model-len",
+    type=click.IntRange(1),
+    help="Window in tokens. Default: the checkpoint's own; smaller takes less memory.",
+)
 @_options.store_option
 @click.option("--name", help="Name on the board; for a single checkpoint.")
 @click.option("--tag", "tags", multiple=True, help="Label on the runs, for `NAME@TAG` and `tag:TAG`. Repeatable.")
@@ -69,7 +117,7 @@ def command(tasks: str, data: Path | None, hub: str, store: Path | None, as_json
     asked = _asked(given)
     local = _options.data_path(data)
     exams = [load.load(task, local, hub=hub, options={"shots": given["shots"]}) for task in found]
-    options = {"dtype": given["dtype"], "batch_size": given["batch_size"]}
+    options = {key: given[key] for key in ("dtype", "batch_size", "max_model_len")}
 
     def describe(checkpoint: Checkpoint) -> EngineInfo:
         return engines.describe(given["engine"], [checkpoint], options)
@@ -86,9 +134,7 @@ def command(tasks: str, data: Path | None, hub: str, store: Path | None, as_json
         if given["again"]:
             jobs = [evaluate.another_attempt(job, opened) for job in jobs]
         watch = _watch.choose(quiet=as_json)
-        runs = evaluate.evaluate(
-            jobs, opened, watch, lambda info, members: engines.load(info, members, options)
-        )
+        runs = evaluate.evaluate(jobs, opened, watch, lambda info, members: engines.load(info, members, options))
         report(opened, runs, as_json, path)
         if given["vs"] and not as_json:
             _versus(opened, jobs)

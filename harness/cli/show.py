@@ -24,7 +24,14 @@ if TYPE_CHECKING:
 @_options.store_option
 @_options.json_option
 def command(
-    spec: str, wrong: bool, unparsed: bool, subject: str | None, count: int, with_prompt: bool, store: Path | None, as_json: bool
+    spec: str,
+    wrong: bool,
+    unparsed: bool,
+    subject: str | None,
+    count: int,
+    with_prompt: bool,
+    store: Path | None,
+    as_json: bool,
 ) -> None:
     """Show the scores of a run and some of its answers.
 
@@ -47,7 +54,9 @@ def command(
             _options.print_json({"runs": found})
 
 
-def _samples(store: Store, run: Run, wrong: bool, unparsed: bool, subject: str | None, count: int) -> list[dict[str, Any]]:
+def _samples(
+    store: Store, run: Run, wrong: bool, unparsed: bool, subject: str | None, count: int
+) -> list[dict[str, Any]]:
     from harness.store import read
 
     kept: list[dict[str, Any]] = []
@@ -82,17 +91,27 @@ def _print(store: Store, run: Run, samples: list[dict[str, Any]], with_prompt: b
     from harness.store import read
 
     board = read.board_row(store, run.id)
-    click.echo(f"{board['checkpoint']} × {board['task']}   run {run.id}   {run.status}, {run.done}/{run.expected} answers")
+    click.echo(
+        f"{board['checkpoint']} × {board['task']}   run {run.id}   {run.status}, {run.done}/{run.expected} answers"
+    )
     results = read.results(store, run.id)
     lines = [["metric", "of", "value", "95 % interval", "n"]]
     for result in results:
         lines.append(
-            [result.metric, result.slice or "all", _number(result.value), f"{_number(result.low)} – {_number(result.high)}", str(result.n)]
+            [
+                result.metric,
+                result.slice or "all",
+                _number(result.value),
+                f"{_number(result.low)} – {_number(result.high)}",
+                str(result.n),
+            ]
         )
     if len(lines) > 1:
         click.echo(_tables.table(lines))
     for row in samples:
-        click.echo(f"\n── {row['subject'] or 'sample'} {row['sample'][:8]} · {row['outcome']} · stop {row['stop']} · {row['output_tokens']} tokens")
+        click.echo(
+            f"\n── {row['subject'] or 'sample'} {row['sample'][:8]} · {row['outcome']} · stop {row['stop']} · {row['output_tokens']} tokens"
+        )
         if with_prompt and row.get("prompt"):
             click.echo(row["prompt"])
         else:

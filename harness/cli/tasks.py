@@ -58,7 +58,9 @@ def _group(group: Group) -> str:
 
 
 def _card(task: Task) -> str:
-    files = [f"{role}: {f.get('file')} ({f.get('hub')}, revision {f.get('revision')})" for role, f in task.files.items()]
+    files = [
+        f"{role}: {f.get('file')} ({f.get('hub')}, revision {f.get('revision')})" for role, f in task.files.items()
+    ]
     lines = [
         ("task", f"{task.key}, version {task.version}"),
         ("what", " / ".join(task.title.values())),

@@ -26,9 +26,7 @@ class Engine(Protocol):
     def close(self) -> None: ...
 
 
-def describe(
-    name: str, checkpoints: Sequence[Checkpoint], options: Mapping[str, Any] | None = None
-) -> EngineInfo:
+def describe(name: str, checkpoints: Sequence[Checkpoint], options: Mapping[str, Any] | None = None) -> EngineInfo:
     """What would answer, before anything is loaded. "auto" is vllm where CUDA and vLLM are, else hf."""
     options = options or {}
     if name == "auto":
@@ -37,9 +35,7 @@ def describe(
     return described
 
 
-def load(
-    info: EngineInfo, checkpoints: Sequence[Checkpoint], options: Mapping[str, Any] | None = None
-) -> Engine:
+def load(info: EngineInfo, checkpoints: Sequence[Checkpoint], options: Mapping[str, Any] | None = None) -> Engine:
     """The engine that `describe` promised; seconds for hf, half a minute for vllm."""
     engine: Engine = plugins.find("harness.engines", info.name).load(info, checkpoints, options or {})
     return engine

@@ -101,23 +101,15 @@ def _render(request: Request, tokenizer: Any) -> str:
         raise Unaskable("this checkpoint has no chat template; ask in raw form")
     templates = template.values() if isinstance(template, dict) else (template,)
     known = any("enable_thinking" in t for t in templates)
-    extra = (
-        {"enable_thinking": request.settings.think == "on"}
-        if known and request.settings.think != "default"
-        else {}
-    )
+    extra = {"enable_thinking": request.settings.think == "on"} if known and request.settings.think != "default" else {}
     messages = [{"role": role, "content": content} for role, content in prompt.messages]
     try:
-        return str(
-            tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True, **extra)
-        )
+        return str(tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True, **extra))
     except Exception as error:  # jinja raises whatever the template's author chose, TemplateError mostly
         raise Unaskable(f"the chat template refuses these messages: {first_line(error)}") from error
 
 
-def _encode(
-    texts: list[str], tokenizer: Any, templated: bool, marks: Sequence[str | None]
-) -> list[list[int]]:
+def _encode(texts: list[str], tokenizer: Any, templated: bool, marks: Sequence[str | None]) -> list[list[int]]:
     """Special tokens as the tokenizer's own default, except where the text brings them already."""
     written = templated or any(mark and texts[0].startswith(mark) for mark in marks)
     extra = {"add_special_tokens": False} if written else {}

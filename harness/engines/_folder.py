@@ -23,9 +23,7 @@ def weights_folder(checkpoint: Checkpoint) -> Path:
     if folder:
         return Path(folder)
     if adapter:
-        raise UserError(
-            f"{checkpoint.name} is an adapter whose base is not on this machine; pass --base PATH"
-        )
+        raise UserError(f"{checkpoint.name} is an adapter whose base is not on this machine; pass --base PATH")
     raise UserError(f"{checkpoint.name} has no folder on this machine, so no engine here can run it")
 
 
@@ -38,9 +36,7 @@ def tokenizer_of(checkpoint: Checkpoint) -> Any:
     try:
         tokenizer = AutoTokenizer.from_pretrained(next(own, folders[-1]), trust_remote_code=False)
     except Exception as error:
-        raise UserError(
-            f"the tokenizer of {checkpoint.name} cannot be loaded: {first_line(error)}"
-        ) from error
+        raise UserError(f"the tokenizer of {checkpoint.name} cannot be loaded: {first_line(error)}") from error
     template = folders[0] / "chat_template.jinja"
     if template.is_file():
         tokenizer.chat_template = template.read_text("utf-8")

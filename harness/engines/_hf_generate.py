@@ -51,9 +51,7 @@ class Row:
             logits[seen] = torch.where(values < 0, values * self._penalty, values / self._penalty)
         if self.settings.temperature == 0:
             return int(logits.argmax())
-        return _draw(
-            logits.cpu() / self.settings.temperature, self.settings.top_k, self.settings.top_p, self._chance
-        )
+        return _draw(logits.cpu() / self.settings.temperature, self.settings.top_k, self.settings.top_p, self._chance)
 
     def _stopped(self) -> bool:
         if not self.settings.stop:

@@ -81,9 +81,7 @@ class Loaded:
         except Exception as error:
             if out_of_memory(error):
                 raise
-            raise EngineFailure(
-                f"{self.checkpoint.name} failed while running: {first_line(error)}"
-            ) from error
+            raise EngineFailure(f"{self.checkpoint.name} failed while running: {first_line(error)}") from error
         found: torch.Tensor = out.logits[0] if gathered else out.logits[at]
         return found.float()
 
@@ -150,9 +148,7 @@ def weights_of(checkpoint: Checkpoint, dtype: torch.dtype) -> Any:
                 f"{checkpoint.name} does not fit into memory; use a smaller dtype or another machine"
             ) from error
         if "trust_remote_code" in str(error):
-            raise UserError(
-                f"{checkpoint.name} needs code of its own to run, which bench never executes"
-            ) from error
+            raise UserError(f"{checkpoint.name} needs code of its own to run, which bench never executes") from error
         raise UserError(f"{checkpoint.name} cannot be loaded by transformers: {first_line(error)}") from error
     _refuse_holes(checkpoint, report)
     return model
@@ -189,9 +185,7 @@ def with_adapter(model: Any, checkpoint: Checkpoint) -> Any:
     try:
         wrapped = peft.PeftModel.from_pretrained(model, checkpoint.path)
     except Exception as error:
-        raise UserError(
-            f"the adapter {checkpoint.name} does not fit its base: {first_line(error)}"
-        ) from error
+        raise UserError(f"the adapter {checkpoint.name} does not fit its base: {first_line(error)}") from error
     if any(c.is_prompt_learning for c in wrapped.peft_config.values()):
         raise UserError(f"{checkpoint.name} is a prompt-tuning adapter, which no engine here can run")
     return wrapped

@@ -70,9 +70,7 @@ def _rows(index: int, asked: Asked, window: int) -> Iterator[Row]:
 
 
 @torch.inference_mode()
-def _forward(
-    loaded: Loaded, rows: Sequence[Row], prefix: Prefix, asked: Sequence[Asked]
-) -> list[list[Found]]:
+def _forward(loaded: Loaded, rows: Sequence[Row], prefix: Prefix, asked: Sequence[Asked]) -> list[list[Found]]:
     shared = prefix.tokens
     longest = max(len(r.ids) for r in rows) - shared
     ids = torch.zeros(len(rows), longest, dtype=torch.long)

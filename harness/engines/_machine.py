@@ -43,9 +43,7 @@ class Options:
         return read
 
 
-def describe(
-    name: str, version: str, checkpoints: Sequence[Checkpoint], options: Mapping[str, Any]
-) -> EngineInfo:
+def describe(name: str, version: str, checkpoints: Sequence[Checkpoint], options: Mapping[str, Any]) -> EngineInfo:
     """The EngineInfo of an engine that runs models in this process."""
     asked = Options.read(options)
     where = device(asked)
@@ -111,9 +109,7 @@ def _saved_dtype(checkpoint: Checkpoint) -> str:
         inner.get("torch_dtype"),
         checkpoint.dtype,
     )
-    return next(
-        (str(n).removeprefix("torch.") for n in names if str(n).removeprefix("torch.") in DTYPES), "bfloat16"
-    )
+    return next((str(n).removeprefix("torch.") for n in names if str(n).removeprefix("torch.") in DTYPES), "bfloat16")
 
 
 def _gpu_name(where: str) -> str:

@@ -56,9 +56,7 @@ def _best(order: list[int], rows: Sequence[Sequence[int]], alike: list[int]) -> 
     return chosen
 
 
-def _nested(
-    everything: tuple[int, int], alike: list[int]
-) -> dict[tuple[int, int], tuple[int, list[tuple[int, int]]]]:
+def _nested(everything: tuple[int, int], alike: list[int]) -> dict[tuple[int, int], tuple[int, list[tuple[int, int]]]]:
     """Each span of neighbours -> (tokens they share, the spans left when it is cut where neighbours share fewest)."""
     parts: dict[tuple[int, int], tuple[int, list[tuple[int, int]]]] = {}
     stack = [everything]

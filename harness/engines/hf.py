@@ -32,9 +32,7 @@ def load(info: EngineInfo, checkpoints: Sequence[Checkpoint], options: Mapping[s
 
 
 class HfEngine:
-    def __init__(
-        self, info: EngineInfo, checkpoints: Sequence[Checkpoint], options: _machine.Options
-    ) -> None:
+    def __init__(self, info: EngineInfo, checkpoints: Sequence[Checkpoint], options: _machine.Options) -> None:
         from harness.engines._hf_batches import Batches
 
         self.info = info

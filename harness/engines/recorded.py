@@ -36,9 +36,7 @@ class RecordedEngine:
         for request in requests:
             found = self._answers.get((request.checkpoint, request.sample, request.repeat))
             if found is not None:
-                yield dataclasses.replace(
-                    found, run=request.run, sample=request.sample, repeat=request.repeat
-                )
+                yield dataclasses.replace(found, run=request.run, sample=request.sample, repeat=request.repeat)
 
     def close(self) -> None:
         self._answers = {}

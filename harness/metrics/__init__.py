@@ -57,11 +57,7 @@ def texts(table: pd.DataFrame) -> list[str | None]:
     """The replies; None where nothing was generated: option log-probabilities, or an engine's error."""
     rows = zip(*(table[name].tolist() for name in ("text", "logprobs", "stop")), strict=True)
     return [
-        None
-        if stop == "error" or isinstance(logprobs, tuple | list)
-        else text
-        if isinstance(text, str)
-        else ""
+        None if stop == "error" or isinstance(logprobs, tuple | list) else text if isinstance(text, str) else ""
         for text, logprobs, stop in rows
     ]
 
@@ -127,9 +123,7 @@ class _Samples:
 
 
 def _headline(name: str, table: pd.DataFrame, samples: _Samples, task: Task, run_id: str) -> Iterator[Result]:
-    module = (
-        find(name) if name in names() else find("accuracy")
-    )  # a stock task's own metric is the mean grade
+    module = find(name) if name in names() else find("accuracy")  # a stock task's own metric is the mean grade
     if not hasattr(module, "per_sample"):
         yield _whole(name, table, samples, run_id)
         return
@@ -148,9 +142,7 @@ def _headline(name: str, table: pd.DataFrame, samples: _Samples, task: Task, run
         yield result(f"category:{category}", chosen, task.average)
 
 
-def _groups(
-    labels: Iterator[tuple[str, ...]], chosen: NDArray[np.int64]
-) -> Iterator[tuple[str, NDArray[np.int64]]]:
+def _groups(labels: Iterator[tuple[str, ...]], chosen: NDArray[np.int64]) -> Iterator[tuple[str, NDArray[np.int64]]]:
     """Members of each label in order of first appearance; a sample may have several labels (STEM, Hard) or none."""
     members: dict[str, list[int]] = {}
     for index, some in zip(chosen.tolist(), labels, strict=True):
@@ -183,9 +175,7 @@ def _mean(
     return Result(run_id, name, version, label, value, low, high, len(values), method)
 
 
-def _plain_interval(
-    values: Floats, once: bool, clusters: Sequence[Hashable] | None
-) -> tuple[float, float, str]:
+def _plain_interval(values: Floats, once: bool, clusters: Sequence[Hashable] | None) -> tuple[float, float, str]:
     binary = bool(np.isin(values, (0.0, 1.0)).all())
     if binary and once and clusters is None:
         return *stats.wilson(float(values.sum()), len(values)), "wilson"
@@ -210,9 +200,7 @@ def _whole(name: str, table: pd.DataFrame, samples: _Samples, run_id: str) -> Re
     if math.isnan(value):
         return Result(run_id, name, module.VERSION, "", None, None, None, 0, "none")
     low, high = _bootstrap(module, table, samples)
-    return Result(
-        run_id, name, module.VERSION, "", float(value), low, high, len(samples.subjects), "bootstrap"
-    )
+    return Result(run_id, name, module.VERSION, "", float(value), low, high, len(samples.subjects), "bootstrap")
 
 
 def _bootstrap(module: ModuleType, table: pd.DataFrame, samples: _Samples) -> Interval:
@@ -222,9 +210,7 @@ def _bootstrap(module: ModuleType, table: pd.DataFrame, samples: _Samples) -> In
     """
     units = samples.clusters or list(range(len(samples.subjects)))
     numbers: dict[Hashable, int] = {}
-    unit_of_sample = [
-        numbers.setdefault(u if u != "" else ("", i), len(numbers)) for i, u in enumerate(units)
-    ]
+    unit_of_sample = [numbers.setdefault(u if u != "" else ("", i), len(numbers)) for i, u in enumerate(units)]
     unit_of_row = np.array(unit_of_sample)[samples.row]
     many = hasattr(module, "measures")
     drawn_units = len(numbers), DRAWS if many else DRAWS // 5

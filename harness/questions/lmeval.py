@@ -44,9 +44,7 @@ def locate(name: str) -> Path:
         index = _index(folder)
         identity.save_cache(cache, index)
     if name not in index:
-        raise UserError(
-            f"lm-eval {version()} has no task '{name}' (groups: name their tasks); {nearest(name, index)}"
-        )
+        raise UserError(f"lm-eval {version()} has no task '{name}' (groups: name their tasks); {nearest(name, index)}")
     return folder / index[name]
 
 
@@ -224,9 +222,7 @@ def _values(stock: Any, doc: Any, sample: Sample, response: Response) -> Iterato
             yield metric, name, value, None if sample.choices else left[0]
 
 
-def _score(
-    number: int, metric: str, name: str, value: Any, left: Any, sample: Sample, response: Response
-) -> Score:
+def _score(number: int, metric: str, name: str, value: Any, left: Any, sample: Sample, response: Response) -> Score:
     scorer = SCORER if number == 0 else f"{SCORER}:{metric},{name}"
     answer = None if left is None else str(left)
     if sample.choices and response.logprobs:

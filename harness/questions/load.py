@@ -19,9 +19,7 @@ from harness.errors import UserError
 from harness.records import Exam, Sample, Task
 
 
-def load(
-    task: Task, data: Path | None, hub: str = "huggingface", options: Mapping[str, Any] | None = None
-) -> Exam:
+def load(task: Task, data: Path | None, hub: str = "huggingface", options: Mapping[str, Any] | None = None) -> Exam:
     """The exam of a task. `options`: `split` (another one than the card's), `shots` (more than the card's default).
 
     Solved examples belong to Exam.id as far as the card's default reaches, whatever number of them is shown.
@@ -50,9 +48,7 @@ def from_rows(task: Task, rows: Iterable[Mapping[str, Any]]) -> Exam:
     samples = _samples(task, table, golds)
     languages = tuple(sorted({sample.language for sample in samples} - {""}))
     task = replace(task, n=len(samples), languages=task.languages or languages)
-    return Exam(
-        _exam_id(task, [[s.question, *s.choices] for s in samples], samples, {}), _key(samples), task, samples
-    )
+    return Exam(_exam_id(task, [[s.question, *s.choices] for s in samples], samples, {}), _key(samples), task, samples)
 
 
 def select(exam: Exam, limit: int | None) -> tuple[Sample, ...]:
@@ -65,9 +61,7 @@ def select(exam: Exam, limit: int | None) -> tuple[Sample, ...]:
         by_subject.setdefault(sample.subject, []).append(sample)
     for subject, members in by_subject.items():
         turn = identity.digest(subject)
-        ordered = sorted(
-            members, key=lambda sample: sample.id
-        )  # ids are hashes: an order that favours nothing
+        ordered = sorted(members, key=lambda sample: sample.id)  # ids are hashes: an order that favours nothing
         seats += [(round_, turn, sample) for round_, sample in enumerate(ordered)]
     seats.sort(key=lambda seat: seat[:2])
     return tuple(sorted((sample for _, _, sample in seats[:limit]), key=lambda sample: sample.position))
@@ -93,9 +87,7 @@ def _samples(task: Task, rows: list[dict[str, Any]], golds: list[str | None]) ->
         twins[first] += 1
         samples.append(
             Sample(
-                id=identity.sample_id(task.name, subject, context, question, choices, ordinal)
-                if ordinal
-                else first,
+                id=identity.sample_id(task.name, subject, context, question, choices, ordinal) if ordinal else first,
                 position=position,
                 question=question,
                 choices=tuple(choices),
@@ -103,8 +95,7 @@ def _samples(task: Task, rows: list[dict[str, Any]], golds: list[str | None]) ->
                 subject=subject,
                 categories=tuple(str(c) for c in row.get("categories") or ()),
                 cluster=str(row.get("cluster") or ""),
-                language=str(row.get("language") or "")
-                or (task.languages[0] if len(task.languages) == 1 else ""),
+                language=str(row.get("language") or "") or (task.languages[0] if len(task.languages) == 1 else ""),
                 fields=row,
             )
         )
@@ -153,9 +144,7 @@ def _check_golds(task: Task, rows: list[dict[str, Any]], samples: list[Sample]) 
     for sample in samples:
         reason = _not_an_option(task, sample) or (lint(sample.target) if lint else None)
         if reason:
-            raise UserError(
-                f"{_where(task, rows[sample.position], sample.position)}: {reason}; correct the file"
-            )
+            raise UserError(f"{_where(task, rows[sample.position], sample.position)}: {reason}; correct the file")
 
 
 def _not_an_option(task: Task, sample: Sample) -> str | None:
@@ -176,9 +165,7 @@ def _where(task: Task, row: Mapping[str, Any], position: int) -> str:
 # -- solved examples and ids --------------------------------------------------------------------------------------
 
 
-def _shots(
-    task: Task, module: dialect.TaskModule, find: dialect.Find, count: int
-) -> dict[str, tuple[Sample, ...]]:
+def _shots(task: Task, module: dialect.TaskModule, find: dialect.Find, count: int) -> dict[str, tuple[Sample, ...]]:
     if not count:
         return {}
     if not task.shots_split:
@@ -193,12 +180,9 @@ def _exam_id(
     task: Task, asked: list[list[str]], samples: Iterable[Sample], shots: Mapping[str, Iterable[Sample]]
 ) -> str:
     solved = {
-        subject: [[s.id, s.target, identity.digest(_content(s))] for s in mine]
-        for subject, mine in shots.items()
+        subject: [[s.id, s.target, identity.digest(_content(s))] for s in mine] for subject, mine in shots.items()
     }
-    return identity.digest(
-        [task.name, task.form, task.ask, task.variant, asked, [s.id for s in samples], solved]
-    )
+    return identity.digest([task.name, task.form, task.ask, task.variant, asked, [s.id for s in samples], solved])
 
 
 def _content(sample: Sample) -> dict[str, Any]:

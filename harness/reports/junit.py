@@ -11,9 +11,7 @@ from xml.etree import ElementTree
 from harness.records import Finding, Judged, Verdict
 from harness.verdicts import wording
 
-FORBIDDEN = re.compile(
-    "[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
-)  # XML 1.0 has no way to write these
+FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # XML 1.0 has no way to write these
 
 
 def render(verdict: Verdict) -> str:

@@ -73,9 +73,7 @@ To accept a fall knowingly: bless this run as the baseline with a reason, or add
 def render(verdict: Verdict) -> str:
     from jinja2 import Environment, StrictUndefined
 
-    environment = Environment(
-        undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False
-    )
+    environment = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False)
     return environment.from_string(TEMPLATE).render(_facts(verdict))
 
 
@@ -109,9 +107,7 @@ def _row(judged: Judged) -> tuple[str, ...]:
     before, after, caught, tolerance = (
         wording.number(v, points) for v in (change.before, change.after, change.mde, judged.tolerance)
     )
-    moved, low, high = (
-        wording.number(v, points, signed=True) for v in (change.change, change.low, change.high)
-    )
+    moved, low, high = (wording.number(v, points, signed=True) for v in (change.change, change.low, change.high))
     verdict = f"**{judged.judgement}**" if judged.judgement == "regressed" else judged.judgement
     verdict += f" (tolerance {tolerance})" + (f", needs n ≈ {judged.needs_n:,}" if judged.needs_n else "")
     interval = f"{moved} [{low}, {high}]"

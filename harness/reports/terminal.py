@@ -32,9 +32,7 @@ SURE = 0.10  # Benjamini-Hochberg's q below which a subject is named
 def render(verdict: Verdict, colour: bool = False) -> str:
     console = _console(colour)
     console.print(_words(f"bench gate  {verdict.after or '–'}  vs  {verdict.before or '–'}", style="dim"))
-    style = (
-        "bold green" if verdict.status == "pass" else "yellow" if verdict.exit_code in (0, 6) else "bold red"
-    )
+    style = "bold green" if verdict.status == "pass" else "yellow" if verdict.exit_code in (0, 6) else "bold red"
     console.print(_words(verdict.sentence, style=style))
     if verdict.tasks:
         console.print()
@@ -45,9 +43,7 @@ def render(verdict: Verdict, colour: bool = False) -> str:
     if verdict.guards:
         console.print(_words("guards"))
     for finding in sorted(verdict.guards, key=lambda g: ("refuse", "warn", "info").index(g.level)):
-        mark, tone = {"refuse": ("BREACHED", "bold red"), "warn": ("warning", "yellow")}.get(
-            finding.level, ("ok", "")
-        )
+        mark, tone = {"refuse": ("BREACHED", "bold red"), "warn": ("warning", "yellow")}.get(finding.level, ("ok", ""))
         evidence = f"; {finding.evidence}" if finding.level != "info" and finding.evidence else ""
         console.print(Padding(_words(f"{mark:<8}  {finding.what}{evidence}", style=tone), (0, 0, 0, 2)))
     for note in verdict.notes:
@@ -63,15 +59,11 @@ def render_change(change: Change, names: tuple[str, str], colour: bool = False) 
     console.print(_words(wording.change_sentence(change), style="bold"))
     console.print()
     points = wording.in_points(change)
-    table = _table(
-        ("task", "n", *names, "change [90 % interval]", "lost/gained", "p worse", "p better", "catches")
-    )
+    table = _table(("task", "n", *names, "change [90 % interval]", "lost/gained", "p worse", "p better", "catches"))
     before, after, caught = (wording.number(v, points) for v in (change.before, change.after, change.mde))
     flips = f"{change.lost}/{change.gained}"
     ps = (wording.p_value(change.p), wording.p_value(change.p_better))
-    table.add_row(
-        *map(_words, (change.task, f"{change.n:,}", before, after, _interval(change), flips, *ps, caught))
-    )
+    table.add_row(*map(_words, (change.task, f"{change.n:,}", before, after, _interval(change), flips, *ps, caught)))
     console.print(table)
     console.print(_words(f"test: {change.method}; p one-sided; catches: smallest drop seen 8 times of 10"))
     if change.moved:
@@ -140,19 +132,14 @@ def _remarks(judged: Judged) -> list[str]:
         lines.append(f"{judged.task}: tolerance {wording.number(judged.tolerance, points)}{settle}")
     sure = [row for row in judged.change.moved if row["q"] <= SURE][:3]
     if sure:
-        moves = (
-            f"{r['subject']} {wording.number(r['change'], points, signed=True)} (q {r['q']:.2f})"
-            for r in sure
-        )
+        moves = (f"{r['subject']} {wording.number(r['change'], points, signed=True)} (q {r['q']:.2f})" for r in sure)
         lines.append(f"{judged.task} moved most in: {', '.join(moves)}")
     return lines
 
 
 def _interval(change: Change) -> str:
     points = wording.in_points(change)
-    what, low, high = (
-        wording.number(v, points, signed=True) for v in (change.change, change.low, change.high)
-    )
+    what, low, high = (wording.number(v, points, signed=True) for v in (change.change, change.low, change.high))
     return f"{what} [{low}, {high}]"
 
 
@@ -160,9 +147,7 @@ def _table(heads: Sequence[str]) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="dim")
     for i, head in enumerate(heads):
         words = head in ("task", "subject", "verdict")
-        table.add_column(
-            _words(head), justify="left" if words else "right", overflow="fold", no_wrap=i > 0 and words
-        )
+        table.add_column(_words(head), justify="left" if words else "right", overflow="fold", no_wrap=i > 0 and words)
     return table
 
 

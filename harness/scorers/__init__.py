@@ -45,9 +45,7 @@ class Grader:
         split = split_thinking(response.text)
         only_thought = bool(response.thinking) and not split.answer.strip()
         # an engine has split already; where the thinking is all of the tokens, nothing closed it
-        all_of_it = (
-            response.thinking_tokens is not None and response.thinking_tokens == response.output_tokens
-        )
+        all_of_it = response.thinking_tokens is not None and response.thinking_tokens == response.output_tokens
         if not split.closed or (only_thought and (all_of_it or response.stop == "length")):
             return self._score(sample, None, "unclosed_thinking", "truncated")
         if not split.answer.strip():

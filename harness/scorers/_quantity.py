@@ -99,9 +99,7 @@ def _value(text: str) -> Fraction | None:
 
 
 def _unsigned(text: str) -> Fraction | None:
-    latex = re.fullmatch(
-        r"(\d+)?\s*\\[dtc]?frac\s*(?:\{\s*(-?[\d.]+)\s*\}|(\d))\s*(?:\{\s*([\d.]+)\s*\}|(\d))", text
-    )
+    latex = re.fullmatch(r"(\d+)?\s*\\[dtc]?frac\s*(?:\{\s*(-?[\d.]+)\s*\}|(\d))\s*(?:\{\s*([\d.]+)\s*\}|(\d))", text)
     if latex:
         share = _ratio(latex[2] or latex[3], latex[4] or latex[5])
         return None if share is None else share + int(latex[1] or 0)

@@ -73,9 +73,7 @@ def _boxes(text: str) -> list[str]:
         else:
             bare = re.match(r"-?\d[\d.,]*\d|\d", text[at:])
             found.append(bare[0] if bare else "")
-    return [
-        f for f in found if undress(re.sub(r"\\[hv]?phantom\s*\{[^{}]*\}|[?？]", "", f))
-    ]  # a blank to fill in
+    return [f for f in found if undress(re.sub(r"\\[hv]?phantom\s*\{[^{}]*\}|[?？]", "", f))]  # a blank to fill in
 
 
 def _plain_marks(text: str) -> str:
@@ -97,11 +95,7 @@ def _cued(text: str, cue: re.Pattern[str], finished: bool, last: bool) -> str | 
         clause = rest[: end.start() if end else len(rest)]
         sentence = last or ("答" in found[0] and "答案" not in found[0])
         answer = _in_clause(clause, sentence)
-        cut = (
-            not finished
-            and start + len(clause) >= len(text.rstrip())
-            and clause.rstrip().endswith(answer or "\0")
-        )
+        cut = not finished and start + len(clause) >= len(text.rstrip()) and clause.rstrip().endswith(answer or "\0")
         overruled = last and _goes_on(rest[len(clause) :])
         if answer and not cut and not overruled:
             return answer
@@ -135,9 +129,7 @@ def _in_clause(clause: str, sentence: bool) -> str | None:
 
 
 _FORMULA = re.compile(r"\$([^$\d]?[^$]*?)\$|\\\((.+?)\\\)|\\\[(.+?)\\\]")
-_VERB = re.compile(
-    r"\b(?:is|are|was|were|has|have|had|equals|gets?|makes?|needs?)\b|[是为有剩共需要等于得花用]+"
-)
+_VERB = re.compile(r"\b(?:is|are|was|were|has|have|had|equals|gets?|makes?|needs?)\b|[是为有剩共需要等于得花用]+")
 
 
 def _number_in(text: str, last: bool) -> str | None:
@@ -149,9 +141,7 @@ def _number_in(text: str, last: bool) -> str | None:
             chosen = numbers[-1 if last else 0]
             unit = re.match(r"\s?[\u4e00-\u9fff]{1,3}\d", part[chosen.end() :])
             compound = (
-                part[chosen.start() :]
-                if unit or re.match(r"\s?(?:[:：]|[.…]{2,})\s?\d", part[chosen.end() :])
-                else ""
+                part[chosen.start() :] if unit or re.match(r"\s?(?:[:：]|[.…]{2,})\s?\d", part[chosen.end() :]) else ""
             )
             return compound.strip() if compound and structure(compound) else chosen[0].strip()
     return None

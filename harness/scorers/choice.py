@@ -90,9 +90,7 @@ def _alphabet(sample: Sample) -> str:
 _JOIN = r"\s*(?:[、,，/&+和与及;；]|and\b|以及)?\s*"
 _WRONG = r"(?:不[对是正选能符]|错(?!误?答案)|有误|误(?!答案)|排除|(?:is|are|was)(?:\s+\w+)?\s+(?:wrong|incorrect|not|false|ruled)|isn't|(?:is|are)n't|cannot|can't)"
 _OPEN = r"[\s\"'“‘「『（(\[【<$*:：]*"
-_FILLER = (
-    r"(?:选项|选择|第|option|choice|letter|the\s+letter|显然|应该?|当然|probably|likely|most likely|clearly)?"
-)
+_FILLER = r"(?:选项|选择|第|option|choice|letter|the\s+letter|显然|应该?|当然|probably|likely|most likely|clearly)?"
 _CUES_ZH = (
     r"(?:答案|正解|选项(?=[是为:])|结论)(?:\s*[\])】}>」]|\s|应该?|应当|当然|显然|就|可能|只|最|选择?|的|[是为:：]|选项|序号|字母|如下){0,9}",
     r"(?:选择?)(?!项|出|取|题)(?:的?是|了|为|答案|选项|[:：\s])*(?:选项|第)?",
@@ -126,9 +124,7 @@ def _patterns(letters: str) -> Patterns:
     after = r"(?![A-Za-z0-9'’²]|-[a-z0-9])"
     article = r"(?!(?<=A)\s+(?!because|since|as\b|which|and\b|or\b|is\b|are\b|for\b|due|based|with\b|here\b|in\b)[a-z])"
     denied = rf"(?!\s*[)\]】」”\"']*\s*(?:选项|项)?\s*(?:都|均|也|是)?{_WRONG})"
-    opens_list = (
-        r"(?!(?<=A)\s*[.:、)][^\n]{0,200}?[\s;；。,，]B\s*[.:、)])(?!(?<=A)\s*[.:、)][^\n]*\n\s*B\s*[.:、)])"
-    )
+    opens_list = r"(?!(?<=A)\s*[.:、)][^\n]{0,200}?[\s;；。,，]B\s*[.:、)])(?!(?<=A)\s*[.:、)][^\n]*\n\s*B\s*[.:、)])"
     vitamin = r"(?<!维生素)(?<!维他命)(?<!itamin\s)(?<!ype\s)(?<!roup\s)"
     group = rf"{vitamin}(?P<letters>{one}(?:{_JOIN}{one})*){after}{article}{opens_list}"
     stated = [rf"(?:{cue}){_OPEN}{_FILLER}{_OPEN}{group}{denied}" for cue in _CUES_ZH]
@@ -153,9 +149,7 @@ def _stated(text: str, patterns: Patterns) -> Found | None:
             last, found = box.start(), Found(_sorted(letters["letters"], patterns), "boxed")
     for pattern in patterns.stated:
         for cue in pattern.finditer(text):
-            if cue.start("letters") > last and not _DENIED_BEFORE.search(
-                text[max(0, cue.start() - 24) : cue.start()]
-            ):
+            if cue.start("letters") > last and not _DENIED_BEFORE.search(text[max(0, cue.start() - 24) : cue.start()]):
                 last, found = cue.start("letters"), Found(_sorted(cue["letters"], patterns), "cue")
     return found
 
@@ -163,9 +157,7 @@ def _stated(text: str, patterns: Patterns) -> Found | None:
 def _bare(text: str, patterns: Patterns) -> Found | None:
     """The reply, its first or its last line is nothing but the letter, or the letter and its option."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    whole = re.compile(
-        rf"[\s\"'“（(\[【<$:：]*{patterns.group}[\s\"'”）)\]】>$.:：。、,，;；!！]*(?:选项|项)?[.。]?"
-    )
+    whole = re.compile(rf"[\s\"'“（(\[【<$:：]*{patterns.group}[\s\"'”）)\]】>$.:：。、,，;；!！]*(?:选项|项)?[.。]?")
     opening = re.compile(rf"[\s\"'“（(\[【]*{patterns.group}\s*[)）\]】]*\s*(?:[.:：。、,，)]|$)(?!\d)")
     for line in dict.fromkeys((lines[-1], lines[0])) if lines else ():
         found = whole.fullmatch(line)
@@ -204,11 +196,7 @@ def _option_text(text: str, choices: Sequence[str], patterns: Patterns) -> Found
         return None
     for line in _from_the_end(_without_analysis(text, patterns)):
         bare = _bare_text(line)
-        hits = [
-            (bare.rfind(c), i)
-            for i, c in enumerate(folded)
-            if len(c) > 1 and c in bare and not _denies(bare, c)
-        ]
+        hits = [(bare.rfind(c), i) for i, c in enumerate(folded) if len(c) > 1 and c in bare and not _denies(bare, c)]
         if bare in folded:  # a one-character option counts only as the whole line
             hits = [(0, folded.index(bare))]
         kept = [i for _, i in hits if not any(folded[i] in folded[j] and i != j for _, j in hits)]
@@ -239,8 +227,7 @@ def _denies(line: str, choice: str) -> bool:
     behind = line[at + len(choice) : at + len(choice) + 14]
     before = line[max(0, at - 4) : at]
     return bool(
-        re.match(rf"\W*(?:是|都|均|is)?{_WRONG}", behind)
-        or re.search(r"不是|不选|并非|排除|而非|not$", before)
+        re.match(rf"\W*(?:是|都|均|is)?{_WRONG}", behind) or re.search(r"不是|不选|并非|排除|而非|not$", before)
     )
 
 

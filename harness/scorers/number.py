@@ -114,9 +114,7 @@ def _same(answer: str, wanted: str, equal: Equal) -> bool:
     return equal(answer, wanted)
 
 
-_ASKS_PERCENT = re.compile(
-    r"percent|百分之几|百分之多少|百分比|百分率|百分数|[几少]\s*%|_+\s*%", re.IGNORECASE
-)
+_ASKS_PERCENT = re.compile(r"percent|百分之几|百分之多少|百分比|百分率|百分数|[几少]\s*%|_+\s*%", re.IGNORECASE)
 
 
 def _same_percent(answer: str, wanted: str, question: str) -> bool:
@@ -142,9 +140,7 @@ def _is_set(target: str) -> bool:
     return found is not None and found[0] == "set"
 
 
-_HUGE = re.compile(
-    r"(?:\^|\*\*)[{(]*-?\d{6,}|\d{5,}!|!!|\d!\)?(?:\^|\*\*)|(?:(?:\^|\*\*)[{(]*\d[\d.]*[)]*){2,}"
-)
+_HUGE = re.compile(r"(?:\^|\*\*)[{(]*-?\d{6,}|\d{5,}!|!!|\d!\)?(?:\^|\*\*)|(?:(?:\^|\*\*)[{(]*\d[\d.]*[)]*){2,}")
 _EXPONENT = re.compile(r"(?:\^|\*\*)[{(]((?:[^{}()]|[{(][^{}()]*[)}])*)")
 
 
@@ -152,11 +148,7 @@ def refused(candidate: str) -> bool:
     """Too long, or a power that no machine finishes: 9^{9^9}, 10^999999, 99999!; e^{x^2} is fine."""
     packed = candidate.replace(" ", "")
     towers = (e[1] for e in _EXPONENT.finditer(packed) if re.search(r"\^|\*\*|\d!", e[1]))
-    return (
-        len(candidate) > LONGEST
-        or bool(_HUGE.search(packed))
-        or any(not re.search(r"[a-z]", t) for t in towers)
-    )
+    return len(candidate) > LONGEST or bool(_HUGE.search(packed)) or any(not re.search(r"[a-z]", t) for t in towers)
 
 
 def _no_symbols(answer: str, wanted: str) -> bool:
@@ -174,9 +166,7 @@ def _symbols_equal(answer: str, wanted: str) -> bool:
 def _library() -> Any:
     import math_verify
 
-    logging.getLogger("math_verify").setLevel(
-        logging.ERROR
-    )  # it warns at each call that nobody watches the clock
+    logging.getLogger("math_verify").setLevel(logging.ERROR)  # it warns at each call that nobody watches the clock
     return math_verify
 
 

@@ -17,9 +17,7 @@ _GRADER = Grader("text", VERSION)
 
 
 def score(sample: Sample, response: Response) -> Score:
-    sample = replace(
-        sample, target=None
-    )  # a reference text may be there, but nothing here can grade against it
+    sample = replace(sample, target=None)  # a reference text may be there, but nothing here can grade against it
     unhealthy = _GRADER.unhealthy(sample, response)
     if unhealthy:
         return unhealthy

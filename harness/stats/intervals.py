@@ -40,9 +40,7 @@ def wilson(k: float, n: float, confidence: float = 0.95) -> Interval:
     return low, 1.0 if k >= n else min(1.0, centre + half)
 
 
-def mean_t(
-    values: ArrayLike, confidence: float = 0.95, clusters: Sequence[Hashable] | None = None
-) -> Interval:
+def mean_t(values: ArrayLike, confidence: float = 0.95, clusters: Sequence[Hashable] | None = None) -> Interval:
     """Student's interval of a plain mean; with `clusters`, whole clusters vary and there are clusters - 1 degrees.
 
     Source: Miller 2024, "Adding error bars to evals" (cluster-robust standard error), with t instead of z.

@@ -83,9 +83,7 @@ def sample_rows(store: Store, run_id: str) -> Iterator[dict[str, Any]]:
             LEFT JOIN scores x ON x.response = p.id AND x.scorer = :scorer
         WHERE r.uid = :run AND s.position >= :first AND s.position < :first + {PAGE} ORDER BY s.position, p.repeat"""
     scorer = runs.scoring(store, run_id)[0]
-    questions = runs.query(
-        store, "SELECT n FROM exams e JOIN runs r ON r.exam = e.id WHERE r.uid = ?", [run_id]
-    )
+    questions = runs.query(store, "SELECT n FROM exams e JOIN runs r ON r.exam = e.id WHERE r.uid = ?", [run_id])
     pages = (
         runs.query(store, sql, {"run": run_id, "scorer": scorer, "first": first})
         for first in range(0, questions[0]["n"] if questions else 0, PAGE)

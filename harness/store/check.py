@@ -62,9 +62,7 @@ def _results(store: Store) -> list[str]:
         if cached:
             task = runs.get_task(store, run.exam)
             fresh = metrics.summarise(tables.table(store, run.id), task, run.id)
-            problems += [
-                f"run {run.id}: {line}; `bench rescore` rebuilds it" for line in _unequal(cached, fresh)
-            ]
+            problems += [f"run {run.id}: {line}; `bench rescore` rebuilds it" for line in _unequal(cached, fresh)]
     return problems
 
 

@@ -144,9 +144,7 @@ def _connect(path: Path, mode: str) -> sqlite3.Connection:
         if mode != "ro" or os.access(path.parent, os.W_OK):
             raise
         conn.close()
-        conn = sqlite3.connect(
-            f"{address}?immutable=1", uri=True, isolation_level=None, check_same_thread=False
-        )
+        conn = sqlite3.connect(f"{address}?immutable=1", uri=True, isolation_level=None, check_same_thread=False)
     conn.execute("PRAGMA foreign_keys = ON")
     return conn
 
@@ -245,18 +243,12 @@ def _told(path: Path, error: sqlite3.Error) -> UserError | None:
     if name == "SQLITE_FULL":
         return StoreFailure(f"no space left for the store {path}; free some, the same command then resumes")
     if name.startswith("SQLITE_IOERR"):
-        return StoreFailure(
-            f"the disk under the store {path} fails or is full ({name}); the same command resumes"
-        )
+        return StoreFailure(f"the disk under the store {path} fails or is full ({name}); the same command resumes")
     if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
         seconds = BUSY_MS // 1000
-        return StoreFailure(
-            f"another program has locked the store {path} for {seconds} s; the same command resumes"
-        )
+        return StoreFailure(f"another program has locked the store {path} for {seconds} s; the same command resumes")
     if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM", "SQLITE_AUTH")):
-        return UserError(
-            f"the store {path} can't be written ({error}); check its permissions, or pass another --store"
-        )
+        return UserError(f"the store {path} can't be written ({error}); check its permissions, or pass another --store")
     if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
         return UserError(f"the store {path} is damaged ({error}); restore a copy, or pass another --store")
     return None

@@ -63,9 +63,7 @@ class PromptReader:
         self._prefixes: OrderedDict[int, str] = OrderedDict()
 
     def read(self, number: int) -> str:
-        prefix, tail = self._conn.execute(
-            "SELECT prefix, tail FROM prompts WHERE id = ?", [number]
-        ).fetchone()
+        prefix, tail = self._conn.execute("SELECT prefix, tail FROM prompts WHERE id = ?", [number]).fetchone()
         if prefix is None:
             return texts.decode(texts.DEFLATED, tail)
         if prefix not in self._prefixes:

@@ -31,9 +31,7 @@ def checkpoint(conn: sqlite3.Connection, c: Checkpoint) -> None:
     )
     number = conn.execute("SELECT id FROM checkpoints WHERE uid = ?", [c.id]).fetchone()[0]
     parents = [(number, parent, role) for role, parent in _parents(c) if parent != c.id]
-    conn.executemany(
-        "INSERT INTO parents (child, parent, role) VALUES (?, ?, ?) ON CONFLICT DO NOTHING", parents
-    )
+    conn.executemany("INSERT INTO parents (child, parent, role) VALUES (?, ?, ?) ON CONFLICT DO NOTHING", parents)
 
 
 def _parents(c: Checkpoint) -> list[tuple[str, str]]:

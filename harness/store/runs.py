@@ -61,9 +61,7 @@ def list_runs(
     }
     where = " AND ".join(["1", *(condition for condition, value in wanted.items() if value is not None)])
     values = {"checkpoint": checkpoint, "task": task, "tag": tag, "status": status, "exam": exam, "run": run}
-    return [
-        rows.run(r) for r in query(store, f"{_RUNS} WHERE {where} ORDER BY r.started DESC, r.id DESC", values)
-    ]
+    return [rows.run(r) for r in query(store, f"{_RUNS} WHERE {where} ORDER BY r.started DESC, r.id DESC", values)]
 
 
 def find_checkpoint(store: Store, checkpoint_id: str) -> Checkpoint | None:

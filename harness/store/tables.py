@@ -53,9 +53,7 @@ _COLUMNS = (
     "outcome", "answer", "rule", "text", "thinking", "stop", "prompt_tokens", "output_tokens", "thinking_tokens",
     "seconds", "logprobs", "notes",
 )  # fmt: skip
-_PLAIN = tuple(
-    name for name in _COLUMNS if name not in ("categories", "text", "thinking", "logprobs", "notes")
-)
+_PLAIN = tuple(name for name in _COLUMNS if name not in ("categories", "text", "thinking", "logprobs", "notes"))
 _TABLE = """SELECT s.uid AS sample, p.repeat, s.position, s.subject, s.categories, s.cluster, s.language, s.question,
         s.target, x.value, x.outcome, x.answer, x.rule, t.enc, t.dict, t.text, t.thinking, p.stop, p.prompt_tokens,
         p.output_tokens, p.thinking_tokens, p.seconds, p.logprobs, p.notes

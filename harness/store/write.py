@@ -209,9 +209,7 @@ class Writer:
                 continue
             added[place.run] += 1
             if text := rows.text_values(inserted[0][0], response):
-                conn.execute(
-                    "INSERT INTO response_texts (response, enc, text, thinking) VALUES (?, ?, ?, ?)", text
-                )
+                conn.execute("INSERT INTO response_texts (response, enc, text, thinking) VALUES (?, ?, ?, ?)", text)
         for run, count in added.items():
             conn.execute("UPDATE runs SET done = done + ?, finished = NULL WHERE id = ?", [count, run])
             conn.execute("DELETE FROM results WHERE run = ?", [run])
@@ -226,9 +224,7 @@ class Writer:
                 "SELECT id FROM responses WHERE run = ? AND sample = ? AND repeat = ?", address
             ).fetchone()
             if found is None:
-                raise LookupError(
-                    f"a score for an answer that is not stored: run {run_id}, {sample}, {repeat}"
-                )
+                raise LookupError(f"a score for an answer that is not stored: run {run_id}, {sample}, {repeat}")
             scorer = self._scorer(conn, score, key)
             if conn.execute(_SCORE, rows.score_values(found[0], scorer, score)).rowcount == 1:
                 added[place.run, scorer] += 1

@@ -126,9 +126,7 @@ def _has_no_gold(side: Outcomes) -> bool:
 
 
 def _refusal(task: str, why: str, metric: str = "", found: Sequence[Difference] = ()) -> Judged:
-    change = (
-        Change(task, metric, None, None, None, None, None, 0, differences=tuple(found)) if found else None
-    )
+    change = Change(task, metric, None, None, None, None, None, 0, differences=tuple(found)) if found else None
     return Judged(task, metric, "not_comparable", 0.0, None, None, change, why)
 
 
@@ -154,9 +152,7 @@ def _judge_family(tested: dict[str, Tested], pooled: Pooled | None, policy: Poli
     family = len(worse) + (1 if pooled else 0)
     p_worse = stats.holm([*worse, *([pooled.p] if pooled else [])])
     p_better = stats.holm(better)
-    return [
-        _judge_one(t, p_worse[i], p_better[i], policy.alpha, family) for i, t in enumerate(tested.values())
-    ]
+    return [_judge_one(t, p_worse[i], p_better[i], policy.alpha, family) for i, t in enumerate(tested.values())]
 
 
 def _judge_one(tested: Tested, p_worse: float, p_better: float, alpha: float, family: int) -> Judged:
@@ -195,30 +191,22 @@ def _needed(tested: Tested, drop: float) -> int:
     return max(tested.paired.n + 1, math.ceil(moment * (NormalDist().inv_cdf(0.95) / gap) ** 2))
 
 
-def _pooled_alarm(
-    judged: Sequence[Judged], pooled: Pooled | None, policy: Policy, notes: list[str]
-) -> list[Finding]:
+def _pooled_alarm(judged: Sequence[Judged], pooled: Pooled | None, policy: Policy, notes: list[str]) -> list[Finding]:
     """The pooled member's own line, said only where the tasks don't say it already."""
     if pooled is None or any(j.judgement == "regressed" for j in judged):
         return []
     comparable = [j.p_holm for j in judged if j.change and j.p_holm is not None]
-    adjusted = stats.holm(
-        [*[j.change.p or 0.0 for j in judged if j.change and j.p_holm is not None], pooled.p]
-    )[-1]
+    adjusted = stats.holm([*[j.change.p or 0.0 for j in judged if j.change and j.p_holm is not None], pooled.p])[-1]
     if adjusted > policy.alpha:
         return []
     what = f"all {len(comparable)} tasks together fell by {-pooled.change:.2f} of their tolerances"
     if pooled.change > -1:
         notes.append(f"{what} (p {wording.p_value(adjusted)}): real, but within what you tolerate")
         return []
-    return [
-        Finding("pooled", "refuse", what, f"p {wording.p_value(adjusted)}", "look at the largest falls first")
-    ]
+    return [Finding("pooled", "refuse", what, f"p {wording.p_value(adjusted)}", "look at the largest falls first")]
 
 
-def _waived(
-    policy: Policy, today: datetime.date | None, judged: Sequence[Judged], notes: list[str]
-) -> tuple[str, ...]:
+def _waived(policy: Policy, today: datetime.date | None, judged: Sequence[Judged], notes: list[str]) -> tuple[str, ...]:
     """Tasks whose failure is waived today; every waiver is said, expired ones too."""
     active = []
     for waive in policy.waive:

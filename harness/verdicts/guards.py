@@ -19,7 +19,7 @@ from harness.records import Finding, Level, Outcomes
 from harness.verdicts.compare import Floats
 from harness.verdicts.policy import GuardPolicy, Policy, plain
 
-WORDS = {"answer_tokens": "answers"}
+WORDS = {"answer_tokens": "answers", "answer_characters": "answers"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +90,7 @@ def read(before: Outcomes, after: Outcomes, name: str, limit: GuardPolicy) -> Re
     return Reading(after.task, name, mean_a, mean_b, False, crossed, " and ".join(limits), p, len(ids))
 
 
-def _ratio(
-    task: str, name: str, a: Floats, b: Floats, limit: GuardPolicy, groups: Sequence[str] | None
-) -> Reading:
+def _ratio(task: str, name: str, a: Floats, b: Floats, limit: GuardPolicy, groups: Sequence[str] | None) -> Reading:
     """Geometric-mean ratio, tested on paired logs: run-away generations would drown a plain mean.
 
     At 200 samples it sees a +10 % change 72 % of the time, the raw mean 26 %, at the same false alarms.
@@ -120,7 +118,9 @@ def finding(reading: Reading, p: float, alpha: float) -> Finding:
             WORDS.get(r.measure, r.measure),
             "at" if not r.crossed else "shrank to" if ratio < 1 else "grew to",
         )
-        numbers = f"{r.before:.0f} -> {r.after:.0f}" + (" tokens" if r.measure.endswith("_tokens") else "")
+        numbers = f"{r.before:.0f} -> {r.after:.0f}" + (
+            f" {r.measure.removeprefix('answer_')}" if r.measure in WORDS else ""
+        )
         limit = r.crossed or f"allowed {r.limit}"
         what = f"{noun} {verb} {ratio:.2f}x on {r.task} ({numbers}, {limit})"
     else:

@@ -91,9 +91,7 @@ def policy(table: Mapping[str, Any], where: str = "bench.toml", strict: bool = F
     """A Policy from the [gate] table; unknown keys, guards and unreadable amounts are UserErrors."""
     found = fill(Policy, dict(table), where, "gate.")
     if not 0 < found.alpha <= 0.5:
-        raise UserError(
-            f"{where}: 'gate.alpha' is {found.alpha}; a false-alarm budget lies between 0 and 0.5"
-        )
+        raise UserError(f"{where}: 'gate.alpha' is {found.alpha}; a false-alarm budget lies between 0 and 0.5")
     for name, task in found.task.items():
         if task.tolerance:
             amount(task.tolerance, f"{where}: 'gate.task.{name}.tolerance'")

@@ -14,9 +14,7 @@ from harness.records import Change, Finding, Judged
 
 def printable(text: str) -> str:
     """Names come from files and models: no escape sequences, no text that turns the line around."""
-    tame = (
-        " " if c.isspace() else "\ufffd" if unicodedata.category(c) in ("Cc", "Cf", "Cs") else c for c in text
-    )
+    tame = (" " if c.isspace() else "\ufffd" if unicodedata.category(c) in ("Cc", "Cf", "Cs") else c for c in text)
     return "".join(tame)
 
 
@@ -58,25 +56,20 @@ def change_sentence(change: Change) -> str:
         lead = "Worse"
     elif change.p_better is not None and change.p_better <= 0.05:
         lead = "Better"
-    text = (
-        f"{lead}: {moved_by(change)}, {change.lost} lost and {change.gained} gained of {change.n:,} questions"
-    )
+    text = f"{lead}: {moved_by(change)}, {change.lost} lost and {change.gained} gained of {change.n:,} questions"
     if lead == "No clear difference":
         unit = "points" if points else change.metric
         text += f"; a drop below {number(change.mde, points)} {unit} would often go unseen"
     return text + "."
 
 
-def sentence(
-    status: str, tasks: Sequence[Judged], breached: Sequence[Finding], waived: Sequence[str] = ()
-) -> str:
+def sentence(status: str, tasks: Sequence[Judged], breached: Sequence[Finding], waived: Sequence[str] = ()) -> str:
     """The verdict in one sentence."""
     if status == "nothing":
         whys = "; ".join(t.why for t in tasks[:2]) or "no task was run on both sides"
         return f"Nothing to compare: {whys}."
     by = {
-        j: [t for t in tasks if t.judgement == j]
-        for j in ("not_comparable", "regressed", "inconclusive", "improved")
+        j: [t for t in tasks if t.judgement == j] for j in ("not_comparable", "regressed", "inconclusive", "improved")
     }
     if status == "not_comparable":
         whys = "; ".join(t.why for t in by["not_comparable"][:2])
@@ -88,9 +81,7 @@ def sentence(
     if status == "inconclusive":
         return _undecided(by["inconclusive"], len(tasks))
     if waived:
-        return (
-            f"Passed only because a regression is waived: {_worst([t for t in tasks if t.task in waived])}."
-        )
+        return f"Passed only because a regression is waived: {_worst([t for t in tasks if t.task in waived])}."
     if by["improved"]:
         best = max(by["improved"], key=lambda t: abs(t.change.change or 0) if t.change else 0)
         slips = sum(t.judgement == "slipped" for t in tasks)
