@@ -71,13 +71,19 @@ def plan(
     repeats: int = 1,
     attempt: int = 0,
     tags: Sequence[str] = (),
+    one_form: bool = False,
 ) -> list[Job]:
-    """One job per checkpoint and exam, with every `auto` resolved; nothing is loaded and nothing is written."""
+    """One job per checkpoint and exam, with every `auto` resolved; nothing is loaded and nothing is written.
+
+    `one_form`: all are asked in one prompt form, through chat templates only where every checkpoint has one.
+    """
     jobs = []
+    templated = [c for c in checkpoints if "template" in c.parts]
     for checkpoint in checkpoints:
         info = describe(checkpoint)
         for exam in exams:
-            settings = prompts.settings(exam.task, "template" in checkpoint.parts, asked)
+            chat = len(templated) == len(checkpoints) if one_form else checkpoint in templated
+            settings = prompts.settings(exam.task, chat, asked)
             samples = load.select(exam, limit)
             run = Run(
                 id=identity.run_id(checkpoint.id, exam.id, settings, info.id, attempt),

@@ -263,6 +263,99 @@ def test_a_corrected_gold_costs_no_tokens(work: Path, tiny_checkpoint: Path, tmp
     assert after["value"] == pytest.approx(before["value"] + 1 / 8)
 
 
+def test_a_new_scorer_costs_no_tokens_and_keeps_the_old_scores(tiny_checkpoint: Path, tmp_path: Path) -> None:
+    """Version 2 of an own scorer, found through bench.toml, grades the stored answers; version 1 stays."""
+    own = tmp_path / "own"
+    (own / "tasks").mkdir(parents=True)
+    (own / "scorers").mkdir()
+    (own / "tasks" / "colours.yaml").write_text(OWN_YAML.replace("scorer: options", "scorer: always"), "utf-8")
+    (own / "tasks" / "colours.py").write_text(OWN_MODULE, "utf-8")
+    (own / "scorers" / "always.py").write_text(OWN_SCORER.format(version=1, value=0.0, outcome="wrong"), "utf-8")
+    rows = [{"q": f"Colour number {i}?", "gold": "ABCD"[i % 4]} for i in range(8)]
+    (tmp_path / "colours.jsonl").write_text("\n".join(map(json.dumps, rows)), "utf-8")
+    (tmp_path / "bench.toml").write_text('[paths]\ninclude = ["own"]\ndata = "."\n', "utf-8")
+    done = bench(tmp_path, "run", "--model", tiny_checkpoint, "--tasks", "colours", "--engine", "hf", "--json")
+    assert json.loads(done.stdout)["runs"][0]["value"] == 0
+    (own / "scorers" / "always.py").write_text(OWN_SCORER.format(version=2, value=1.0, outcome="correct"), "utf-8")
+    shutil.rmtree(own / "scorers" / "__pycache__", ignore_errors=True)
+    assert "8 answers graded anew" in bench(tmp_path, "rescore").stdout
+    assert json.loads(bench(tmp_path, "runs", "--json").stdout)["runs"][0]["value"] == 1
+    versions = sqlite3.connect(tmp_path / "results/bench.db").execute(
+        "select version, count(*) from scores x join scorers s on s.id = x.scorer group by version"
+    )
+    assert sorted(versions) == [(1, 8), (2, 8)]
+    assert "graded already" in bench(tmp_path, "rescore").stdout
+
+
+def test_vs_runs_the_base_too_and_ends_with_the_sentence(
+    work: Path, tiny_checkpoint: Path, tiny_other: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(work / "results", tmp_path / "results")
+    ask = (
+        "run",
+        "--model",
+        tiny_other,
+        "--tasks",
+        "demo_facts",
+        "--limit",
+        "24",
+        "--engine",
+        "hf",
+        "--vs",
+        tiny_checkpoint,
+    )
+    done = bench(tmp_path, *ask)
+    assert "starting" not in done.stderr
+    assert "90 % interval" in done.stdout
+    assert done.stdout.count("demo_facts") >= 3
+
+
+def test_dry_run_shows_two_prompts_and_the_cost_and_writes_nothing(tiny_checkpoint: Path, tmp_path: Path) -> None:
+    done = bench(tmp_path, "run", "--model", tiny_checkpoint, "--tasks", "demo_math", "--dry-run", "--engine", "hf")
+    assert done.stdout.count("── prompt") == 2
+    for word in ("200 questions", "tokens", "min", "GB"):
+        assert word in done.stdout
+    assert not (tmp_path / "results").exists()
+
+
+def test_a_glob_takes_checkpoints_in_natural_order(tiny_checkpoint: Path, tmp_path: Path) -> None:
+    for step in (10, 9):
+        shutil.copytree(tiny_checkpoint, tmp_path / f"out/checkpoint-{step}")
+        config = json.loads((tmp_path / f"out/checkpoint-{step}/config.json").read_text("utf-8"))
+        (tmp_path / f"out/checkpoint-{step}/config.json").write_text(json.dumps({**config, "note": step}), "utf-8")
+    done = bench(
+        tmp_path,
+        "run",
+        "--model",
+        "out/checkpoint-*",
+        "--tasks",
+        "demo_facts",
+        "--limit",
+        "4",
+        "--engine",
+        "hf",
+        "--json",
+    )
+    assert [run["checkpoint"].rpartition("-")[2] for run in json.loads(done.stdout)["runs"]] == ["9", "10"]
+
+
+def test_doctor_reports_and_refuses(tiny_checkpoint: Path, tmp_path: Path) -> None:
+    assert "tokens of context" in bench(tmp_path, "doctor", tiny_checkpoint).stdout
+    shutil.copytree(tiny_checkpoint, tmp_path / "short")
+    weights = tmp_path / "short/model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-100])
+    assert "✗" in bench(tmp_path, "doctor", "short", ok=2).stdout
+    refused(tmp_path, "run", "--model", "short", "--tasks", "demo", says="model.safetensors")
+
+
+OWN_SCORER = '''"""Always the same grade."""
+from harness.records import Score
+VERSION = {version}
+ISOLATED = False
+
+def score(sample, response):
+    return Score("always", VERSION, {value}, None, "always", "{outcome}")
+'''
 OWN_YAML = """\
 task: colours
 output_type: multiple_choice

@@ -232,7 +232,7 @@ def test_every_metric_declares_itself_and_health_has_limits() -> None:
     for name in metrics.names():
         module = metrics.find(name)
         assert isinstance(module.VERSION, int) and isinstance(module.HIGHER_IS_BETTER, bool)
-        assert module.UNIT in ("share", "tokens") and module.NEEDS
+        assert module.UNIT in ("share", "tokens", "characters") and module.NEEDS
         assert hasattr(module, "per_sample") or hasattr(module, "measure")
         assert all(column in table(1).columns for column in module.NEEDS)
     assert metrics.health() == [n for n in metrics.names() if n != "accuracy"]

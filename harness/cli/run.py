@@ -129,7 +129,7 @@ def command(tasks: str, data: Path | None, hub: str, store: Path | None, as_json
     with open_store(path) as opened:
         jobs = evaluate.plan(
             checkpoints, exams, asked, describe,
-            limit=given["limit"], repeats=given["repeats"], tags=_tags(given["tags"]),
+            limit=given["limit"], repeats=given["repeats"], tags=_tags(given["tags"]), one_form=given["vs"] is not None,
         )  # fmt: skip
         if given["again"]:
             jobs = [evaluate.another_attempt(job, opened) for job in jobs]
@@ -151,11 +151,10 @@ def _checkpoints(given: dict[str, Any]) -> list[Checkpoint]:
         raise UserError("nothing to run: pass --model CKPT or --adapter DIR")
     cache_path = config.cache() / "files.json"
     cache = load_cache(cache_path)
-    found = []
-    for model in [*given["models"], *([given["vs"]] if given["vs"] else [])]:
-        found += [read.read(path, base=given["base"], cache=cache) for path in read.expand(model)]
-    for adapter in given["adapters"]:
-        found += [read.read(path, base=given["base"], cache=cache) for path in read.expand(adapter)]
+    given_paths = [*given["models"], *given["adapters"], *([given["vs"]] if given["vs"] else [])]  # --vs comes last
+    found = [
+        read.read(path, base=given["base"], cache=cache) for pattern in given_paths for path in read.expand(pattern)
+    ]
     save_cache(cache_path, cache)
     unique = list({checkpoint.id: checkpoint for checkpoint in found}.values())
     if given["name"]:
