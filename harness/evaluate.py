@@ -85,6 +85,7 @@ def plan(
             chat = len(templated) == len(checkpoints) if one_form else checkpoint in templated
             settings = prompts.settings(exam.task, chat, asked)
             samples = load.select(exam, limit)
+            answers = repeats if exam.task.ask == "generate" else 1  # log-probabilities don't vary
             run = Run(
                 id=identity.run_id(checkpoint.id, exam.id, settings, info.id, attempt),
                 checkpoint=checkpoint.id,
@@ -92,8 +93,8 @@ def plan(
                 settings=settings,
                 engine=info.id,
                 attempt=attempt,
-                expected=len(samples) * repeats,
-                repeats=repeats,
+                expected=len(samples) * answers,
+                repeats=answers,
                 tags=tuple(tags),
             )
             jobs.append(Job(run, checkpoint, exam, info, samples))

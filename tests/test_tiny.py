@@ -41,7 +41,7 @@ def test_every_folder_is_a_checkpoint_without_a_flaw(made: dict[str, Path]) -> N
     assert kinds == {
         "teacher": "base",
         "base": "base",
-        "lora": "adapter",
+        "base-lora": "adapter",
         "distilled": "full",
         "damaged": "full",
     }
@@ -57,8 +57,8 @@ def test_the_family_is_written_down(made: dict[str, Path]) -> None:
     history = {name: lineage.read(folder) for name, folder in made.items()}
     parents = {name: h.parent for name, h in history.items() if h}
     base, distilled = ids["base"], ids["distilled"]
-    assert parents == {"teacher": None, "base": None, "lora": base, "distilled": base, "damaged": distilled}
-    assert read.read(made["lora"]).base == base
+    assert parents == {"teacher": None, "base": None, "base-lora": base, "distilled": base, "damaged": distilled}
+    assert read.read(made["base-lora"]).base == base
     student = history["distilled"]
     assert student is not None
     assert (student.method, student.teacher, student.seed, student.steps) == ("seqkd", ids["teacher"], 0, 8)

@@ -112,7 +112,7 @@ def base(job: Job) -> None:
     _scratch(job, "base")
     import peft
 
-    plan = job.recipe["lora"]
+    plan = job.recipe["base-lora"]
     model, tokens = _tiny_model.load(job.out / "base")
     torch.manual_seed(job.seed)
     shape = peft.LoraConfig(
@@ -128,7 +128,7 @@ def base(job: Job) -> None:
     fitted = _tiny_fit.fit(adapted, lessons, plan, job.seed)
     adapted.peft_config["default"].base_model_name_or_path = "../base"  # a folder that is moved whole still works
     data = [source("demo_math problems", gold), source("demo_facts lessons", facts)]
-    job.finish("lora", (adapted, tokens), fitted, data, parent=job.id("base"))
+    job.finish("base-lora", (adapted, tokens), fitted, data, parent=job.id("base"))
 
 
 def distilled(job: Job) -> None:

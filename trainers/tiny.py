@@ -1,8 +1,9 @@
 """Tiny real checkpoints, trained from scratch on two CPU cores in about a minute and a half: what `bench demo` ranks.
 
-teacher (large, long) and base (small, short) at the same time, lora on the base, distilled = the base taught with the
-teacher's verified answers, damaged = distilled over-trained on answers without steps: its answers collapse from about
-forty tokens to six while all of them still hold a boxed number, which is how short-answer fine-tuning looks in real life.
+teacher (large, long) and base (small, short) at the same time, base-lora an adapter on the base, distilled = the base
+taught with the teacher's verified answers, damaged = distilled over-trained on answers without steps: its answers
+collapse from 33 tokens to 8 while all of them still hold a boxed number, which is how short-answer fine-tuning looks in
+real life.
 Example: make(Path("results/demo/checkpoints"))["distilled"] -> results/demo/checkpoints/distilled
 """
 
@@ -22,7 +23,7 @@ from harness.checkpoints import read
 from harness.errors import UserError
 
 MANIFEST = "manifest.json"
-NAMES = ("teacher", "base", "lora", "distilled", "damaged")
+NAMES = ("teacher", "base", "base-lora", "distilled", "damaged")
 RECIPE: dict[str, dict[str, Any]] = {
     "tokenizer": {"size": 448},
     "teacher": {
@@ -33,7 +34,7 @@ RECIPE: dict[str, dict[str, Any]] = {
         "method": "pretrain", "width": 64, "layers": 2, "steps": 300, "batch": 16, "rate": 0.01, "optimizer": "muon",
         "problems": 5_000, "data_seed": 2, "facts_share": 0.34,
     },
-    "lora": {
+    "base-lora": {
         "method": "lora", "rank": 16, "alpha": 32, "steps": 500, "batch": 16, "rate": 0.004, "optimizer": "adamw",
         "problems": 2_000, "data_seed": 3,
     },

@@ -73,6 +73,7 @@ def _pairs(before: list[Outcomes], after: list[Outcomes], a: str, b: str) -> lis
 
 def _list(store: Store, before: Outcomes, after: Outcomes, change: Change, sign: int, count: int) -> None:
     """Questions whose value fell (sign -1) or rose (+1), with both answers."""
+    from harness.cli.show import answer, question
     from harness.store import read
 
     if not before.run or not after.run:
@@ -90,6 +91,6 @@ def _list(store: Store, before: Outcomes, after: Outcomes, change: Change, sign:
         was = old_rows.get(row["sample"])
         if was is not None and shown < count:
             shown += 1
-            click.echo(f"\n── {row['subject']} {row['sample'][:8]}   gold {row['target']}\n{row['question']}")
-            click.echo(f"before ({was['answer']}): {was['text'] or was['logprobs']}")
-            click.echo(f"after  ({row['answer']}): {row['text'] or row['logprobs']}")
+            click.echo(f"\n── {row['subject']} {row['sample'][:8]}   gold {row['target']}\n{question(row)}")
+            click.echo(f"before ({was['answer']}): {answer(was)}")
+            click.echo(f"after  ({row['answer']}): {answer(row)}")

@@ -10,6 +10,8 @@ import click
 from harness.cli import _options
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from harness.records import Run
     from harness.store.open import Store
 
@@ -109,16 +111,26 @@ def _print(store: Store, run: Run, samples: list[dict[str, Any]], with_prompt: b
     if len(lines) > 1:
         click.echo(_tables.table(lines))
     for row in samples:
-        click.echo(
-            f"\n── {row['subject'] or 'sample'} {row['sample'][:8]} · {row['outcome']} · stop {row['stop']} · {row['output_tokens']} tokens"
-        )
-        if with_prompt and row.get("prompt"):
-            click.echo(row["prompt"])
-        else:
-            click.echo(row["question"])
-        click.echo(f"→ {row['text']}" if row["text"] else f"→ log-probabilities {row['logprobs']}")
+        tokens = "" if row["output_tokens"] is None else f" · {row['output_tokens']} tokens"
+        where = f"{row['subject'] or 'sample'} {row['sample'][:8]}"
+        click.echo(f"\n── {where} · {row['outcome']} · stop {row['stop']}{tokens}")
+        click.echo(row["prompt"] if with_prompt and row["prompt"] else question(row))
+        click.echo(f"→ {answer(row)}")
         click.echo(f"read as {row['answer']!r} by rule {row['rule']}; gold {row['target']!r}")
     click.echo()
+
+
+def question(row: Mapping[str, Any]) -> str:
+    """The bare question, with its options under it where it has some."""
+    options = [f"{chr(ord('A') + i)}. {choice}" for i, choice in enumerate(row["choices"])]
+    return "\n".join([row["question"], *options])
+
+
+def answer(row: Mapping[str, Any]) -> str:
+    """What came back: text, or the log-probability of each option in nats."""
+    if row["logprobs"] is None:
+        return row["error"] or row["text"] or "(empty)"
+    return "  ".join(f"{chr(ord('A') + i)} {value:.3f}" for i, value in enumerate(row["logprobs"]))
 
 
 def _number(value: float | None) -> str:

@@ -14,7 +14,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from harness.records import Change, Judged, Verdict
+from harness.records import Change, Difference, Judged, Verdict
 from harness.verdicts import audit, wording
 
 WIDTH = 100
@@ -25,6 +25,7 @@ COLOURS = {
     "improved": "green",
 }
 STATUS = {"pass": "PASS", "fail": "FAIL", "not_comparable": "NOT COMPARABLE", "nothing": "NOTHING"}
+SHOWN_RECIPE = 3
 SHOWN_MOVES = 5
 SURE = 0.10  # Benjamini-Hochberg's q below which a subject is named
 
@@ -75,16 +76,22 @@ def render_change(change: Change, names: tuple[str, str], colour: bool = False) 
             moved = wording.number(row["change"], points, signed=True)
             moves.add_row(*map(_words, (row["subject"], str(row["n"]), *both, moved, f"{row['q']:.2f}")))
         console.print(moves)
-    for d in change.differences:
-        label = {
-            "must": "must match",
-            "should": "should match",
-            "own": "the checkpoint's own",
-            "recipe": "recipe",
-        }
-        ends = f"{audit.shown(d.before)} -> {audit.shown(d.after)}"
-        console.print(_words(f"differs: {d.field} ({label[d.class_]}): {ends}"))
+    for line in _differences(change.differences):
+        console.print(_words(line))
     return _text(console)
+
+
+def _differences(found: Sequence[Difference]) -> list[str]:
+    """A line each, but a recipe that differs in many fields is one line: then no field explains the change."""
+    label = {"must": "must match", "should": "should match", "own": "the checkpoint's own", "recipe": "recipe"}
+    recipe = [d for d in found if d.class_ == "recipe"]
+    shown = [d for d in found if d.class_ != "recipe" or len(recipe) <= SHOWN_RECIPE]
+    lines = [
+        f"differs: {d.field} ({label[d.class_]}): {audit.shown(d.before)} -> {audit.shown(d.after)}" for d in shown
+    ]
+    if len(recipe) > SHOWN_RECIPE:
+        lines.append(f"differs: {len(recipe)} fields of the recipe: {', '.join(d.field for d in recipe)}")
+    return lines
 
 
 def _where(change: Change) -> str:
