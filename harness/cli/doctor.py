@@ -21,7 +21,9 @@ MARKS = {"refuse": "✗", "warn": "!", "info": "·"}
 @click.option("--deep", is_flag=True, help="Also read every weight and load the tokenizer (seconds to minutes).")
 @_options.json_option
 def command(path: str, base: str | None, deep: bool, as_json: bool) -> int:
-    """Examine a checkpoint folder; exit 2 when `bench run` would refuse it.
+    """Examine a checkpoint folder before a GPU hour is spent.
+
+    Exit 2 when `bench run` would refuse it.
 
     \b
     Example: bench doctor out/checkpoint-500

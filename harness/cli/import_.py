@@ -75,9 +75,9 @@ UNITS = {
 def command(
     file: Path, task: str, kind: str | None, runs: tuple[str, ...], columns: str, label: str | None, **given: Any
 ) -> None:
-    """Make runs of answers that exist: JSONL, JSON or CSV, also .gz.
+    """Make runs of answers that exist.
 
-    Rows are matched by id or by question; the import is refused when more than 2 % match none.
+    JSONL, JSON or CSV, also .gz. Rows are matched by id or by question; the import is refused when more than 2 % match none.
 
     \b
     Example: bench import answers.jsonl --task gsm8k --run mine=answer --map id=id,tokens=usage.tokens

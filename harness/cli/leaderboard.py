@@ -35,7 +35,9 @@ def command(
     out: Path | None, samples: Literal["all", "wrong", "none"], title: str, language: Literal["en", "zh"], open_: bool,
     store: Path | None, as_json: bool,
 ) -> None:  # fmt: skip
-    """Write the board as HTML that opens from a folder, without a server.
+    """Write the board as a static site.
+
+    It opens from its folder, without a server and without JavaScript.
 
     \b
     Example: bench leaderboard --open

@@ -31,7 +31,9 @@ def command(
     chat: bool,
     system: str | None,
 ) -> None:
-    """Write prompts to a file, one JSON object a line; bring the answers back with `bench import`.
+    """Write what would be asked to a file.
+
+    One JSON object a line; bring the answers back with `bench import`.
 
     \b
     Example: bench prompts --tasks mathcot --data data/ -o prompts.jsonl

@@ -15,7 +15,9 @@ from harness.cli import _options
 @_options.include_option
 @_options.json_option
 def command(spec: str | None, store: Path | None, as_json: bool) -> None:
-    """Grade stored answers anew where a scorer or a gold has changed; old scores stay under their version.
+    """Grade stored answers with today's scorers and golds.
+
+    Old scores stay under their version; no token is spent.
 
     \b
     Example: bench rescore            every run

@@ -14,7 +14,9 @@ from harness.cli import _options
 @_options.store_option
 @_options.json_option
 def command(spec: str | None, store: Path | None, as_json: bool) -> None:
-    """List stored runs: all, or those a name, NAME@TAG, tag:TAG, branch:NAME or run:ID means.
+    """List stored runs.
+
+    All of them, or those that a name, NAME@TAG, tag:TAG, branch:NAME or run:ID means.
 
     \b
     Example: bench runs

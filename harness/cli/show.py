@@ -35,7 +35,7 @@ def command(
     store: Path | None,
     as_json: bool,
 ) -> None:
-    """Show the scores of a run and some of its answers.
+    """Show a run's scores and some of its answers.
 
     \b
     Example: bench show ckpt --wrong -n 5
