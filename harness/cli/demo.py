@@ -16,7 +16,9 @@ import click
     "--engine", type=click.Choice(["auto", "hf", "vllm"]), default="hf", show_default=True, help="Who answers."
 )
 def command(out: Path | None, seed: int, engine: str) -> int:
-    """Train tiny checkpoints, run, rank and gate them: about three minutes on two CPU cores.
+    """Train tiny checkpoints, then run, rank and gate them.
+
+    About eighty seconds on two quiet CPU cores, three minutes on busy ones.
 
     A teacher, a base, a student distilled from the teacher, a LoRA on the base, and the student damaged by
     fine-tuning on short answers; the gate must pass the student and fail the damaged one. A second call reuses
