@@ -12,7 +12,9 @@ from __future__ import annotations
 import os
 import socket
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any, Protocol
@@ -85,6 +87,8 @@ def plan(
             chat = len(templated) == len(checkpoints) if one_form else checkpoint in templated
             settings = prompts.settings(exam.task, chat, asked)
             samples = load.select(exam, limit)
+            if "shots" in asked:  # lacking solved examples are a mistake to tell before an engine starts
+                deque(prompts.prompts(exam, settings, samples), maxlen=0)
             answers = repeats if exam.task.ask == "generate" else 1  # log-probabilities don't vary
             run = Run(
                 id=identity.run_id(checkpoint.id, exam.id, settings, info.id, attempt),
@@ -117,28 +121,39 @@ def missing(jobs: Sequence[Job], store: Store) -> dict[str, list[tuple[str, int]
     return {job.run.id: read.missing(store, job.run.id, job.samples, job.run.repeats) for job in jobs}
 
 
-def evaluate(jobs: Sequence[Job], store: Store, watch: Watch, load_engine: LoadEngine = engines.load) -> list[Run]:
+def evaluate(
+    jobs: Sequence[Job],
+    store: Store,
+    watch: Watch,
+    load_engine: LoadEngine = engines.load,
+    confirm: Callable[[Checkpoint], None] = lambda checkpoint: None,
+) -> list[Run]:
     """Bring every job to its end and return the runs as the store now has them, in the order of `jobs`.
 
-    Interrupted (KeyboardInterrupt, EngineFailure), what was answered is stored and the runs are marked so.
+    Interrupted (KeyboardInterrupt, EngineFailure), what was answered is stored and the runs are marked so. `confirm`
+    raises when a checkpoint is no longer what was hashed; it is called once its weights are loaded, before any of its
+    answers is stored.
     """
     with Writer(store) as writer:
-        jobs = _register(jobs, store, writer)
-        todo = missing(jobs, store)
-        watch.planned(jobs, {run: len(addresses) for run, addresses in todo.items()})
+        started: list[Job] = []
         try:
-            for job in jobs:  # answers of a killed run that were never graded
-                _score(job, list(read.unscored(store, job.run.id, *_scorer(job.exam))), writer, watch)
-            for info, group in _by_engine([job for job in jobs if todo[job.run.id]]):
-                _ask(info, group, todo, writer, watch, load_engine)
-        except BaseException:
             for job in jobs:
-                writer.finish_run(job.run.id, "interrupted")
+                started.append(_register(job, store, writer))
+            todo = missing(started, store)
+            watch.planned(started, {run: len(addresses) for run, addresses in todo.items()})
+            for job in started:  # answers of a killed run that were never graded
+                _score(job, list(read.unscored(store, job.run.id, *_scorer(job.exam))), writer, watch)
+            for info, group in _by_engine([job for job in started if todo[job.run.id]]):
+                _ask(info, group, todo, writer, watch, load_engine, confirm)
+        except BaseException:
+            with suppress(Exception):  # the first error is the one to tell; a full disk fails here again
+                for job in started:
+                    _finish(job.run.id, store, writer)
             raise
-        for job in jobs:
+        for job in started:
             _finish(job.run.id, store, writer)
             watch.finished(read.get_run(store, job.run.id))
-    return [read.get_run(store, job.run.id) for job in jobs]
+    return [read.get_run(store, job.run.id) for job in started]
 
 
 def rescore(runs: Iterable[Run], store: Store) -> int:
@@ -160,28 +175,25 @@ def rescore(runs: Iterable[Run], store: Store) -> int:
     return added
 
 
-def _register(jobs: Sequence[Job], store: Store, writer: Writer) -> list[Job]:
-    """Everything a run stands on is in the store before its first answer; returns the jobs as registered."""
+def _register(job: Job, store: Store, writer: Writer) -> Job:
+    """Everything a run stands on is in the store before its first answer; returns the job as registered."""
+    writer.add_checkpoint(job.checkpoint)
+    writer.add_engine(job.engine)
+    if writer.add_exam(job.exam):  # golds were corrected: every run of this exam is graded anew, no token spent
+        rescore(read.list_runs(store, exam=job.exam.id), store)
     surroundings = writer.add_environment(environment.collect())
-    host, pid = socket.gethostname(), os.getpid()
-    registered = []
-    for job in jobs:
-        writer.add_checkpoint(job.checkpoint)
-        writer.add_engine(job.engine)
-        if writer.add_exam(job.exam):  # golds were corrected: every run of this exam is graded anew, no token spent
-            writer.flush()
-            rescore(read.list_runs(store, exam=job.exam.id), store)
-        run = replace(job.run, environment=surroundings, expected=_expected(job, store))
-        writer.start_run(run, host, pid)
-        registered.append(replace(job, run=run))
-    writer.flush()
-    return registered
+    run = replace(job.run, environment=surroundings, expected=_expected(job, store))
+    writer.start_run(run, socket.gethostname(), os.getpid())
+    return replace(job, run=run)
 
 
 def _expected(job: Job, store: Store) -> int:
-    """A smaller --limit on a run that already holds more does not shrink it."""
+    """What is stored and what is missing; a smaller --limit on a run that was to hold more does not shrink it."""
     known = read.list_runs(store, run=job.run.id)
-    return max([job.run.expected, *(run.expected for run in known)])
+    if not known:
+        return job.run.expected
+    lacking = len(read.missing(store, job.run.id, job.samples, job.run.repeats))
+    return max(known[0].expected, read.response_count(store, job.run.id) + lacking)
 
 
 def _scorer(exam: Exam) -> tuple[str, int | str, str]:
@@ -215,6 +227,7 @@ def _ask(
     writer: Writer,
     watch: Watch,
     load_engine: LoadEngine,
+    confirm: Callable[[Checkpoint], None],
 ) -> None:
     """One engine for all these jobs; one stream per checkpoint and scorer, graded while it flows."""
     checkpoints = list({job.checkpoint.id: job.checkpoint for job in jobs}.values())
@@ -226,7 +239,7 @@ def _ask(
         for checkpoint in checkpoints:
             mine = [job for job in jobs if job.checkpoint.id == checkpoint.id]
             for job in sorted(mine, key=lambda job: (job.exam.task.scorer, job.exam.task.key)):
-                answers = engine.answer(requests(job, todo[job.run.id]))
+                answers = _confirmed(engine.answer(requests(job, todo[job.run.id])), checkpoint, confirm)
                 _score(job, _stored(job, answers, writer, watch), writer, watch)
     finally:
         engine.close()
@@ -245,6 +258,16 @@ def requests(job: Job, addresses: Sequence[tuple[str, int]]) -> Iterator[Request
 
 def _request(job: Job, prompt: Prompt, repeat: int, settings: Settings) -> Request:
     return Request(job.run.id, job.checkpoint.id, prompt.sample, repeat, prompt, settings)
+
+
+def _confirmed(
+    answers: Iterable[Response], checkpoint: Checkpoint, confirm: Callable[[Checkpoint], None]
+) -> Iterator[Response]:
+    """A trainer may overwrite `out/latest` between hashing and loading: the answers would stand under another id."""
+    for number, response in enumerate(answers):
+        if number == 0:
+            confirm(checkpoint)
+        yield response
 
 
 def _stored(job: Job, answers: Iterable[Response], writer: Writer, watch: Watch) -> Iterator[Response]:

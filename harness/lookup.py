@@ -4,7 +4,7 @@
 |---------------------------|------------------------------------------------------------------|
 | `qwen-med`                | the newest run per task of the checkpoint with that name (or id) |
 | `qwen-med@release`        | the same, only runs tagged `release`                             |
-| `run:9f3c…`               | that run (a unique prefix of its id will do)                     |
+| `run:9f3c…`               | that run (a unique prefix of its id will do, also without `run:`) |
 | `tag:release`             | the newest run per task with that tag                            |
 | `branch:main`             | the newest run per task made on that git branch                  |
 | `file:results/x.json`     | a blessed baseline file, no store needed                         |
@@ -79,12 +79,16 @@ def _matching(store: Store, spec: str) -> list[Run]:
         return read.list_runs(store, tag=spec)
     if kind in ("run", "tag", "branch"):
         raise UserError(f"'{spec}' lacks a name after the colon")
+    if kind == "file":
+        raise UserError(f"'{spec}' is a baseline file, which holds no runs; `bench baseline show` reads it")
     name, _, tag = spec.partition("@")
     if not any(c.name == name or c.id.startswith(name) for c in read.checkpoints(store)):
-        return []
+        return [run for run in read.list_runs(store) if len(spec) >= 6 and run.id.startswith(spec)]
     return read.list_runs(store, checkpoint=checkpoint(store, name).id, tag=tag or None)
 
 
 def _known(store: Store, spec: str) -> str:
     names = [c.name for c in read.checkpoints(store)]
+    if spec.partition("@")[0] in names:
+        return "it is in the store, but has no such run; `bench runs` lists what there is"
     return nearest(spec, names) if names else "the store is empty: `bench run` fills it"

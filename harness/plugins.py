@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import importlib.util
 import pkgutil
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from types import ModuleType
 
 from harness.errors import UserError
@@ -27,7 +29,13 @@ def find(package: str, name: str) -> ModuleType:
     if name not in known:
         kind = package.rsplit(".", 1)[-1].rstrip("s")
         raise UserError(f"no {kind} '{name}'; {nearest(name, known)}")
-    return importlib.import_module(f"{package}.{name}")
+    try:
+        return importlib.import_module(f"{package}.{name}")
+    except Exception as error:
+        spec = importlib.util.find_spec(f"{package}.{name}")
+        if spec is None or spec.origin is None or Path(spec.origin).is_relative_to(Path(__file__).parents[1]):
+            raise  # ours: a crash is a crash
+        raise UserError(f"{spec.origin} can't be loaded: {type(error).__name__}: {error}") from None
 
 
 def extend(package: str, folders: Sequence[str]) -> None:

@@ -41,7 +41,7 @@ def score_all(
     module = plugins.find(SCORERS, scorer)
     version: int = module.VERSION
     inline: Callable[[Sample, Response], Score | None] = module.score
-    if module.ISOLATED:
+    if getattr(module, "ISOLATED", True):  # what doesn't say so may hang
         inline = getattr(module, "quick", lambda sample, response: None)
     pool = _Pool(scorer, version, workers or max(1, min(4, os.cpu_count() or 1)), seconds)
     try:

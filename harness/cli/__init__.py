@@ -11,6 +11,7 @@ import importlib
 import importlib.util
 import os
 import pkgutil
+import signal
 import sqlite3
 import sys
 import warnings
@@ -66,13 +67,16 @@ def cli() -> None:
 def main() -> None:
     """The console script: runs a command and turns what it raises into a sentence and an exit code."""
     warnings.showwarning = _note
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a cancelled job stops as cleanly as Ctrl-C
     try:
         _check_siblings()
         code = cli.main(standalone_mode=False)
         sys.exit(code if isinstance(code, int) else 0)
+    except click.UsageError as error:
+        context = error.ctx.command_path if error.ctx else "bench"
+        _fail(f"{error.format_message().rstrip('.')}; `{context} --help` says more", error.exit_code)
     except click.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
+        _fail(error.format_message(), error.exit_code)
     except UserError as error:
         _fail(str(error), error.exit_code)
     except (KeyboardInterrupt, click.Abort):

@@ -6,14 +6,18 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from unicodedata import east_asian_width
 
+from harness.verdicts.wording import printable
+
+TEXTS = ("checkpoint", "task", "run", "status", "tags")  # an id of digits alone is no number
+
 
 def scores(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Runs with score, 95 % interval, n, and beside it what share could not be read or was cut off."""
-    lines = [["checkpoint", "task", "score", "95 % interval", "n", "unparsed", "truncated", "run"]]
+    """Runs with score, 95 % interval, n, and beside it what share was empty, could not be read or was cut off."""
+    lines = [["checkpoint", "task", "score", "95 % interval", "n", "empty", "unparsed", "truncated", "run"]]
     lines += [
         [
             str(row["checkpoint"]), str(row["task"]), percent(row["value"]),
-            f"{percent(row['low'])} – {percent(row['high'])}", str(row["n"]),
+            interval(row["low"], row["high"]), str(row["n"]), share(row["empty"], row["graded"]),
             share(row["unparsed"], row["graded"]), share(row["truncated"], row["graded"]), str(row["run"])[:8],
         ]
         for row in rows
@@ -22,19 +26,26 @@ def scores(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def table(lines: Sequence[Sequence[str]]) -> str:
-    """Rows of cells, the first one the head; numbers to the right, a rule under the head."""
-    widths = [max(width(line[i]) for line in lines) for i in range(len(lines[0]))]
-    numeric = [all(_is_number(line[i]) for line in lines[1:]) for i in range(len(lines[0]))]
-    drawn = [
-        "  ".join(_cell(c, w, right) for c, w, right in zip(line, widths, numeric, strict=True)).rstrip()
-        for line in lines
-    ]
+    """Rows of cells, the first one the head; numbers to the right, a rule under the head. Cells are made printable."""
+    cells = [[printable(cell) for cell in line] for line in lines]
+    widths = [max(width(line[i]) for line in cells) for i in range(len(cells[0]))]
+    right = [head not in TEXTS and all(_is_number(line[i]) for line in cells[1:]) for i, head in enumerate(cells[0])]
+    drawn = ["  ".join(_cell(c, w, r) for c, w, r in zip(line, widths, right, strict=True)).rstrip() for line in cells]
     return "\n".join([drawn[0], "─" * width(max(drawn, key=width)), *drawn[1:]])
+
+
+def block(text: str) -> str:
+    """Model output and questions as lines that can't move the cursor or colour the terminal."""
+    return "\n".join(printable(line) for line in text.split("\n"))
 
 
 def width(text: str) -> int:
     """Columns a text takes: a Chinese character takes two."""
     return sum(2 if east_asian_width(c) in "WF" else 1 for c in text)
+
+
+def interval(low: float | None, high: float | None) -> str:
+    return "–" if low is None or high is None else f"{percent(low)} – {percent(high)}"
 
 
 def percent(value: float | None) -> str:

@@ -34,7 +34,8 @@ class Lines:
         self._total = sum(missing.values())
         for job in jobs:
             stored = job.run.expected - missing[job.run.id]
-            state = f"{missing[job.run.id]} to ask" + (f", {stored} stored" if stored > 0 else "")
+            verb = "to ask" if job.run.settings.asked == "here" else "to import"
+            state = f"{missing[job.run.id]} {verb}" + (f", {stored} stored" if stored > 0 else "")
             if not missing[job.run.id]:
                 state = f"all {stored} answers stored"
             self._say(f"{job.checkpoint.name} × {job.exam.task.key} ({form(job.run.settings)}): {state}")
@@ -100,10 +101,14 @@ class Bar(Lines):
 
 
 def form(settings: Settings) -> str:
-    """How it was asked, in two words: `chat 0-shot`, `raw 5-shot`, or where imported answers came from."""
+    """How it was asked, in a few words: `chat 0-shot`, `raw 5-shot`, or where imported answers came from."""
     if settings.asked != "here":
         return settings.asked.replace("elsewhere:", "import ")
-    return f"{'chat' if settings.chat else 'raw'} {settings.shots}-shot"
+    parts = [f"{'chat' if settings.chat else 'raw'} {settings.shots}-shot"]
+    parts += [f"temperature {settings.temperature:g}"] if settings.temperature else []
+    parts += ["system prompt"] if settings.system else []
+    parts += [f"thinking {settings.think}"] if settings.think != "default" else []
+    return ", ".join(parts)
 
 
 def _duration(seconds: float) -> str:

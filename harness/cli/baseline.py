@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import os
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -39,16 +40,21 @@ def bless(spec: str, name: str, reason: str, tasks: str, out: Path | None, store
 
     if not reason.strip():
         raise UserError("a baseline needs a reason: pass --reason TEXT")
+    if not re.fullmatch(r"[\w][\w.-]*", name):
+        raise UserError(f"'{name}' can't name a baseline; use letters, digits, '_', '-' and '.'")
     with open_store(_options.store_path(store), mode="ro") as opened:
         outcomes = lookup.outcomes(spec, opened, tasks=tuple(_options.names(tasks)))
     path = out or config.root() / "results" / "baselines" / f"{name}.json"
     now = datetime.now(UTC).isoformat(timespec="seconds")
     text = baseline.dump(outcomes, name=name, reason=reason, blessed_at=now, blessed_by=_user())
     path.parent.mkdir(parents=True, exist_ok=True)
+    existed = path.is_file()
     aside = path.with_suffix(".tmp")
     aside.write_text(text, "utf-8")
     aside.replace(path)
-    click.echo(f"wrote {path} ({len(text.encode())} bytes): {', '.join(o.task for o in outcomes)}")
+    click.echo(
+        f"{'replaced' if existed else 'wrote'} {path} ({len(text.encode())} bytes): {', '.join(o.task for o in outcomes)}"
+    )
 
 
 @command.command("list")
@@ -70,11 +76,14 @@ def list_(folder: Path | None) -> None:
 @command.command("show")
 @click.argument("path", type=click.Path(path_type=Path, dir_okay=False))
 def show(path: Path) -> None:
-    """Show what a baseline file holds."""
+    """Show what a baseline holds; PATH is a file, or a name under results/baselines/."""
+    from harness import config
     from harness.cli import _tables
     from harness.errors import UserError
     from harness.verdicts import baseline
 
+    if not path.is_file():
+        path = config.root() / "results" / "baselines" / f"{path.name.removesuffix('.json')}.json"
     if not path.is_file():
         raise UserError(f"{path} does not exist; `bench baseline list` shows what there is")
     blessed = baseline.load(path.read_text("utf-8"))

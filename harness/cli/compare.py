@@ -73,6 +73,7 @@ def _pairs(before: list[Outcomes], after: list[Outcomes], a: str, b: str) -> lis
 
 def _list(store: Store, before: Outcomes, after: Outcomes, change: Change, sign: int, count: int) -> None:
     """Questions whose value fell (sign -1) or rose (+1), with both answers."""
+    from harness.cli import _tables
     from harness.cli.show import answer, question
     from harness.store import read
 
@@ -91,6 +92,8 @@ def _list(store: Store, before: Outcomes, after: Outcomes, change: Change, sign:
         was = old_rows.get(row["sample"])
         if was is not None and shown < count:
             shown += 1
-            click.echo(f"\n── {row['subject']} {row['sample'][:8]}   gold {row['target']}\n{question(row)}")
-            click.echo(f"before ({was['answer']}): {answer(was)}")
-            click.echo(f"after  ({row['answer']}): {answer(row)}")
+            click.echo(
+                f"\n── {row['subject']} {row['sample'][:8]}   gold {row['target']}\n{_tables.block(question(row))}"
+            )
+            click.echo(f"before ({was['answer']}): {_tables.block(answer(was))}")
+            click.echo(f"after  ({row['answer']}): {_tables.block(answer(row))}")

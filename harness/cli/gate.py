@@ -12,6 +12,8 @@ import click
 from harness.cli import _options
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from harness.records import Outcomes, Verdict
 
 
@@ -50,7 +52,7 @@ def command(
     """
     from harness import config, lookup
     from harness.errors import NothingToCompare
-    from harness.reports import github, json, markdown, terminal
+    from harness.reports import json, markdown, terminal
     from harness.reports import junit as junit_report
     from harness.store.open import open_store
     from harness.verdicts import gate
@@ -64,6 +66,7 @@ def command(
     with open_store(_options.store_path(store), mode="ro") as opened:
         before = lookup.outcomes(baseline, opened, tasks=wanted)
         after = lookup.outcomes(candidate, opened, tasks=wanted)
+    _known(policy.task, before, after, wanted)
     pairs, missing = _pair(before, after)
     verdict = gate.judge(pairs, policy, missing, today=date.today())
     if as_json:
@@ -72,13 +75,7 @@ def command(
         click.echo(terminal.render(verdict))
     _write(md, markdown.render(verdict))
     _write(junit, junit_report.render(verdict))
-    summary = os.environ.get("GITHUB_STEP_SUMMARY")
-    if summary:
-        with Path(summary).open("a", encoding="utf-8") as file:
-            file.write(markdown.render(verdict))
-        place = config_path or config.root() / "bench.toml"
-        lines = github.places(place.read_text("utf-8")) if place.is_file() else {}
-        click.echo(github.render(verdict, lines, str(place)), err=True)
+    _github(verdict, config_path or config.root() / "bench.toml")
     return _exit_code(verdict, warn_only)
 
 
@@ -87,6 +84,34 @@ def _pair(before: list[Outcomes], after: list[Outcomes]) -> tuple[list[tuple[Out
     by_task = {outcomes.task: outcomes for outcomes in after}
     pairs = [(outcomes, by_task[outcomes.task]) for outcomes in before if outcomes.task in by_task]
     return pairs, [outcomes.task for outcomes in before if outcomes.task not in by_task]
+
+
+def _github(verdict: Verdict, place: Path) -> None:
+    """Job summary and annotations; a runner that can't take them must not change the verdict."""
+    from harness.reports import github, markdown
+
+    summary = os.environ.get("GITHUB_STEP_SUMMARY")
+    if not summary:
+        return
+    try:
+        with Path(summary).open("a", encoding="utf-8") as file:
+            file.write(markdown.render(verdict))
+        lines = github.places(place.read_text("utf-8")) if place.is_file() else {}
+    except OSError as error:
+        click.echo(f"note: the job summary could not be written: {error}", err=True)
+        return
+    click.echo(github.render(verdict, lines, str(place)), err=True)
+
+
+def _known(configured: Iterable[str], before: list[Outcomes], after: list[Outcomes], wanted: tuple[str, ...]) -> None:
+    """A misspelt task in the configuration would otherwise be gated by defaults, or not at all."""
+    from harness.errors import UserError
+    from harness.plugins import nearest
+
+    tasks = {outcomes.task for outcomes in (*before, *after)}
+    for task in configured:
+        if task not in tasks and not wanted:
+            raise UserError(f"[gate.task.{task}] is about a task that neither side has; {nearest(task, tasks)}")
 
 
 def _write(path: Path | None, text: str) -> None:

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from harness.cli import _options
+from harness.cli._report import report as report  # moved; import_ still asks here
+from harness.errors import NotComparable, UserError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from harness.evaluate import Job
-    from harness.records import Checkpoint, EngineInfo, Exam, Run
+    from harness.records import Change, Checkpoint, EngineInfo, Exam
     from harness.store.open import Store
 
 ENGINES = ("auto", "hf", "vllm")
-# one object of `--json`; scripts rely on these names; unparsed and truncated count answers
-JSON = ("run", "checkpoint", "task", "metric", "value", "low", "high", "n", "micro", "macro", "unparsed", "truncated")
 
 
 @click.command("run")
@@ -108,13 +109,14 @@ def command(tasks: str, data: Path | None, hub: str, store: Path | None, as_json
              bench run --adapter lora/ --base Qwen/Qwen2.5-0.5B --tasks medqa --limit 200 --vs Qwen/Qwen2.5-0.5B
     """
     from harness import engines, evaluate
-    from harness.cli import _watch
+    from harness.cli import _checkpoints, _report, _watch
     from harness.questions import catalogue, load
+    from harness.reports import terminal
     from harness.store.open import open_store
 
     found = catalogue.find(_options.names(tasks))
-    checkpoints = _checkpoints(given)
-    asked = _asked(given)
+    examined = _checkpoints.gather(given)
+    asked = _asked(given, [*examined.checkpoints, *([examined.base] if examined.base else [])])
     local = _options.data_path(data)
     exams = [load.load(task, local, hub=hub, options={"shots": given["shots"]}) for task in found]
     options = {key: given[key] for key in ("dtype", "batch_size", "max_model_len")}
@@ -123,60 +125,39 @@ def command(tasks: str, data: Path | None, hub: str, store: Path | None, as_json
         return engines.describe(given["engine"], [checkpoint], options)
 
     if given["dry_run"]:
-        _dry_run(checkpoints, exams, asked, describe, given["limit"])
+        _dry_run(examined.checkpoints, exams, asked, describe, given["limit"], as_json)
         return
     path = _options.store_path(store)
     with open_store(path) as opened:
         jobs = evaluate.plan(
-            checkpoints, exams, asked, describe,
-            limit=given["limit"], repeats=given["repeats"], tags=_tags(given["tags"]), one_form=given["vs"] is not None,
+            _checkpoints.named(examined, given["name"], opened), exams, asked, describe,
+            limit=given["limit"], repeats=given["repeats"], tags=_tags(given["tags"]),
+            one_form=examined.base is not None,
         )  # fmt: skip
         if given["again"]:
             jobs = [evaluate.another_attempt(job, opened) for job in jobs]
         watch = _watch.choose(quiet=as_json)
-        runs = evaluate.evaluate(jobs, opened, watch, lambda info, members: engines.load(info, members, options))
-        report(opened, runs, as_json, path)
-        if given["vs"] and not as_json:
-            _versus(opened, jobs)
+        runs = evaluate.evaluate(jobs, opened, watch, partial(engines.load, options=options), examined.confirm)
+        changes, refusal = _changes(opened, jobs, examined.base)
+        _report.report(opened, runs, as_json, path, [change for change, _ in changes] if examined.base else None)
+        if not as_json:
+            for change, names in changes:
+                click.echo(terminal.render_change(change, names))
+        if refusal:
+            raise refusal
 
 
-def _checkpoints(given: dict[str, Any]) -> list[Checkpoint]:
-    """Read and examined; what the doctor refuses, bench run refuses."""
-    from harness import config
-    from harness.checkpoints import doctor, read
-    from harness.errors import UserError
-    from harness.identity import load_cache, save_cache
-
-    if not given["models"] and not given["adapters"]:
-        raise UserError("nothing to run: pass --model CKPT or --adapter DIR")
-    cache_path = config.cache() / "files.json"
-    cache = load_cache(cache_path)
-    given_paths = [*given["models"], *given["adapters"], *([given["vs"]] if given["vs"] else [])]  # --vs comes last
-    found = [
-        read.read(path, base=given["base"], cache=cache) for pattern in given_paths for path in read.expand(pattern)
-    ]
-    save_cache(cache_path, cache)
-    unique = list({checkpoint.id: checkpoint for checkpoint in found}.values())
-    if given["name"]:
-        from dataclasses import replace
-
-        if len(unique) != 1 + bool(given["vs"]):
-            raise UserError(f"--name {given['name']} can't name {len(unique)} checkpoints; run them one by one")
-        unique[0] = replace(unique[0], name=given["name"])
-    for checkpoint in unique:
-        for finding in doctor.examine(checkpoint):
-            if finding.level == "refuse":
-                raise UserError(f"{checkpoint.name}: {finding.what}; {finding.remedy}")
-            if finding.level == "warn":
-                click.echo(f"note: {checkpoint.name}: {finding.what}; {finding.remedy}", err=True)
-    return unique
-
-
-def _asked(given: dict[str, Any]) -> dict[str, Any]:
+def _asked(given: dict[str, Any], checkpoints: Sequence[Checkpoint]) -> dict[str, Any]:
     """Only what the user said; the rest is the task's and the checkpoint's."""
+    from harness.checkpoints import template
+
     asked = {key: given[key] for key in ("shots", "temperature", "top_p", "max_tokens", "seed", "system")}
     asked["chat"] = {"on": True, "off": False, "auto": None}[given["chat"]]
     asked["think"] = {"on": "on", "off": "off", "auto": None}[given["think"]]
+    if asked["think"]:
+        for checkpoint in checkpoints:
+            if not template.thinking_switch(checkpoint):
+                raise UserError(f"the chat template of {checkpoint.name} has no thinking switch; leave out --think")
     return {key: value for key, value in asked.items() if value is not None}
 
 
@@ -188,41 +169,39 @@ def _tags(given: Sequence[str]) -> list[str]:
     return [*given, *([f"branch:{branch}"] if branch else [])]
 
 
-def report(store: Store, runs: Sequence[Run], as_json: bool, path: Path) -> None:
-    """The runs as the JSON object that scripts rely on, or as a table and where to look next."""
-    from harness.cli import _tables
-    from harness.store import read
-
-    rows = [read.board_row(store, run.id) for run in runs]
-    if as_json:
-        _options.print_json({"runs": [{key: row[key] for key in JSON} for row in rows]})
-        return
-    click.echo(_tables.scores(rows))
-    click.echo(f"stored in {path}; `bench leaderboard --open` ranks them, `bench show NAME --wrong` reads the answers")
-
-
-def _versus(store: Store, jobs: Sequence[Job]) -> None:
-    """The comparison's sentence for every candidate against the checkpoint of --vs, which came last."""
-    from harness.reports import terminal
+def _changes(
+    store: Store, jobs: Sequence[Job], base: Checkpoint | None
+) -> tuple[list[tuple[Change, tuple[str, str]]], NotComparable | None]:
+    """Every candidate against the checkpoint of --vs, with both names; what can't be compared is told after the rest."""
     from harness.store import read
     from harness.verdicts import compare
 
-    candidates = list(dict.fromkeys(job.checkpoint.id for job in jobs))
-    base = {job.exam.id: job for job in jobs if job.checkpoint.id == candidates[-1]}
+    changes: list[tuple[Change, tuple[str, str]]] = []
+    refusal = None
+    before = {job.exam.id: job.run.id for job in jobs if base and job.checkpoint.id == base.id}
     for job in jobs:
-        if job.checkpoint.id == candidates[-1]:
+        if base is None or job.checkpoint.id == base.id:
             continue
-        before = read.outcomes(store, base[job.exam.id].run.id)
-        after = read.outcomes(store, job.run.id)
-        change = compare.compare(before, after)
-        click.echo(terminal.render_change(change, (before.name, after.name)))
+        left, right = read.outcomes(store, before[job.exam.id]), read.outcomes(store, job.run.id)
+        try:
+            changes.append((compare.compare(left, right), (left.name, right.name)))
+        except NotComparable as error:
+            refusal = error
+    return changes, refusal
 
 
 def _dry_run(
-    checkpoints: Sequence[Checkpoint], exams: Sequence[Exam], asked: dict[str, Any], describe: Any, limit: int | None
+    checkpoints: Sequence[Checkpoint],
+    exams: Sequence[Exam],
+    asked: dict[str, Any],
+    describe: Any,
+    limit: int | None,
+    as_json: bool,
 ) -> None:
     from harness import estimate
     from harness.evaluate import plan
 
+    if as_json:
+        raise UserError("--dry-run prints prompts for people; leave out --json, or write them with `bench prompts`")
     for job in plan(checkpoints, exams, asked, describe, limit=limit):
         click.echo(estimate.describe(job))

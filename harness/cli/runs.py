@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from harness.cli import _options
+
+if TYPE_CHECKING:
+    from harness.records import Run
+
+SILENT_SECONDS = 60.0  # a writer gives a sign of life every two seconds while answers come
 
 
 @click.command("runs")
@@ -23,7 +30,7 @@ def command(spec: str | None, store: Path | None, as_json: bool) -> None:
              bench runs tag:release --json
     """
     from harness import lookup
-    from harness.cli import _tables, _watch
+    from harness.cli import _tables
     from harness.store import read
     from harness.store.open import open_store
 
@@ -37,13 +44,22 @@ def command(spec: str | None, store: Path | None, as_json: bool) -> None:
             click.echo("the store is empty; `bench run` fills it")
             return
         head = ["run", "checkpoint", "task", "score", "95 % interval", "n", "answers", "form", "status", "tags"]
-        lines = [
-            [
-                row["run"][:8], row["checkpoint"], row["task"], _tables.percent(row["value"]),
-                f"{_tables.percent(row['low'])} – {_tables.percent(row['high'])}", str(row["n"]),
-                f"{run.done}/{run.expected}", _watch.form(run.settings),
-                run.status, " ".join(run.tags),
-            ]
-            for run, row in zip(runs, rows, strict=True)
-        ]  # fmt: skip
-        click.echo(_tables.table([head, *lines]))
+        click.echo(_tables.table([head, *(_line(run, row) for run, row in zip(runs, rows, strict=True))]))
+
+
+def _line(run: Run, row: dict[str, Any]) -> list[str]:
+    from harness.cli import _tables, _watch
+
+    n = str(row["n"]) if row["n"] in (0, row["questions"]) else f"{row['n']} of {row['questions']}"
+    return [
+        row["run"][:8], row["checkpoint"], row["task"], _tables.percent(row["value"]),
+        _tables.interval(row["low"], row["high"]), n, f"{run.done}/{run.expected}", _watch.form(run.settings),
+        _status(run, row), " ".join(run.tags),
+    ]  # fmt: skip
+
+
+def _status(run: Run, row: dict[str, Any]) -> str:
+    """A run whose process was killed still says `running` in the store."""
+    if run.status == "running" and time.time() - (row["heartbeat"] or 0) > SILENT_SECONDS:
+        return "stopped"
+    return run.status

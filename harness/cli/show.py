@@ -104,7 +104,7 @@ def _print(store: Store, run: Run, samples: list[dict[str, Any]], with_prompt: b
                 result.metric,
                 result.slice or "all",
                 _number(result.value),
-                f"{_number(result.low)} – {_number(result.high)}",
+                _number(result.low) + (f" – {_number(result.high)}" if result.high is not None else ""),
                 str(result.n),
             ]
         )
@@ -114,8 +114,8 @@ def _print(store: Store, run: Run, samples: list[dict[str, Any]], with_prompt: b
         tokens = "" if row["output_tokens"] is None else f" · {row['output_tokens']} tokens"
         where = f"{row['subject'] or 'sample'} {row['sample'][:8]}"
         click.echo(f"\n── {where} · {row['outcome']} · stop {row['stop']}{tokens}")
-        click.echo(row["prompt"] if with_prompt and row["prompt"] else question(row))
-        click.echo(f"→ {answer(row)}")
+        click.echo(_tables.block(row["prompt"] if with_prompt and row["prompt"] else question(row)))
+        click.echo(_tables.block(f"→ {answer(row)}"))
         click.echo(f"read as {row['answer']!r} by rule {row['rule']}; gold {row['target']!r}")
     click.echo()
 
@@ -134,4 +134,4 @@ def answer(row: Mapping[str, Any]) -> str:
 
 
 def _number(value: float | None) -> str:
-    return "–" if value is None else f"{value:.4g}"
+    return "–" if value is None else f"{value:.3f}" if abs(value) < 10 else f"{value:,.1f}"

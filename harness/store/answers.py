@@ -71,6 +71,25 @@ def _responses(
         yield rows.response(values_of, text, thinking, prompt)
 
 
+def outcome_counts(store: Store, run_id: str) -> dict[str, int]:
+    """How many answers came to each outcome, under the scorer that counts."""
+    found = runs.query(
+        store,
+        """SELECT x.outcome, count(*) AS n FROM responses p JOIN runs r ON r.id = p.run
+               JOIN scores x ON x.response = p.id AND x.scorer = :scorer WHERE r.uid = :run GROUP BY x.outcome""",
+        {"run": run_id, "scorer": runs.scoring(store, run_id)[0]},
+    )
+    return {row["outcome"]: row["n"] for row in found}
+
+
+def first_error(store: Store, run_id: str) -> str:
+    """The text of the first answer that an engine or a scorer could not bring to an end."""
+    for row in sample_rows(store, run_id):
+        if row["outcome"] == "error":
+            return str(row["error"] or (row["detail"] or {}).get("why") or row["rule"])
+    return ""
+
+
 def sample_rows(store: Store, run_id: str) -> Iterator[dict[str, Any]]:
     """One mapping per answer in exam order with question, choices, answer and grade: for pages, never whole in memory."""
     decoder = Decoder(store)

@@ -4,7 +4,15 @@ Example: `read.table(store, read.list_runs(store, task="ceval")[0].id).groupby("
 Records come from runs.py, answers from answers.py, pandas tables and Outcomes from tables.py, the board from board.py.
 """
 
-from harness.store.answers import missing, response_count, responses, sample_rows, unscored
+from harness.store.answers import (
+    first_error,
+    missing,
+    outcome_counts,
+    response_count,
+    responses,
+    sample_rows,
+    unscored,
+)
 from harness.store.board import board, board_row
 from harness.store.runs import (
     checkpoints,
@@ -25,12 +33,14 @@ __all__ = [
     "checkpoints",
     "environment",
     "find_checkpoint",
+    "first_error",
     "get_engine",
     "get_exam",
     "get_run",
     "get_task",
     "list_runs",
     "missing",
+    "outcome_counts",
     "outcomes",
     "response_count",
     "responses",
