@@ -11,13 +11,14 @@ import click
 from harness.errors import EngineFailure, UserError
 
 if TYPE_CHECKING:
+    from harness.evaluate import Job
     from harness.records import Checkpoint
     from harness.store.open import Store
 
 
 @dataclass(frozen=True)
 class Asked:
-    """The checkpoints of one command in its order; `base` is that of --vs, asked along but compared against."""
+    """The checkpoints of one command in its order; `base`, that of --vs, comes last."""
 
     checkpoints: tuple[Checkpoint, ...]
     base: Checkpoint | None
@@ -50,6 +51,11 @@ def gather(given: dict[str, Any]) -> Asked:
     if base and list(asked) == [base.id]:
         raise UserError(f"--vs {given['vs']} is the same checkpoint as --model: there is nothing to compare")
 
+    members = [c for c in asked.values() if base is None or c.id != base.id]
+    name = given["name"]
+    if name is not None and (len(members) != 1 or not name.strip() or not name.isprintable()):
+        raise UserError(f"--name {name!r} can't name {len(members)} checkpoints; give one of them a plain name")
+
     def confirm(checkpoint: Checkpoint) -> None:
         if checkpoint.path is None:
             return
@@ -60,29 +66,22 @@ def gather(given: dict[str, Any]) -> Asked:
                 "nothing of it was stored; run the same command again"
             )
 
-    return Asked(tuple(asked.values()), base, confirm)
+    return Asked((*members, *([base] if base else [])), base, confirm)
 
 
-def named(asked: Asked, name: str | None, store: Store) -> list[Checkpoint]:
-    """With the name the user gives now, else the one that the store knows them by; the base comes last."""
+def named(jobs: Sequence[Job], name: str | None, store: Store) -> list[Job]:
+    """The first checkpoint with the name the user gives now, all others as the store knows them."""
     from harness.store import read
 
-    if name is not None and (len(asked.checkpoints) != 1 or not name.strip() or not name.isprintable()):
-        raise UserError(
-            f"--name {name!r} can't name {len(asked.checkpoints)} checkpoints; give one of them a plain name"
-        )
-    members = [c for c in asked.checkpoints if asked.base is None or c.id != asked.base.id]
-    if asked.base is not None:
-        members.append(asked.base)
-    result = []
-    for checkpoint in members:
-        known = read.find_checkpoint(store, checkpoint.id)
-        if name is not None and checkpoint.id == asked.checkpoints[0].id:
-            checkpoint = replace(checkpoint, name=name)
+    renamed = []
+    for job in jobs:
+        known = read.find_checkpoint(store, job.checkpoint.id)
+        if name is not None and job.checkpoint.id == jobs[0].checkpoint.id:
+            job = replace(job, checkpoint=replace(job.checkpoint, name=name))
         elif known is not None:
-            checkpoint = replace(checkpoint, name=known.name)
-        result.append(checkpoint)
-    return result
+            job = replace(job, checkpoint=replace(job.checkpoint, name=known.name))
+        renamed.append(job)
+    return renamed
 
 
 def _one(found: list[Checkpoint], option: str) -> Checkpoint:

@@ -116,7 +116,7 @@ def command(tasks: str, data: Path | None, hub: str, store: Path | None, as_json
 
     found = catalogue.find(_options.names(tasks))
     examined = _checkpoints.gather(given)
-    asked = _asked(given, [*examined.checkpoints, *([examined.base] if examined.base else [])])
+    asked = _asked(given, examined.checkpoints)
     local = _options.data_path(data)
     exams = [load.load(task, local, hub=hub, options={"shots": given["shots"]}) for task in found]
     options = {key: given[key] for key in ("dtype", "batch_size", "max_model_len")}
@@ -127,13 +127,13 @@ def command(tasks: str, data: Path | None, hub: str, store: Path | None, as_json
     if given["dry_run"]:
         _dry_run(examined.checkpoints, exams, asked, describe, given["limit"], as_json)
         return
+    jobs = evaluate.plan(
+        examined.checkpoints, exams, asked, describe,
+        limit=given["limit"], repeats=given["repeats"], tags=_tags(given["tags"]), one_form=examined.base is not None,
+    )  # fmt: skip
     path = _options.store_path(store)
     with open_store(path) as opened:
-        jobs = evaluate.plan(
-            _checkpoints.named(examined, given["name"], opened), exams, asked, describe,
-            limit=given["limit"], repeats=given["repeats"], tags=_tags(given["tags"]),
-            one_form=examined.base is not None,
-        )  # fmt: skip
+        jobs = _checkpoints.named(jobs, given["name"], opened)
         if given["again"]:
             jobs = [evaluate.another_attempt(job, opened) for job in jobs]
         watch = _watch.choose(quiet=as_json)
