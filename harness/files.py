@@ -50,12 +50,13 @@ def locate(file: Mapping[str, str], data: Path | None, task: str, hub: str = "hu
     """Where a file declared in a card lies, fetched from the hub if need be.
 
     Keys of `file`: `file` (its name on the hub; `{subject}` is filled from `parts`), `hub` (repository), `revision`,
-    `sha256`; for copies `local` (upstream's own name where it differs), `local_sha256`, `folder`; `modelscope`,
+    `sha256`; for copies `local` (upstream's own name where it differs), `local_sha256`, `folder`, `unpacked` (where a
+    part lies when somebody unpacked the archive); `modelscope`,
     `modelscope_file` where it lies elsewhere there.
     """
     name = file["file"].format(**parts)
     if data is not None:
-        found = _local(file, name, data, task)
+        found = _local(file, name, data, task, parts)
         if found is not None:
             return found
     if hub == "modelscope":
@@ -79,11 +80,15 @@ def locate(file: Mapping[str, str], data: Path | None, task: str, hub: str = "hu
     return path
 
 
-def _local(file: Mapping[str, str], name: str, data: Path, task: str) -> Path | None:
+def _local(
+    file: Mapping[str, str], name: str, data: Path, task: str, parts: Mapping[str, str]
+) -> Path | None:
     folders = [data / task, *([data / file["folder"]] if file.get("folder") else []), data]
     pins = {name: file.get("sha256"), Path(name).name: file.get("sha256")}
     if file.get("local"):
         pins = {file["local"]: file.get("local_sha256"), **pins}
+    if file.get("unpacked"):
+        pins[file["unpacked"].format(**parts)] = None
     for folder in folders:
         for wanted, pin in pins.items():
             for path in (folder / wanted, folder / f"{wanted}.gz"):

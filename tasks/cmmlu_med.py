@@ -29,9 +29,10 @@ SUBJECTS = {
 
 
 def rows(find: Find, split: str) -> Iterator[dict[str, Any]]:
-    archive = find("questions")
     for subject, chinese in SUBJECTS.items():
-        for row in files.rows(archive, f"{split}/{subject}.csv"):
+        path = find("questions", subject=subject, split=split)
+        member = f"{split}/{subject}.csv" if path.suffix == ".zip" else None
+        for row in files.rows(path, member):
             yield {
                 "question": row["Question"],
                 "choices": [row[letter] for letter in LETTERS],

@@ -232,3 +232,12 @@ def test_an_imported_file_becomes_an_exam() -> None:
     assert (
         load.from_rows(Task("free", kind="imported", scorer="text"), [{"question": "写诗"}]).samples[0].target is None
     )
+
+
+@pytest.mark.parametrize(("name", "archive"), [("ceval", "ceval/ceval-exam.zip"), ("cmmlu_med", "cmmlu/cmmlu.zip")])
+def test_an_unpacked_archive_is_the_same_exam(data: Path, tmp_path: Path, name: str, archive: str) -> None:
+    with zipfile.ZipFile(data / archive) as packed:
+        packed.extractall(tmp_path / name)
+    (task,) = catalogue.find([name])
+    unpacked, whole = load.load(task, tmp_path), load.load(task, data)
+    assert (unpacked.id, unpacked.key) == (whole.id, whole.key)
