@@ -2,23 +2,30 @@
 
 Example row: {"question": "Janet's ducks …", "6b_finetuning": {"solution": "… A: 18"}} with the run
 `6b=6b_finetuning.solution` and the map `question=question`.
-Trap: copies of a data set differ in quotes, spaces and widths, so questions are compared by their letters and digits.
+Trap: copies of a data set differ in quotes, spaces and widths, so questions are compared by their letters and digits;
+and some files end with a row of their own, {"accuracy": 0.41}, which is no question.
 """
 
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from harness import identity
 from harness.errors import UserError
 from harness.plugins import nearest
-from harness.records import Checkpoint, Exam, Response
+from harness.records import Checkpoint, Exam, Response, Sample
+from harness.scorers import choice
 from harness.text import split_thinking
 
 UNMATCHED_LIMIT = 0.02  # above this share the file is not what the user thinks it is
+
+Row = Mapping[str, Any]
+Address = tuple[str, int]  # sample id, repeat
 
 
 @dataclass(frozen=True)
@@ -37,66 +44,111 @@ class Columns:
 
 @dataclass(frozen=True)
 class Matched:
-    """(sample id, repeat) -> row, and how many rows belong to no question of the exam."""
+    """Sample id -> its rows in the file's order; `repeated` rows ask what all exact twins had an answer to."""
 
-    rows: Mapping[tuple[str, int], Mapping[str, Any]]
-    unmatched: int
-    total: int
+    exam: Exam
+    rows: Mapping[str, Sequence[Row]]
+    repeated: int
 
+
+# -- values of a row ------------------------------------------------------------------------------------------------
 
 _ABSENT = object()
 
 
-def dig(row: Mapping[str, Any], path: str) -> Any:
-    """The value at a dotted path; UserError naming the part that is not there."""
-    value = _dig(row, path)
-    if value is _ABSENT:
-        where = f"line {line}" if (line := getattr(row, "line", None)) else "a row"
-        raise UserError(f"{where} has no '{path}'; {nearest(path.split('.')[0], map(str, row))}")
-    return value
+def _dig(value: Any, path: str) -> Any:
+    """At each level the longest key that fits: a key may itself hold a dot (`p.GPT-3.5`)."""
+    if isinstance(value, Mapping):
+        parts = path.split(".")
+        for length in range(len(parts), 0, -1):
+            key, rest = ".".join(parts[:length]), ".".join(parts[length:])
+            if key in value:
+                found = _dig(value[key], rest) if rest else value[key]
+                if found is not _ABSENT:
+                    return found
+    elif isinstance(value, list):
+        head, _, rest = path.partition(".")
+        if head.isdecimal() and int(head) < len(value):
+            return _dig(value[int(head)], rest) if rest else value[int(head)]
+    return _ABSENT
 
 
-def _dig(row: Any, path: str) -> Any:
-    if isinstance(row, Mapping) and path in row:  # a key may itself hold a dot
-        return row[path]
-    value = row
-    for part in path.split("."):
-        if isinstance(value, Mapping) and part in value:
-            value = value[part]
-        elif isinstance(value, Sequence) and not isinstance(value, str) and part.isdigit() and int(part) < len(value):
-            value = value[int(part)]
-        else:
-            return _ABSENT
-    return value
+def _paths(value: Any, above: str = "") -> Iterator[str]:
+    """Every dotted path of a row, for the nearest ones to a path that is not there."""
+    for key, inner in value.items():
+        yield f"{above}{key}"
+        if isinstance(inner, Mapping):
+            yield from _paths(inner, f"{above}{key}.")
 
 
-def match(rows: Sequence[Mapping[str, Any]], exam: Exam, columns: Columns) -> Matched:
-    """Rows to samples; UserError when more than 2 % of the rows belong nowhere.
+def _said(row: Row, path: str | None) -> Any:
+    """The value at a path, None also where the row has none."""
+    value = _dig(row, path) if path else None
+    return None if value is _ABSENT or value != value else value  # NaN is how a table says nothing
 
-    The n-th row of one question goes to the n-th of its exact twins, and once each twin has one, to their next repeat.
-    """
-    if not columns.id and not columns.question:
-        raise UserError("rows can't be matched to questions; pass --map id=PATH or --map question=PATH")
-    index = _index(exam, by_id=columns.id is not None)
-    seen: dict[str, int] = {}
-    matched: dict[tuple[str, int], Mapping[str, Any]] = {}
-    unmatched = 0
-    for row in rows:
-        key = str(dig(row, columns.id)) if columns.id else normalised(str(dig(row, str(columns.question))))
-        twins = index.get(key)
-        if not twins:
-            unmatched += 1
-            continue
-        nth = seen.get(key, 0)
-        seen[key] = nth + 1
-        matched[twins[nth % len(twins)], nth // len(twins)] = row
-    if unmatched > UNMATCHED_LIMIT * len(rows):
-        how = f"id '{columns.id}'" if columns.id else f"question '{columns.question}'"
+
+def _text(row: Row, path: str | None) -> str | None:
+    value = _said(row, path)
+    return None if value is None else str(value)
+
+
+def where(row: Row) -> str:
+    """`line 3 of a.csv`, `row 1320 of a.json`: items of one JSON list have no line of their own."""
+    file, line = Path(getattr(row, "file", "")), getattr(row, "line", 0)
+    listed = Path(file.stem if file.suffix == ".gz" else file.name).suffix in (".json", ".parquet")
+    return f"{'row' if listed else 'line'} {line} of {file.name}" if line else "a row"
+
+
+def refuse_lacking(rows: Sequence[Row], path: str, limit: float = UNMATCHED_LIMIT) -> None:
+    """UserError when more rows than `limit` (a share) have nothing at a path: most likely it is misspelt."""
+    lacking = [row for row in rows if _dig(row, path) is _ABSENT]
+    if lacking and len(lacking) > limit * len(rows):
+        first = lacking[0]
         raise UserError(
-            f"{unmatched} of {len(rows)} rows match no question of {exam.task.key} by {how} (at most 2 % may); "
-            "is it the right task, and the right field?"
+            f"{len(lacking)} of {len(rows)} rows have no '{path}' (first: {where(first)}); {nearest(path, _paths(first))}"
         )
-    return Matched(matched, unmatched, len(rows))
+
+
+# -- rows to samples ------------------------------------------------------------------------------------------------
+
+
+def match(rows: Sequence[Row], exams: Sequence[Exam], columns: Columns) -> tuple[list[Matched], list[Row]]:
+    """Rows to the samples of each exam, and the rows that belong nowhere; UserError when those are more than 2 %.
+
+    The n-th row of one question goes to the n-th of its exact twins, and once each twin has one, to their next answer.
+    """
+    path = columns.id or columns.question
+    if not path:
+        ways = "--map question=PATH" if exams[0].task.kind == "imported" else "--map id=PATH or --map question=PATH"
+        raise UserError(f"rows can't be matched to questions; pass {ways}")
+    refuse_lacking(rows, path)
+    indices = [_index(exam, by_id=columns.id is not None) for exam in exams]
+    seen: list[Counter[str]] = [Counter() for _ in exams]
+    found: list[dict[str, list[Row]]] = [{} for _ in exams]
+    unmatched = []
+    for row in rows:
+        key = str(_said(row, path)) if columns.id else normalised(str(_said(row, path) or ""))
+        owners = [i for i, exam in enumerate(exams) if key in indices[i] and row.get("task") in (exam.task.key, None)]
+        owners = owners or [i for i in range(len(exams)) if key in indices[i]]
+        if len(owners) > 1:
+            names = " and ".join(exams[i].task.key for i in owners)
+            raise UserError(f"{where(row)} belongs to {names} by '{path}'; import the answers of one task at a time")
+        for i in owners:
+            twins = indices[i][key]
+            found[i].setdefault(twins[seen[i][key] % len(twins)], []).append(row)
+            seen[i][key] += 1
+        if not owners:
+            unmatched.append(row)
+    if len(unmatched) > UNMATCHED_LIMIT * len(rows):
+        asked = f"{'id' if columns.id else 'question'} '{path}'"
+        raise UserError(
+            f"{len(unmatched)} of {len(rows)} rows match no question of {', '.join(e.task.key for e in exams)} by {asked} "
+            f"(first: {where(unmatched[0])}; at most 2 % may); is it the right task, and the right field?"
+        )
+    return [
+        Matched(exam, mine, sum(len(those) - 1 for those in mine.values()))
+        for exam, mine in zip(exams, found, strict=True)
+    ], unmatched
 
 
 def _index(exam: Exam, by_id: bool) -> dict[str, list[str]]:
@@ -114,61 +166,134 @@ def normalised(question: str) -> str:
     return "".join(c for c in folded if c.isalnum())
 
 
-def answers(matched: Matched, field: str, columns: Columns, checkpoint: str) -> dict[tuple[str, str, int], Response]:
-    """(checkpoint, sample, repeat) -> the recorded answer, thinking split off; what the `recorded` engine replays."""
-    recorded = {}
-    for (sample, repeat), row in matched.rows.items():
-        value = dig(row, field)
-        if value is None:
-            continue  # no answer was recorded: missing, not empty
-        if isinstance(value, list) and len(value) == 1:
-            value = value[0]
-        split = split_thinking(str(value))
-        recorded[checkpoint, sample, repeat] = Response(
-            run="", sample=sample, repeat=repeat,
-            text=split.answer, thinking=split.thinking,
-            prompt=str(dig(row, columns.prompt)) if columns.prompt else None,
-            output_tokens=_tokens(row, columns),
-            stop="end" if split.closed else "length",
-        )  # fmt: skip
+# -- answers --------------------------------------------------------------------------------------------------------
+
+
+def answers(matches: Sequence[Matched], field: str, columns: Columns) -> dict[Address, Response]:
+    """(sample, repeat) -> the recorded answer, thinking split off; a list of n strings is n answers.
+
+    A row without an answer leaves a gap: missing, not empty. UserError when more than 2 % lack the field itself.
+    """
+    rows = [(sample, row) for matched in matches for sample, mine in matched.rows.items() for row in mine]
+    refuse_lacking([row for _, row in rows], field)
+    for path in (columns.tokens, columns.prompt):
+        if path:
+            refuse_lacking([row for _, row in rows], path, limit=0.99)  # lacking everywhere: misspelt
+    recorded: dict[Address, Response] = {}
+    following: Counter[str] = Counter()
+    for sample, row in rows:
+        texts = _texts(row, field)
+        for text, tokens in zip(texts, _tokens(row, columns.tokens, len(texts)), strict=True):
+            repeat = following[sample]
+            following[sample] += 1
+            if text is None:
+                continue
+            split = split_thinking(text)
+            recorded[sample, repeat] = Response(
+                run="", sample=sample, repeat=repeat, text=split.answer, thinking=split.thinking,
+                prompt=_text(row, columns.prompt), output_tokens=tokens, stop="end" if split.closed else "length",
+            )  # fmt: skip
+    if not recorded:
+        raise UserError(f"no row has an answer in '{field}'")
     return recorded
 
 
-def _tokens(row: Mapping[str, Any], columns: Columns) -> int | None:
-    if not columns.tokens:
-        return None
-    value = dig(row, columns.tokens)
-    if value is None:
-        return None
+def _texts(row: Row, field: str) -> list[str | None]:
+    value = _said(row, field)
+    texts = value if isinstance(value, list) else [value]
+    for at, text in enumerate(texts):
+        if isinstance(text, Mapping):
+            path = f"{field}.{at}" if isinstance(value, list) else field
+            known = ", ".join(f"'{path}.{key}'" for key in list(text)[:8]) or "nothing"
+            raise UserError(f"{where(row)}: '{path}' is an object, not a text; name a field in it: {known}")
+        if isinstance(text, bool | list):
+            kind = "true or false" if isinstance(text, bool) else "a list in a list"
+            raise UserError(f"{where(row)}: '{field}' is {kind}, not a text; {nearest(field, _paths(row))}")
+    return [None if text is None or text != text else str(text) for text in texts]
+
+
+def _tokens(row: Row, path: str | None, answered: int) -> list[int | None]:
+    value = _said(row, path)
+    if value is None or value == "":
+        return [None] * answered
+    counts = value if isinstance(value, list) else [value]
+    if len(counts) != answered:
+        raise UserError(f"{where(row)}: '{path}' has {len(counts)} numbers of tokens for {answered} answers")
     try:
-        return int(value)
+        return [None if count is None else int(count) for count in counts]
     except (TypeError, ValueError):
-        raise UserError(f"'{columns.tokens}' should be a number of tokens, not {value!r}") from None
+        raise UserError(f"{where(row)}: '{path}' should be a number of tokens, not {value!r}") from None
 
 
-def checkpoint(name: str, matched: Matched, field: str, bytes_: int | None, base: str | None) -> Checkpoint:
+def checkpoint(name: str, recorded: Mapping[Address, Response], bytes_: int | None, base: str | None) -> Checkpoint:
     """A system known by its answers alone: the same file imported twice is the same checkpoint."""
-    said = [[sample, repeat, _dig(row, field)] for (sample, repeat), row in sorted(matched.rows.items())]
-    parts = {"answers": identity.digest([None if value is _ABSENT else value for value in said])}
+    said = [[*address, answer.thinking, answer.text] for address, answer in sorted(recorded.items())]
+    parts = {"answers": identity.digest(said)}
     return Checkpoint(
         id=identity.digest({"name": name, "parts": parts}), name=name, kind="outputs", base=base, parts=parts,
         bytes=bytes_, bytes_declared=bytes_ is not None,
     )  # fmt: skip
 
 
-def questions(rows: Iterable[Mapping[str, Any]], columns: Columns, kind: str) -> Iterator[dict[str, Any]]:
-    """Rows for an exam that the file itself defines (`--task new:NAME`): question, target, subject."""
+# -- exams ----------------------------------------------------------------------------------------------------------
+
+
+def as_text(exam: Exam) -> Exam:
+    """The exam that answers in words belong to: letters read out of a text are another column than log-probabilities."""
+    task = exam.task
+    if task.ask == "generate":
+        return exam
+    if task.ask == "rolling" or task.kind == "stock":
+        raise UserError(f"{task.key} is graded by log-probabilities, which a text has none of; import a task of texts")
+    form = f"{task.form}-generate" if task.form else "generate"
+    graded = replace(task, ask="generate", scorer="choice", form=form)
+    return replace(exam, id=identity.digest([exam.id, "generate"]), task=graded)
+
+
+def questions(rows: Sequence[Row], columns: Columns, kind: str) -> Iterator[dict[str, Any]]:
+    """Rows for an exam that the file itself defines (`--task new:NAME`): question, target, choices, subject, language."""
     if not columns.question:
         raise UserError("a new task needs its questions; pass --map question=PATH")
     if not columns.gold and kind != "text":
         raise UserError(f"a new task of kind {kind} needs golds; pass --map gold=PATH, or --kind text")
-    for row in rows:
-        gold = dig(row, columns.gold) if columns.gold else None
-        choices = dig(row, columns.choices) if columns.choices else ()
+    refuse_lacking(rows, columns.question)
+    asked = [row for row in rows if _said(row, columns.question) is not None]  # matching counts the others
+    for path in (columns.gold, columns.choices, columns.subject, columns.language):
+        if path:
+            refuse_lacking(asked, path, limit=0)
+    for row in asked:
+        choices = _said(row, columns.choices)
+        if not isinstance(choices, list | Mapping | None):
+            raise UserError(f"{where(row)}: '{columns.choices}' should be a list of options, or an object of them")
+        options = [str(c) for c in (choices.values() if isinstance(choices, Mapping) else choices or ())]
         yield {
-            "question": str(dig(row, columns.question)),
-            "target": None if gold is None else str(gold),
-            "choices": list(choices.values()) if isinstance(choices, Mapping) else list(choices),
-            "subject": str(dig(row, columns.subject)) if columns.subject else "",
-            "language": str(dig(row, columns.language)) if columns.language else "",
+            "question": _text(row, columns.question),
+            "target": _gold(row, columns.gold, kind, options),
+            "choices": options,
+            "subject": _text(row, columns.subject) or "",
+            "language": _text(row, columns.language) or "",
+            "where": where(row),
         }
+
+
+def _gold(row: Row, path: str | None, kind: str, choices: Sequence[str]) -> str | None:
+    value = _said(row, path)
+    golds = [gold for gold in (value if isinstance(value, list) else [value]) if gold is not None]
+    if any(isinstance(gold, bool | Mapping | list) for gold in golds) or (len(golds) > 1 and kind != "choice"):
+        raise UserError(f"{where(row)}: '{path}' should be one text or number, not {value!r}")
+    if kind != "choice":
+        return str(golds[0]) if golds else None
+    return "".join(sorted({letter for gold in golds for letter in _letters(row, str(gold), choices)})) or None
+
+
+def _letters(row: Row, gold: str, choices: Sequence[str]) -> str:
+    """The option letters that a gold means: it may be a letter, a letter with its text, or an option's text."""
+    texts = [normalised(option) for option in choices]
+    said = normalised(gold)
+    meant = chr(ord("A") + texts.index(said)) if texts.count(said) == 1 else None
+    stated = choice.extract(gold.upper().replace("：", ": "), Sample("", 0, ""))
+    letters = meant if len(said) > 1 and meant else stated.letters if stated else meant  # "B超" is a text, "B" a letter
+    if letters:
+        return str(letters)
+    remedy = "none of the options given" if choices else "no option letter; pass --map choices=PATH with the options"
+    raise UserError(f"{where(row)}: the gold {gold[:60]!r} is {remedy}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,8 +14,8 @@ from harness.cli import _options
 
 if TYPE_CHECKING:
     from harness.evaluate import Job
-    from harness.imports import Columns, Matched
-    from harness.records import Exam, Response
+    from harness.imports import Address, Columns, Matched
+    from harness.records import Checkpoint, Response
 
 UNITS = {
     "": 1,
@@ -31,11 +32,11 @@ UNITS = {
 
 
 @click.command("import")
-@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.argument("file", type=click.Path(path_type=Path))
 @click.option(
     "--task",
     required=True,
-    help="The task these answers belong to; new:NAME makes one from the file, NAME then adds systems to it.",
+    help="The task (or group) these answers belong to; new:NAME makes one from the file, NAME then adds systems to it.",
 )
 @click.option(
     "--kind",
@@ -57,7 +58,10 @@ UNITS = {
     metavar="K=PATH,…",
     help="question, gold, id, tokens, prompt, choices, subject, language; dotted paths.",
 )
-@click.option("--label", help="Answers compare only within one label. Default: the file's name.")
+@click.option(
+    "--label",
+    help="Answers compare only within one label. Default: that of the imported task's runs, else the file's name.",
+)
 @click.option(
     "--model-bytes",
     "sizes",
@@ -78,112 +82,130 @@ def command(
     """Make runs of answers that exist.
 
     JSONL, JSON or CSV, also .gz. Rows are matched by id or by question; the import is refused when more than 2 % match none.
+    A list of texts is as many answers. Letters are read out of the text and get a column of their own, `ceval:generate`.
 
     \b
     Example: bench import answers.jsonl --task gsm8k --run mine=answer --map id=id,tokens=usage.tokens
              bench import chat.csv --task new:ward --kind text --run a=model_a --run b=model_b --map question=q
     """
     from harness import engines, evaluate, files, imports
-    from harness.cli import _watch
-    from harness.cli.run import report
+    from harness.cli import _import_exams, _watch
+    from harness.cli._report import report
     from harness.errors import UserError
     from harness.store.open import open_store
 
     if not file.is_file():
-        raise UserError(f"{file} does not exist")
-    mapping = _columns(columns)
-    systems = dict(_pair(run, "--run NAME=FIELD") for run in runs)
+        raise UserError(f"{file} is a folder; name one file" if file.is_dir() else f"{file} does not exist")
+    mapping, systems = _columns(columns), _systems(runs)
     sizes = _sizes(given["sizes"], list(systems))
-    rows = list(files.rows(file))
+    rows: list[Any] = list(files.rows(file))
     if not rows:
         raise UserError(f"{file} holds no rows")
-    exam = _exam(task, kind, rows, mapping, given)
-    if exam.task.kind == "imported":  # made from questions; ids of one file say nothing in another
+    store = _options.store_path(given["store"])
+    exams = _import_exams.exams(task, kind, rows, mapping, given, store)
+    if exams[0].task.kind == "imported":  # made from questions; ids of one file say nothing in another
         mapping = replace(mapping, id=None)
-    matched = imports.match(rows, exam, mapping)
+    else:
+        rows = _import_exams.own_rows(rows, exams, file)
+    matches, unmatched = imports.match(rows, exams, mapping)
+    label = label or _import_exams.label(file.name, exams, store)
+    jobs: list[Job] = []
     recorded: dict[tuple[str, str, int], Response] = {}
-    jobs = []
     for name, field in systems.items():
-        job, said = _job(name, field, exam, matched, mapping, sizes.get(name), label or file.name, given)
-        jobs.append(job)
-        recorded |= said
-    with open_store(_options.store_path(given["store"])) as opened:
+        answers = imports.answers(matches, field, mapping)
+        checkpoint = imports.checkpoint(name, answers, sizes.get(name), given["base"])
+        jobs += [
+            _job(checkpoint, found, answers, label, given["tags"]) for found in matches if _answered(found, answers)
+        ]
+        recorded |= {(checkpoint.id, *address): answer for address, answer in answers.items()}
+        _note_gaps(name, field, matches, answers)
+    with open_store(store) as opened:
         done = evaluate.evaluate(
             jobs, opened, _watch.choose(quiet=given["as_json"]),
             lambda info, members: engines.load(info, members, {"answers": recorded}),
         )  # fmt: skip
-        report(opened, done, given["as_json"], _options.store_path(given["store"]))
-    if matched.unmatched:
-        click.echo(
-            f"{matched.unmatched} of {matched.total} rows match no question of {exam.task.key} and were left out",
-            err=True,
-        )
-    covered = len({sample for sample, _ in matched.rows})
-    if covered < len(exam.samples):
-        click.echo(f"the file answers {covered} of the {len(exam.samples)} questions of {exam.task.key}", err=True)
+        report(opened, done, given["as_json"], store)
+    _note_rows(matches, unmatched, len(rows))
+    _say(f"these answers compare only with runs of label '{label}'; --label sets it")
 
 
-def _exam(task: str, kind: str | None, rows: list[Any], columns: Columns, given: dict[str, Any]) -> Exam:
-    from harness import imports
-    from harness.errors import UserError
-    from harness.questions import catalogue, load
-    from harness.records import Task
-
-    if not task.startswith("new:"):
-        if earlier := _imported_before(task, _options.store_path(given["store"])):
-            return earlier
-        found = catalogue.find([task])
-        if len(found) != 1:
-            raise UserError(f"'{task}' is a group; import the answers of one task: {', '.join(t.key for t in found)}")
-        return load.load(found[0], _options.data_path(given["data"]), hub=given["hub"])
-    name = task.removeprefix("new:")
-    if not re.fullmatch(r"[A-Za-z0-9][\w.-]*", name):
-        raise UserError(f"'{name}' can't name a task; use letters, digits, '_', '-' and '.'")
-    if kind is None:
-        raise UserError("a new task needs --kind choice, number or text")
-    card = Task(name=name, ask="generate", scorer=kind, kind="imported", source="made by bench import")
-    return load.from_rows(card, imports.questions(rows, columns, kind))
+# -- runs -----------------------------------------------------------------------------------------------------------
 
 
-def _imported_before(task: str, store: Path) -> Exam | None:
-    """An exam that an earlier `--task new:NAME` made: its questions are in the store, so more systems can join it."""
-    from harness.store import read
-    from harness.store.open import open_store
-
-    if not store.is_file():
-        return None
-    with open_store(store, mode="ro") as opened:
-        runs = read.list_runs(opened, task=task)
-        exam = read.get_exam(opened, runs[0].exam) if runs else None
-    return exam if exam is not None and exam.task.kind == "imported" else None
+def _answered(matched: Matched, answers: dict[Address, Response]) -> list[Address]:
+    """The addresses of one exam that have an answer."""
+    return [address for address in answers if address[0] in matched.rows]
 
 
 def _job(
-    name: str,
-    field: str,
-    exam: Exam,
-    matched: Matched,
-    columns: Columns,
-    bytes_: int | None,
-    label: str,
-    given: dict[str, Any],
-) -> tuple[Job, dict[tuple[str, str, int], Response]]:
+    checkpoint: Checkpoint, matched: Matched, answers: dict[Address, Response], label: str, tags: tuple[str, ...]
+) -> Job:
     from harness import engines, identity, imports
     from harness.evaluate import Job
     from harness.records import Run, Settings
 
-    checkpoint = imports.checkpoint(name, matched, field, bytes_, given["base"])
-    recorded = imports.answers(matched, field, columns, checkpoint.id)
+    exam = imports.as_text(matched.exam)
     info = engines.describe("recorded", [checkpoint], {"label": label})
     settings = Settings(max_tokens=0, asked=f"elsewhere:{label}")
-    repeats = 1 + max((repeat for _, _, repeat in recorded), default=0)
-    answered = {sample for _, sample, _ in recorded}
+    mine = _answered(matched, answers)
+    answered = {sample for sample, _ in mine}
     run = Run(
         id=identity.run_id(checkpoint.id, exam.id, settings, info.id), checkpoint=checkpoint.id, exam=exam.id,
-        settings=settings, engine=info.id, expected=len(recorded), repeats=repeats, tags=tuple(given["tags"]),
+        settings=settings, engine=info.id, expected=len(mine), repeats=1 + max((k for _, k in mine), default=0),
+        tags=tuple(tags),
     )  # fmt: skip
     samples = tuple(sample for sample in exam.samples if sample.id in answered)
-    return Job(run, checkpoint, exam, info, samples), recorded
+    return Job(run, checkpoint, exam, info, samples)
+
+
+# -- notes ----------------------------------------------------------------------------------------------------------
+
+
+def _note_gaps(name: str, field: str, matches: list[Matched], answers: dict[Address, Response]) -> None:
+    answered = {sample for sample, _ in answers}
+    lacking = sum(sample not in answered for matched in matches for sample in matched.rows)
+    if lacking:
+        _say(f"{name}: {lacking} question{'s have' if lacking > 1 else ' has'} no answer in '{field}'")
+
+
+def _note_rows(matches: list[Matched], unmatched: list[Any], total: int) -> None:
+    from harness import imports
+
+    keys = " or ".join(matched.exam.task.key for matched in matches)
+    if unmatched:
+        many = f"{len(unmatched)} of {total} rows match" if len(unmatched) > 1 else f"1 of {total} rows matches"
+        _say(f"{many} no question of {keys} and {_was(len(unmatched))} left out (first: {imports.where(unmatched[0])})")
+    for matched in matches:
+        if matched.repeated:
+            _say(f"{_rows(matched.repeated, 'repeats', 'repeat')} a question and count as further answers")
+        if len(matched.rows) < len(matched.exam.samples):
+            of = f"{len(matched.rows)} of the {len(matched.exam.samples)} questions of {matched.exam.task.key}"
+            _say(f"the file answers {of}")
+
+
+def _say(line: str) -> None:
+    click.echo(line, err=True)
+
+
+def _rows(count: int, one: str, many: str) -> str:
+    return f"1 row {one}" if count == 1 else f"{count} rows {many}"
+
+
+def _was(count: int) -> str:
+    return "was" if count == 1 else "were"
+
+
+# -- options --------------------------------------------------------------------------------------------------------
+
+
+def _systems(given: tuple[str, ...]) -> dict[str, str]:
+    from harness.errors import UserError
+
+    pairs = [_pair(run, "--run NAME=FIELD") for run in given]
+    twice = [name for name, count in Counter(name for name, _ in pairs).items() if count > 1]
+    if twice:
+        raise UserError(f"--run names '{twice[0]}' twice; give each system its own name")
+    return dict(pairs)
 
 
 def _columns(given: str) -> Columns:
@@ -213,13 +235,16 @@ def _pair(text: str, form: str) -> tuple[str, str]:
 def _sizes(given: tuple[str, ...], systems: list[str]) -> dict[str, int]:
     """--model-bytes 15.2GB for all, or NAME=15.2GB for one."""
     from harness.errors import UserError
+    from harness.plugins import nearest
 
     sizes: dict[str, int] = {}
     for text in given:
         name, equals, size = text.rpartition("=")
-        found = re.fullmatch(r"([0-9.]+)\s*([A-Za-z]*)", size)
+        found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([A-Za-z]*)", size)
         if not found or found[2].upper() not in UNITS:
             raise UserError(f"--model-bytes {text}: give a size such as 15.2GB")
+        if equals and name not in systems:
+            raise UserError(f"--model-bytes {text}: no --run is named '{name}'; {nearest(name, systems)}")
         for system in [name] if equals else systems:
             sizes[system] = round(float(found[1]) * UNITS[found[2].upper()])
     return sizes

@@ -40,6 +40,7 @@ def command(
              … answer each line elsewhere, adding your model's text as "answer" …
              bench import answers.jsonl --task gsm8k --run my-model=answer --map id=id
     """
+    from harness import imports
     from harness.questions import catalogue, load
     from harness.questions import prompts as asking
 
@@ -48,7 +49,8 @@ def command(
     for task in catalogue.find(_options.names(tasks)):
         exam = load.load(task, _options.data_path(data), hub=hub, options={"shots": shots})
         samples = load.select(exam, limit)
-        settings = asking.settings(task, chat, {**asked, "chat": chat})
+        graded = imports.as_text(exam).task  # what comes back is text: letters need room for a sentence
+        settings = asking.settings(graded, chat, {**asked, "chat": chat})
         for prompt, sample in zip(asking.prompts(exam, settings, samples), samples, strict=True):
             line: dict[str, Any] = {"task": task.key, "id": prompt.sample, "question": sample.question}
             if prompt.messages is not None:
