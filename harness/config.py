@@ -28,6 +28,8 @@ def read(path: Path, into: type[T]) -> T:
             table = tomllib.load(file)
     except FileNotFoundError:
         raise UserError(f"{path} does not exist") from None
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path} is not UTF-8 (byte {error.start}); save it as UTF-8") from None
     except tomllib.TOMLDecodeError as error:
         raise UserError(f"{path} is not valid TOML: {error}") from None
     return fill(into, table, str(path))

@@ -26,13 +26,11 @@ from harness.records import (
     Checkpoint,
     EngineInfo,
     Exam,
-    Prompt,
     Request,
     Response,
     Run,
     Sample,
     Score,
-    Settings,
 )
 from harness.store import read
 from harness.store.open import Store
@@ -50,6 +48,7 @@ class Job:
     exam: Exam
     engine: EngineInfo
     samples: tuple[Sample, ...]
+    addresses: frozenset[tuple[str, int]] | None = None  # all there will ever be, where answers were given elsewhere
 
 
 class Watch(Protocol):
@@ -118,7 +117,8 @@ def another_attempt(job: Job, store: Store) -> Job:
 
 def missing(jobs: Sequence[Job], store: Store) -> dict[str, list[tuple[str, int]]]:
     """Run id -> the (sample, repeat) addresses that have no stored answer; an unknown run lacks all of them."""
-    return {job.run.id: read.missing(store, job.run.id, job.samples, job.run.repeats) for job in jobs}
+    all_of = {job.run.id: read.missing(store, job.run.id, job.samples, job.run.repeats) for job in jobs}
+    return {j.run.id: [a for a in all_of[j.run.id] if j.addresses is None or a in j.addresses] for j in jobs}
 
 
 def evaluate(
@@ -192,7 +192,7 @@ def _expected(job: Job, store: Store) -> int:
     known = read.list_runs(store, run=job.run.id)
     if not known:
         return job.run.expected
-    lacking = len(read.missing(store, job.run.id, job.samples, job.run.repeats))
+    lacking = len(missing([job], store)[job.run.id])
     return max(known[0].expected, read.response_count(store, job.run.id) + lacking)
 
 
@@ -253,11 +253,7 @@ def requests(job: Job, addresses: Sequence[tuple[str, int]]) -> Iterator[Request
     samples = [sample for sample in job.samples if sample.id in wanted]
     for prompt in prompts.prompts(job.exam, job.run.settings, samples):
         for repeat in wanted[prompt.sample]:
-            yield _request(job, prompt, repeat, job.run.settings)
-
-
-def _request(job: Job, prompt: Prompt, repeat: int, settings: Settings) -> Request:
-    return Request(job.run.id, job.checkpoint.id, prompt.sample, repeat, prompt, settings)
+            yield Request(job.run.id, job.checkpoint.id, prompt.sample, repeat, prompt, job.run.settings)
 
 
 def _confirmed(
@@ -287,7 +283,11 @@ def _score(job: Job, responses: Iterable[Response], writer: Writer, watch: Watch
 
 def _finish(run_id: str, store: Store, writer: Writer) -> None:
     """Status by what is really there, and the cache of results made anew."""
-    writer.finish_run(run_id, "done")  # the store makes it `interrupted` where answers are lacking
+    writer.flush()
+    exam = read.get_exam(store, read.get_run(store, run_id).exam)
+    ungraded = next(read.unscored(store, run_id, *_scorer(exam)), None)
+    # the store makes `done` `interrupted` where answers are lacking; grades that lack are as bad
+    writer.finish_run(run_id, "done" if ungraded is None else "interrupted")
     _summarise(run_id, store, writer)
 
 

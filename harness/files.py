@@ -24,7 +24,7 @@ from typing import Any
 from harness import hub as hubs
 from harness.errors import MissingData, UserError
 
-MAX_MEMBER_BYTES = 1 << 30  # of a zip member, unpacked: a zip bomb must not fill the memory
+MAX_MEMBER_BYTES = 1 << 30  # of a zip member or a .gz, unpacked: a bomb must not fill the memory
 
 
 class Row(dict[str, Any]):
@@ -80,9 +80,7 @@ def locate(file: Mapping[str, str], data: Path | None, task: str, hub: str = "hu
     return path
 
 
-def _local(
-    file: Mapping[str, str], name: str, data: Path, task: str, parts: Mapping[str, str]
-) -> Path | None:
+def _local(file: Mapping[str, str], name: str, data: Path, task: str, parts: Mapping[str, str]) -> Path | None:
     folders = [data / task, *([data / file["folder"]] if file.get("folder") else []), data]
     pins = {name: file.get("sha256"), Path(name).name: file.get("sha256")}
     if file.get("local"):
@@ -167,7 +165,12 @@ def _read(path: Path) -> bytes:
 def _gunzip(path: Path) -> bytes:
     try:
         with gzip.open(path) as file:
-            return file.read()
+            content = file.read(MAX_MEMBER_BYTES + 1)
+        if len(content) > MAX_MEMBER_BYTES:
+            raise UserError(
+                f"{path} unpacks to more than {MAX_MEMBER_BYTES >> 20} MiB; unpack it yourself if you trust it"
+            )
+        return content
     except (OSError, EOFError) as error:
         raise UserError(f"{path} is not a whole gzip file: {error}") from None
 

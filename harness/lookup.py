@@ -2,56 +2,70 @@
 
 | typed                     | means                                                            |
 |---------------------------|------------------------------------------------------------------|
-| `qwen-med`                | the newest run per task of the checkpoint with that name (or id) |
+| `qwen-med`                | the newest finished run per task of the checkpoint with that name (or id) |
 | `qwen-med@release`        | the same, only runs tagged `release`                             |
 | `run:9f3c…`               | that run (a unique prefix of its id will do, also without `run:`) |
-| `tag:release`             | the newest run per task with that tag                            |
-| `branch:main`             | the newest run per task made on that git branch                  |
+| `tag:release`             | the newest finished run per task with that tag                            |
+| `branch:main`             | the newest finished run per task made on that git branch                  |
 | `file:results/x.json`     | a blessed baseline file, no store needed                         |
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from harness.errors import NothingToCompare, UserError
 from harness.plugins import nearest
+from harness.questions import catalogue
 from harness.records import Checkpoint, Outcomes, Run
 from harness.store import read
 from harness.store.open import Store
 from harness.verdicts import baseline
 
 
-def runs(store: Store, spec: str, *, tasks: tuple[str, ...] = ()) -> list[Run]:
-    """The runs a spec names, newest per task; UserError when the store knows nothing by that name."""
-    found = _matching(store, spec)
+def runs(store: Store, spec: str, *, tasks: Sequence[str] = (), without: Collection[str] = ()) -> list[Run]:
+    """The runs a spec names, per task the newest finished one, else the newest; `without`: ids that don't count.
+
+    UserError when the store knows nothing by that name, or lacks one of `tasks`.
+    """
+    found = [run for run in _matching(store, spec) if run.id not in without]
     if not found:
-        raise NothingToCompare(f"no run in {store.path} matches '{spec}'; {_known(store, spec)}")
-    newest: dict[str, Run] = {}
-    for run in found:  # newest first
-        key = read.get_task(store, run.exam).key
-        if not tasks or key in tasks:
-            newest.setdefault(key, run)
-    if not newest:
-        raise NothingToCompare(f"'{spec}' has no run of {', '.join(tasks)} in {store.path}")
-    return [newest[key] for key in sorted(newest)]
+        other = " other than the run itself" if without else ""
+        raise NothingToCompare(f"no run in {store.path} matches '{spec}'{other}; {_known(store, spec)}")
+    best: dict[str, Run] = {}
+    for run in sorted(found, key=lambda run: run.status != "done"):  # stable: newest first within each
+        best.setdefault(read.get_task(store, run.exam).key, run)
+    for task in tasks:
+        if task not in best:
+            raise NothingToCompare(f"'{spec}' has no run of {task} in {store.path}; {nearest(task, best)}")
+    return [best[key] for key in sorted(best) if not tasks or key in tasks]
 
 
-def outcomes(spec: str, store: Store | None, *, tasks: tuple[str, ...] = ()) -> list[Outcomes]:
+def tasks(names: Sequence[str]) -> tuple[str, ...]:
+    """Task keys as runs carry them: groups opened, other names as they stand (imported tasks have no card)."""
+    members = {group.name: group.members for group in catalogue.groups()}
+    return tuple(key for name in names for key in members.get(name, (name,)))
+
+
+def outcomes(
+    spec: str, store: Store | None, *, tasks: Sequence[str] = (), without: Collection[str] = ()
+) -> list[Outcomes]:
     """Per-sample outcomes of the runs a spec names, or of a baseline file; sorted by task."""
     if spec.startswith("file:"):
         path = Path(spec.removeprefix("file:"))
         try:
             text = path.read_text("utf-8")
-        except OSError as error:
-            raise NothingToCompare(
-                f"{path} can't be read: {error.strerror}; `bench baseline bless` writes one"
-            ) from None
-        blessed = baseline.load(text).outcomes
+        except (OSError, UnicodeDecodeError) as error:
+            raise NothingToCompare(f"{path} can't be read ({error}); `bench baseline bless` writes one") from None
+        blessed = baseline.load(text, str(path)).outcomes
+        for task in tasks:
+            if task not in {o.task for o in blessed}:
+                raise NothingToCompare(f"{path} holds no {task}; {nearest(task, {o.task for o in blessed})}")
         return sorted((o for o in blessed if not tasks or o.task in tasks), key=lambda o: o.task)
     if store is None:
         raise UserError(f"'{spec}' needs a store; pass --store FILE, or file:PATH for a baseline file")
-    return [read.outcomes(store, run.id) for run in runs(store, spec, tasks=tasks)]
+    return [read.outcomes(store, run.id) for run in runs(store, spec, tasks=tasks, without=without)]
 
 
 def checkpoint(store: Store, name: str) -> Checkpoint:

@@ -27,6 +27,7 @@ class Entry:
     exam: Exam
     results: Mapping[tuple[str, str], Result]
     engine: str = ""
+    scorer: str = ""  # name@version that graded it: other versions stand in other columns
 
     @property
     def task(self) -> Task:
@@ -49,7 +50,10 @@ class Entry:
 
     @property
     def samples(self) -> int:
-        return self.run.expected // max(self.run.repeats, 1)
+        """Questions answered so far or, where more were asked for, to be answered."""
+        headline = self.headline
+        answered = headline.n if headline else 0
+        return max(answered, 0 if self.complete else self.run.expected // max(self.run.repeats, 1))
 
     def value(self, metric: str, slice_: str = "") -> float | None:
         result = self.results.get((metric, slice_))

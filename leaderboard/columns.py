@@ -41,7 +41,7 @@ def alike(entry: Entry) -> str:
     settings = _settings(entry)
     task = entry.task
     return identity.digest(
-        [task.key, task.version, entry.exam.id, entry.exam.key, settings, entry.metric, task.average]
+        [task.key, task.version, entry.exam.id, entry.exam.key, settings, entry.metric, task.average, entry.scorer]
     )
 
 

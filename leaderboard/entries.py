@@ -47,7 +47,9 @@ def read_board(store: Store) -> Board:
             info = read.get_engine(store, run.engine)
             engines[run.engine] = f"{info.name} {info.version}".strip()
         results = _results(store, run, exams[run.exam])
-        entries.append(Entry(run, by_id[run.checkpoint], exams[run.exam], results, engines[run.engine]))
+        entries.append(
+            Entry(run, by_id[run.checkpoint], exams[run.exam], results, engines[run.engine], read.scorer(store, run.id))
+        )
     found = ranked(columns(entries, catalogue.groups()), lambda entry: read.outcomes(store, entry.run.id, entry.metric))
     lead = _lead(found)
     runs_of: dict[str, list[Entry]] = {}

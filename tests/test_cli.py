@@ -184,8 +184,9 @@ def test_leaderboard_is_written_and_rewritten_the_same(work: Path, tmp_path: Pat
 def test_compare_and_gate(work: Path, tmp_path: Path) -> None:
     a, b = sorted({run["checkpoint"] for run in json.loads(bench(work, "runs", "--json").stdout)["runs"]})
     assert "demo_facts" in bench(work, "compare", a, b).stdout
-    same = bench(work, "gate", a, "--baseline", a, "--json")
-    assert json.loads(same.stdout)["exit_code"] == 0
+    itself = bench(work, "gate", a, "--baseline", a, ok=5)
+    assert "other than the run itself" in itself.stderr
+    assert "demo_fact" in bench(work, "gate", b, "--baseline", a, "--tasks", "demo_fact", ok=5).stderr
     blessed = tmp_path / "blessed.json"
     bench(work, "baseline", "bless", a, "--name", "x", "--reason", "a test", "-o", blessed)
     again = bench(

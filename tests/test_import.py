@@ -306,6 +306,14 @@ def test_rows_that_repeat_a_question_are_further_answers(tmp_path: Path) -> None
     assert (runs(done)["sums"]["n"], runs(done)["sums"]["value"]) == (40, 0.5)
 
 
+def test_uneven_numbers_of_answers_are_counted_as_they_are(tmp_path: Path) -> None:
+    rows = [{"q": "1+1=?", "gold": "2", "a": ["2", "2"]}, {"q": "2+1=?", "gold": "3", "a": ["3"]}]
+    how = ("--task", "new:sums", "--kind", "number", "--map", "question=q,gold=gold", "--run", "a=a")
+    assert "3 to import" in bench(tmp_path, "import", write(tmp_path / "a.jsonl", rows), *how).stderr
+    assert "all 3 answers stored" in bench(tmp_path, "import", "a.jsonl", *how).stderr
+    assert "3/3" in bench(tmp_path, "runs").stdout
+
+
 @pytest.mark.parametrize("gold", ["B：24小时内", "正确答案：B。", ["B"], "(b)"])
 def test_golds_of_choices_are_read_as_letters(tmp_path: Path, gold: Any) -> None:
     rows = [{"q": f"{i}. 报告时间？\nA：2小时\nB：24小时内\nC：3天", "gold": gold, "a": "答案：B"} for i in range(5)]

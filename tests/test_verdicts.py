@@ -72,10 +72,22 @@ def test_each_must_field_alone_is_refused_by_name_with_both_values(field):
     assert field in text and "something else" in text and audit.shown(audit.flat({"x": old})["x"]) in text
 
 
-@pytest.mark.parametrize("fields", [{"task": "mmlu"}, {"metric": "f1"}, {"average": "macro"}, {"repeats": 4}])
-def test_another_task_metric_average_or_repeat_count_is_refused(fields):
+@pytest.mark.parametrize("fields", [{"task": "mmlu"}, {"metric": "f1"}, {"average": "macro"}])
+def test_another_task_metric_or_average_is_refused(fields):
     with pytest.raises(NotComparable, match=next(iter(fields))):
         compare.compare(outcomes([0, 1, 1]), outcomes([0, 1, 1], **fields))
+
+
+@pytest.mark.parametrize("temperature", [0.0, 0.8])
+def test_another_repeat_count_is_refused_where_answers_are_sampled(temperature):
+    asked = json.loads(json.dumps(FINGERPRINT))
+    asked["must"]["settings"]["temperature"] = temperature
+    once, four = outcomes([0, 1, 1], fingerprint=asked), outcomes([0, 1, 1], fingerprint=asked, repeats=4)
+    if temperature:
+        with pytest.raises(NotComparable, match="repeats"):
+            compare.compare(once, four)
+    else:  # greedy answers repeat themselves
+        assert compare.compare(once, four).change == 0
 
 
 def test_a_field_that_only_one_side_recorded_is_refused():

@@ -23,6 +23,7 @@ from harness import __version__
 from harness.errors import UserError
 
 INTERRUPTED = 130
+FILE_MISTAKES = (errno.EACCES, errno.EEXIST, errno.EISDIR, errno.ENOENT, errno.ENOTDIR, errno.EPERM, errno.EROFS)
 
 
 class Commands(click.Group):
@@ -85,6 +86,8 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
     except OSError as error:
+        if error.filename and error.errno in FILE_MISTAKES:
+            _fail(f"{error.filename}: {error.strerror}", UserError.exit_code)
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
         _fail(f"no space left on the disk ({error.filename or 'while writing'}); free some and run the same command", 1)
@@ -108,7 +111,9 @@ def _note(
 
 
 def _fail(sentence: str, code: int) -> None:
-    click.echo(f"bench: {sentence}", err=True)
+    from harness.verdicts.wording import printable  # names in it come from files and models
+
+    click.echo(f"bench: {printable(sentence)}", err=True)
     sys.exit(code)
 
 

@@ -6,8 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-import click
-
+from harness.cli._echo import echo
 from harness.errors import EngineFailure, UserError
 
 if TYPE_CHECKING:
@@ -47,7 +46,7 @@ def gather(given: dict[str, Any]) -> Asked:
             if finding.level == "refuse":
                 raise UserError(f"{checkpoint.name}: {finding.what}; {finding.remedy}")
             if finding.level == "warn":
-                click.echo(f"note: {checkpoint.name}: {finding.what}; {finding.remedy}", err=True)
+                echo(f"note: {checkpoint.name}: {finding.what}; {finding.remedy}", err=True)
     if base and list(asked) == [base.id]:
         raise UserError(f"--vs {given['vs']} is the same checkpoint as --model: there is nothing to compare")
 

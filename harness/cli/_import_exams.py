@@ -10,10 +10,9 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-import click
-
 from harness import imports
 from harness.cli import _options
+from harness.cli._echo import echo
 from harness.errors import UserError
 from harness.imports import Columns
 from harness.questions import catalogue, load
@@ -91,5 +90,5 @@ def own_rows(rows: list[Any], exams: list[Exam], file: Path) -> list[Any]:
     if left_out.total() == len(rows):
         raise UserError(f"every row of {file} says that it belongs to {names}; import it with --task")
     counts = ", ".join(f"{count} of {key}" for key, count in sorted(left_out.items()))
-    click.echo(f"left out: rows of other tasks ({counts})", err=True)
+    echo(f"left out: rows of other tasks ({counts})", err=True)
     return [row for row, task in zip(rows, said, strict=True) if task not in left_out]

@@ -7,9 +7,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import click
-
 from harness.cli import _options, _tables
+from harness.cli._echo import echo
 from harness.errors import UserError
 
 if TYPE_CHECKING:
@@ -34,7 +33,9 @@ def report(
             shown["changes"] = [asdict(change) for change in changes]
         _options.print_json(shown)
     else:
-        click.echo(_tables.scores([{**row, "empty": n.get("empty", 0)} for row, n in zip(rows, counts, strict=True)]))
+        echo(_tables.scores([{**row, "empty": n.get("empty", 0)} for row, n in zip(rows, counts, strict=True)]))
+        for line in _means(rows):
+            echo(line)
     for row, outcomes in zip(rows, counts, strict=True):
         errors = outcomes.get("error", 0)
         if not errors:
@@ -43,8 +44,26 @@ def report(
         what = f"{row['checkpoint']} × {row['task']}: {errors} of {sum(outcomes.values())} answers failed"
         if errors == sum(outcomes.values()):
             raise UserError(f"{what}, so there is no score ({why})")
-        click.echo(f"note: {what} and count as wrong; the first: {why}", err=True)
+        echo(f"note: {what} and count as wrong; the first: {why}", err=True)
     if not as_json:
-        click.echo(
-            f"stored in {path}; `bench leaderboard --open` ranks them, `bench show NAME --wrong` reads the answers"
-        )
+        echo(f"stored in {path}; `bench leaderboard --open` ranks them, `bench show NAME --wrong` reads the answers")
+
+
+def _means(rows: Sequence[dict[str, Any]]) -> list[str]:
+    """The plain mean of every group all of whose members a checkpoint answered here; members stand above."""
+    from harness import stats
+    from harness.questions import catalogue
+
+    lines = []
+    for name in dict.fromkeys(row["checkpoint"] for row in rows):
+        mine = {row["task"]: row for row in rows if row["checkpoint"] == name and row["value"] is not None}
+        for group in catalogue.groups():
+            if len(group.members) < 2 or not set(group.members) <= set(mine):
+                continue
+            members = [mine[task] for task in group.members]
+            values, lows, highs = ([member[key] for member in members] for key in ("value", "low", "high"))
+            low, high = stats.mover(values, lows, highs)
+            mean = _tables.percent(sum(values) / len(values))
+            span = _tables.interval(low, high)
+            lines.append(f"{name}: {group.name} {mean} ({span}), the mean of {', '.join(group.members)}")
+    return lines

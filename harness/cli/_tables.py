@@ -17,7 +17,7 @@ def scores(rows: Sequence[Mapping[str, Any]]) -> str:
     lines += [
         [
             str(row["checkpoint"]), str(row["task"]), percent(row["value"]),
-            interval(row["low"], row["high"]), str(row["n"]), share(row["empty"], row["graded"]),
+            interval(row["low"], row["high"]), number(row["n"]), share(row["empty"], row["graded"]),
             share(row["unparsed"], row["graded"]), share(row["truncated"], row["graded"]), str(row["run"])[:8],
         ]
         for row in rows
@@ -46,6 +46,10 @@ def width(text: str) -> int:
 
 def interval(low: float | None, high: float | None) -> str:
     return "–" if low is None or high is None else f"{percent(low)} – {percent(high)}"
+
+
+def number(value: int | None) -> str:
+    return "–" if value is None else str(value)
 
 
 def percent(value: float | None) -> str:

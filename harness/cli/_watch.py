@@ -7,8 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
-import click
-
+from harness.cli._echo import echo
 from harness.evaluate import Job, Watch
 from harness.records import Checkpoint, EngineInfo, Response, Run, Score, Settings
 
@@ -65,7 +64,7 @@ class Lines:
         return
 
     def _say(self, line: str) -> None:
-        click.echo(line, err=True)
+        echo(line, err=True)
 
 
 class Bar(Lines):

@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from harness.cli import _options
+from harness.cli._echo import echo
 
 
 @click.group("baseline", context_settings={"help_option_names": ["-h", "--help"]})
@@ -31,6 +32,7 @@ def command() -> None:
     "-o", "--out", type=click.Path(path_type=Path, dir_okay=False), help="Default: results/baselines/NAME.json."
 )
 @_options.store_option
+@_options.include_option
 def bless(spec: str, name: str, reason: str, tasks: str, out: Path | None, store: Path | None) -> None:
     """Write the outcomes of SPEC as a baseline file to be committed and reviewed."""
     from harness import config, lookup
@@ -43,7 +45,7 @@ def bless(spec: str, name: str, reason: str, tasks: str, out: Path | None, store
     if not re.fullmatch(r"[\w][\w.-]*", name):
         raise UserError(f"'{name}' can't name a baseline; use letters, digits, '_', '-' and '.'")
     with open_store(_options.store_path(store), mode="ro") as opened:
-        outcomes = lookup.outcomes(spec, opened, tasks=tuple(_options.names(tasks)))
+        outcomes = lookup.outcomes(spec, opened, tasks=lookup.tasks(_options.names(tasks)))
     path = out or config.root() / "results" / "baselines" / f"{name}.json"
     now = datetime.now(UTC).isoformat(timespec="seconds")
     text = baseline.dump(outcomes, name=name, reason=reason, blessed_at=now, blessed_by=_user())
@@ -52,7 +54,7 @@ def bless(spec: str, name: str, reason: str, tasks: str, out: Path | None, store
     aside = path.with_suffix(".tmp")
     aside.write_text(text, "utf-8")
     aside.replace(path)
-    click.echo(
+    echo(
         f"{'replaced' if existed else 'wrote'} {path} ({len(text.encode())} bytes): {', '.join(o.task for o in outcomes)}"
     )
 
@@ -67,10 +69,10 @@ def list_(folder: Path | None) -> None:
     folder = folder or config.root() / "results" / "baselines"
     files = sorted(folder.glob("*.json"))
     if not files:
-        click.echo(f"no baselines in {folder}; `bench baseline bless` writes one")
+        echo(f"no baselines in {folder}; `bench baseline bless` writes one")
     for path in files:
         blessed = baseline.load(path.read_text("utf-8"))
-        click.echo(f"{path.name}  {blessed.blessed_at}  {blessed.blessed_by}  {blessed.reason}")
+        echo(f"{path.name}  {blessed.blessed_at}  {blessed.blessed_by}  {blessed.reason}")
 
 
 @command.command("show")
@@ -87,13 +89,13 @@ def show(path: Path) -> None:
     if not path.is_file():
         raise UserError(f"{path} does not exist; `bench baseline list` shows what there is")
     blessed = baseline.load(path.read_text("utf-8"))
-    click.echo(f"{blessed.name}: {blessed.reason} ({blessed.blessed_by}, {blessed.blessed_at})")
+    echo(f"{blessed.name}: {blessed.reason} ({blessed.blessed_by}, {blessed.blessed_at})")
     lines = [["task", "metric", "checkpoint", "n", "mean"]]
     for outcomes in blessed.outcomes:
         values = [value for value in outcomes.values if value is not None]
         mean = _tables.percent(sum(values) / len(values)) if values else "–"
         lines.append([outcomes.task, outcomes.metric, outcomes.name or outcomes.checkpoint, str(len(values)), mean])
-    click.echo(_tables.table(lines))
+    echo(_tables.table(lines))
 
 
 def _user() -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from harness.cli import _options
+from harness.cli._echo import echo
 
 if TYPE_CHECKING:
     from harness.records import Change, Outcomes
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 @click.option("--gained", is_flag=True, help="List questions that became right, with both answers.")
 @click.option("-n", "count", type=click.IntRange(1), default=5, show_default=True, help="Questions to list.")
 @_options.store_option
+@_options.include_option
 @_options.json_option
 def command(
     before: str, after: str, tasks: str, lost: bool, gained: bool, count: int, store: Path | None, as_json: bool
@@ -43,7 +45,7 @@ def command(
     from harness.verdicts import compare
 
     with open_store(_options.store_path(store), mode="ro") as opened:
-        wanted = tuple(_options.names(tasks))
+        wanted = lookup.tasks(_options.names(tasks))
         pairs = _pairs(
             lookup.outcomes(before, opened, tasks=wanted), lookup.outcomes(after, opened, tasks=wanted), before, after
         )
@@ -52,7 +54,7 @@ def command(
             _options.print_json({"changes": [asdict(change) for change in changes]})
             return
         for (a, b), change in zip(pairs, changes, strict=True):
-            click.echo(terminal.render_change(change, (a.name or before, b.name or after)))
+            echo(terminal.render_change(change, (a.name or before, b.name or after)))
             if lost:
                 _list(opened, a, b, change, -1, count)
             if gained:
@@ -78,7 +80,7 @@ def _list(store: Store, before: Outcomes, after: Outcomes, change: Change, sign:
     from harness.store import read
 
     if not before.run or not after.run:
-        click.echo("answers can be listed only for runs in the store, not for baseline files", err=True)
+        echo("answers can be listed only for runs in the store, not for baseline files", err=True)
         return
     values = dict(zip(before.samples, before.values, strict=True))
     moved = {
@@ -86,14 +88,12 @@ def _list(store: Store, before: Outcomes, after: Outcomes, change: Change, sign:
         if value is not None and (old := values.get(sample)) is not None and (value - old) * sign > 0
     }  # fmt: skip
     old_rows = {row["sample"]: row for row in read.sample_rows(store, before.run) if row["sample"] in moved}
-    click.echo(f"\n{'lost' if sign < 0 else 'gained'}: {len(moved)} questions")
+    echo(f"\n{'lost' if sign < 0 else 'gained'}: {len(moved)} questions")
     shown = 0
     for row in read.sample_rows(store, after.run):
         was = old_rows.get(row["sample"])
         if was is not None and shown < count:
             shown += 1
-            click.echo(
-                f"\n── {row['subject']} {row['sample'][:8]}   gold {row['target']}\n{_tables.block(question(row))}"
-            )
-            click.echo(f"before ({was['answer']}): {_tables.block(answer(was))}")
-            click.echo(f"after  ({row['answer']}): {_tables.block(answer(row))}")
+            echo(f"\n── {row['subject']} {row['sample'][:8]}   gold {row['target']}\n{_tables.block(question(row))}")
+            echo(f"before ({was['answer']}): {_tables.block(answer(was))}")
+            echo(f"after  ({row['answer']}): {_tables.block(answer(row))}")

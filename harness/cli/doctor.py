@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from harness.cli import _options
+from harness.cli._echo import echo
 
 if TYPE_CHECKING:
     from harness.records import Checkpoint
@@ -37,13 +38,13 @@ def command(path: str, base: str | None, deep: bool, as_json: bool) -> int:
     if as_json:
         _options.print_json({"checkpoint": asdict(checkpoint), "findings": [asdict(f) for f in findings]})
         return 2 if refused else 0
-    click.echo(_summary(checkpoint))
+    echo(_summary(checkpoint))
     for finding in findings:
-        click.echo(f"{MARKS[finding.level]} {finding.what}" + (f" ({finding.evidence})" if finding.evidence else ""))
+        echo(f"{MARKS[finding.level]} {finding.what}" + (f" ({finding.evidence})" if finding.evidence else ""))
         if finding.remedy:
-            click.echo(f"  → {finding.remedy}")
+            echo(f"  → {finding.remedy}")
     if not findings:
-        click.echo(
+        echo(
             "✓ nothing would go wrong that can be seen from outside"
             + ("" if deep else "; --deep reads the weights too")
         )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from harness.cli import _options
+from harness.cli._echo import echo
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 @click.option("--md", type=click.Path(path_type=Path, dir_okay=False), help="Also write the verdict as Markdown.")
 @click.option("--junit", type=click.Path(path_type=Path, dir_okay=False), help="Also write it as JUnit XML.")
 @_options.store_option
+@_options.include_option
 @_options.json_option
 def command(
     candidate: str, baseline: str | None, tasks: str, strict: bool, warn_only: bool, config_path: Path | None,
@@ -62,17 +64,18 @@ def command(
     if not baseline:
         raise NothingToCompare("no baseline: pass --baseline NAME, or write `baseline` under [gate] in bench.toml")
     policy = gate.policy(settings.gate, str(config_path or "bench.toml"), strict=strict)
-    wanted = tuple(_options.names(tasks))
+    wanted = lookup.tasks(_options.names(tasks))
     with open_store(_options.store_path(store), mode="ro") as opened:
-        before = lookup.outcomes(baseline, opened, tasks=wanted)
         after = lookup.outcomes(candidate, opened, tasks=wanted)
+        own = {outcomes.run for outcomes in after}  # a run compared with itself passes and says nothing
+        before = lookup.outcomes(baseline, opened, tasks=wanted, without=own)
     _known(policy.task, before, after, wanted)
     pairs, missing = _pair(before, after)
     verdict = gate.judge(pairs, policy, missing, today=date.today())
     if as_json:
         click.echo(json.render(verdict))
     else:
-        click.echo(terminal.render(verdict))
+        echo(terminal.render(verdict))
     _write(md, markdown.render(verdict))
     _write(junit, junit_report.render(verdict))
     _github(verdict, config_path or config.root() / "bench.toml")
@@ -98,9 +101,9 @@ def _github(verdict: Verdict, place: Path) -> None:
             file.write(markdown.render(verdict))
         lines = github.places(place.read_text("utf-8")) if place.is_file() else {}
     except OSError as error:
-        click.echo(f"note: the job summary could not be written: {error}", err=True)
+        echo(f"note: the job summary could not be written: {error}", err=True)
         return
-    click.echo(github.render(verdict, lines, str(place)), err=True)
+    echo(github.render(verdict, lines, str(place)), err=True)
 
 
 def _known(configured: Iterable[str], before: list[Outcomes], after: list[Outcomes], wanted: tuple[str, ...]) -> None:
@@ -122,6 +125,6 @@ def _write(path: Path | None, text: str) -> None:
 
 def _exit_code(verdict: Verdict, warn_only: bool) -> int:
     if warn_only and verdict.exit_code in (3, 6):
-        click.echo(f"--warn-only: exit 0 instead of {verdict.exit_code}", err=True)
+        echo(f"--warn-only: exit 0 instead of {verdict.exit_code}", err=True)
         return 0
     return verdict.exit_code

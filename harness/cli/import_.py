@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harness.cli import _options
+from harness.cli._echo import echo
 
 if TYPE_CHECKING:
     from harness.evaluate import Job
@@ -155,7 +156,7 @@ def _job(
         tags=tuple(tags),
     )  # fmt: skip
     samples = tuple(sample for sample in exam.samples if sample.id in answered)
-    return Job(run, checkpoint, exam, info, samples)
+    return Job(run, checkpoint, exam, info, samples, frozenset(mine))
 
 
 # -- notes ----------------------------------------------------------------------------------------------------------
@@ -184,7 +185,7 @@ def _note_rows(matches: list[Matched], unmatched: list[Any], total: int) -> None
 
 
 def _say(line: str) -> None:
-    click.echo(line, err=True)
+    echo(line, err=True)
 
 
 def _rows(count: int, one: str, many: str) -> str:

@@ -8,6 +8,7 @@ from typing import Literal
 import click
 
 from harness.cli import _options
+from harness.cli._echo import echo
 
 
 @click.command("leaderboard")
@@ -55,6 +56,6 @@ def command(
     if as_json:
         _options.print_json({**asdict(written), "path": str(written.path)})
     else:
-        click.echo(f"{written.pages} pages, {written.bytes / 1e6:.1f} MB: {index}")
+        echo(f"{written.pages} pages, {written.bytes / 1e6:.1f} MB: {index}")
     if open_:
         click.launch(index.resolve().as_uri())

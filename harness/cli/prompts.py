@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from harness.cli import _options
+from harness.cli._echo import echo
 
 
 @click.command("prompts")
@@ -66,6 +67,6 @@ def command(
     with aside.open("w", encoding="utf-8") as file:
         file.writelines(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
     aside.replace(out)
-    click.echo(
+    echo(
         f"{len(lines)} prompts in {out}; answer them, then `bench import FILE --task TASK --run NAME=FIELD --map id=id`"
     )

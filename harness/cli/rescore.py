@@ -1,4 +1,4 @@
-"""`bench rescore`: grade stored answers with the scorers and golds of today; costs no tokens."""
+"""`bench rescore`: grade stored answers with the scorers of today; costs no tokens."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from harness.cli import _options
+from harness.cli._echo import echo
 
 
 @click.command("rescore")
@@ -15,9 +16,10 @@ from harness.cli import _options
 @_options.include_option
 @_options.json_option
 def command(spec: str | None, store: Path | None, as_json: bool) -> None:
-    """Grade stored answers with today's scorers and golds.
+    """Grade stored answers with today's scorers.
 
-    Old scores stay under their version; no token is spent.
+    Old scores stay under their version; no token is spent. Corrected golds reach stored answers with the next
+    `bench run` of their task, which asks nothing that is stored.
 
     \b
     Example: bench rescore            every run
@@ -33,4 +35,4 @@ def command(spec: str | None, store: Path | None, as_json: bool) -> None:
     if as_json:
         _options.print_json({"runs": len(runs), "scores": added})
     else:
-        click.echo(f"{added} answers graded anew in {len(runs)} runs" if added else "everything was graded already")
+        echo(f"{added} answers graded anew in {len(runs)} runs" if added else "everything was graded already")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harness.cli import _options
+from harness.cli._echo import echo
 from harness.cli._report import report as report  # moved; import_ still asks here
 from harness.errors import NotComparable, UserError
 
@@ -142,7 +143,7 @@ def command(tasks: str, data: Path | None, hub: str, store: Path | None, as_json
         _report.report(opened, runs, as_json, path, [change for change, _ in changes] if examined.base else None)
         if not as_json:
             for change, names in changes:
-                click.echo(terminal.render_change(change, names))
+                echo(terminal.render_change(change, names))
         if refusal:
             raise refusal
 
@@ -204,4 +205,4 @@ def _dry_run(
     if as_json:
         raise UserError("--dry-run prints prompts for people; leave out --json, or write them with `bench prompts`")
     for job in plan(checkpoints, exams, asked, describe, limit=limit):
-        click.echo(estimate.describe(job))
+        echo(estimate.describe(job))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harness.cli import _options
+from harness.cli._echo import echo
 
 if TYPE_CHECKING:
     from harness.records import Run
@@ -19,6 +20,7 @@ SILENT_SECONDS = 60.0  # a writer gives a sign of life every two seconds while a
 @click.command("runs")
 @click.argument("spec", required=False)
 @_options.store_option
+@_options.include_option
 @_options.json_option
 def command(spec: str | None, store: Path | None, as_json: bool) -> None:
     """List stored runs.
@@ -41,19 +43,22 @@ def command(spec: str | None, store: Path | None, as_json: bool) -> None:
             _options.print_json({"runs": rows})
             return
         if not rows:
-            click.echo("the store is empty; `bench run` fills it")
+            echo("the store is empty; `bench run` fills it")
             return
-        head = ["run", "checkpoint", "task", "score", "95 % interval", "n", "answers", "form", "status", "tags"]
-        click.echo(_tables.table([head, *(_line(run, row) for run, row in zip(runs, rows, strict=True))]))
+        head = ["run", "checkpoint", "task", "score", "95 % interval", "n", "unparsed", "truncated", "answers", "form"]
+        head += ["status", "tags"]
+        echo(_tables.table([head, *(_line(run, row) for run, row in zip(runs, rows, strict=True))]))
 
 
 def _line(run: Run, row: dict[str, Any]) -> list[str]:
     from harness.cli import _tables, _watch
 
-    n = str(row["n"]) if row["n"] in (0, row["questions"]) else f"{row['n']} of {row['questions']}"
+    n = _tables.number(row["n"]) if row["n"] in (None, 0, row["questions"]) else f"{row['n']} of {row['questions']}"
     return [
         row["run"][:8], row["checkpoint"], row["task"], _tables.percent(row["value"]),
-        _tables.interval(row["low"], row["high"]), n, f"{run.done}/{run.expected}", _watch.form(run.settings),
+        _tables.interval(row["low"], row["high"]), n,
+        _tables.share(row["unparsed"], row["graded"]), _tables.share(row["truncated"], row["graded"]),
+        f"{run.done}/{run.expected}", _watch.form(run.settings),
         _status(run, row), " ".join(run.tags),
     ]  # fmt: skip
 

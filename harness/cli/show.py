@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harness.cli import _options
+from harness.cli._echo import echo
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 @click.option("-n", "count", type=click.IntRange(0), default=3, show_default=True, help="Answers to print.")
 @click.option("--prompt/--no-prompt", "with_prompt", default=False, help="Print the prompts as they were sent.")
 @_options.store_option
+@_options.include_option
 @_options.json_option
 def command(
     spec: str,
@@ -93,9 +95,7 @@ def _print(store: Store, run: Run, samples: list[dict[str, Any]], with_prompt: b
     from harness.store import read
 
     board = read.board_row(store, run.id)
-    click.echo(
-        f"{board['checkpoint']} × {board['task']}   run {run.id}   {run.status}, {run.done}/{run.expected} answers"
-    )
+    echo(f"{board['checkpoint']} × {board['task']}   run {run.id}   {run.status}, {run.done}/{run.expected} answers")
     results = read.results(store, run.id)
     lines = [["metric", "of", "value", "95 % interval", "n"]]
     for result in results:
@@ -109,15 +109,15 @@ def _print(store: Store, run: Run, samples: list[dict[str, Any]], with_prompt: b
             ]
         )
     if len(lines) > 1:
-        click.echo(_tables.table(lines))
+        echo(_tables.table(lines))
     for row in samples:
         tokens = "" if row["output_tokens"] is None else f" · {row['output_tokens']} tokens"
         where = f"{row['subject'] or 'sample'} {row['sample'][:8]}"
-        click.echo(f"\n── {where} · {row['outcome']} · stop {row['stop']}{tokens}")
-        click.echo(_tables.block(row["prompt"] if with_prompt and row["prompt"] else question(row)))
-        click.echo(_tables.block(f"→ {answer(row)}"))
-        click.echo(f"read as {row['answer']!r} by rule {row['rule']}; gold {row['target']!r}")
-    click.echo()
+        echo(f"\n── {where} · {row['outcome']} · stop {row['stop']}{tokens}")
+        echo(_tables.block(row["prompt"] if with_prompt and row["prompt"] else question(row)))
+        echo(_tables.block(f"→ {answer(row)}"))
+        echo(f"read as {row['answer']!r} by rule {row['rule']}; gold {row['target']!r}")
+    echo()
 
 
 def question(row: Mapping[str, Any]) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from harness.cli import _options
+from harness.cli._echo import echo
 
 
 @click.group("store", context_settings={"help_option_names": ["-h", "--help"]})
@@ -20,6 +21,7 @@ def command() -> None:
 
 @command.command("check")
 @_options.store_option
+@_options.include_option
 def check(store: Path | None) -> int:
     """Integrity of the file, and every cached result against its scores; exit 1 on a difference."""
     from harness.store import check as checks
@@ -29,7 +31,7 @@ def check(store: Path | None) -> int:
     with open_store(path, mode="ro") as opened:
         problems = checks.check(opened)
     for problem in problems:
-        click.echo(f"✗ {problem}")
+        echo(f"✗ {problem}")
     if not problems:
-        click.echo(f"✓ {path} is whole; every cached result equals its scores")
+        echo(f"✓ {path} is whole; every cached result equals its scores")
     return 1 if problems else 0

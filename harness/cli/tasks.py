@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from harness.cli import _options
+from harness.cli._echo import echo
 
 if TYPE_CHECKING:
     from harness.records import Group, Task
@@ -33,8 +34,8 @@ def command(name: str | None, as_json: bool) -> None:
             _options.print_json({"tasks": [asdict(task) for task in found], "group": asdict(group) if group else None})
             return
         if group:
-            click.echo(_group(group))
-        click.echo("\n\n".join(_card(task) for task in found))
+            echo(_group(group))
+        echo("\n\n".join(_card(task) for task in found))
         return
     tasks, groups = catalogue.tasks(), catalogue.groups()
     if as_json:
@@ -47,10 +48,10 @@ def command(name: str | None, as_json: bool) -> None:
         [t.key, t.title.get("en", ""), t.split, str(t.n or "–"), t.ask, f"{t.metrics[0]} ({t.average})", " ".join(t.languages), t.licence]
         for t in tasks
     ]  # fmt: skip
-    click.echo(_tables.table([head, *rows]))
-    click.echo()
+    echo(_tables.table([head, *rows]))
+    echo()
     for group in groups:
-        click.echo(_group(group))
+        echo(_group(group))
 
 
 def _group(group: Group) -> str:

@@ -8,6 +8,7 @@ depends on everything drawn before it, so a fresh Task is built whole and in ord
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import json
 import logging
@@ -95,8 +96,9 @@ def load(task: Task, data: Path | None) -> Exam:
         task, ask="texts" if scored else "generate", scorer=SCORER, n=len(samples), settings=_settings(stock, scored),
         metrics=("accuracy",), split=str(stock.config.test_split or stock.config.validation_split or ""),
     )  # fmt: skip
-    asked = [version(), task.name, task.version, [[s.question, *s.choices] for s in samples]]
-    key = identity.digest([sample.target for sample in samples])
+    definition = hashlib.sha256(Path(str(task.path)).read_bytes()).hexdigest() if task.path else ""
+    asked = [version(), task.name, task.version, definition, [[s.question, *s.choices] for s in samples]]
+    key = identity.digest([definition, [sample.target for sample in samples]])  # its filters and metrics grade
     return Exam(identity.digest(asked), key, task, tuple(samples))
 
 
@@ -194,6 +196,8 @@ def score(exam: Exam) -> Callable[[Sample, Response], list[Score]]:
     def graded(sample: Sample, response: Response) -> list[Score]:
         if response.stop == "error":
             return [Score(SCORER, version(), 0.0, None, "error", "error")]
+        if stock.doc_to_text(docs[sample.position]) != sample.question:
+            raise UserError(f"the questions of {exam.task.key} changed since they were asked; run the task again")
         values = list(_values(stock, docs[sample.position], sample, response))
         values.sort(key=lambda value: value[0] != headline)  # stable: filters stay in the task's order
         return [_score(number, *value, sample, response) for number, value in enumerate(values)]

@@ -38,7 +38,8 @@ def load(task: Task, data: Path | None, hub: str = "huggingface", options: Mappi
     count = max(int(task.settings.get("shots", 0)), int(options.get("shots") or 0))
     shots = _shots(task, module, find, count)
     asked = [[dialect.raw(module, row, ()), *module.options(row)] for row in rows]
-    return Exam(_exam_id(task, asked, samples, shots), _key(samples), task, samples, shots)
+    shown = {subject: [module.ask(s.fields) + module.answer(s.fields) for s in mine] for subject, mine in shots.items()}
+    return Exam(_exam_id(task, asked, samples, shots, shown), _key(samples), task, samples, shots)
 
 
 def from_rows(task: Task, rows: Iterable[Mapping[str, Any]]) -> Exam:
@@ -48,7 +49,9 @@ def from_rows(task: Task, rows: Iterable[Mapping[str, Any]]) -> Exam:
     samples = _samples(task, table, golds)
     languages = tuple(sorted({sample.language for sample in samples} - {""}))
     task = replace(task, n=len(samples), languages=task.languages or languages)
-    return Exam(_exam_id(task, [[s.question, *s.choices] for s in samples], samples, {}), _key(samples), task, samples)
+    return Exam(
+        _exam_id(task, [[s.question, *s.choices] for s in samples], samples, {}, {}), _key(samples), task, samples
+    )
 
 
 def select(exam: Exam, limit: int | None) -> tuple[Sample, ...]:
@@ -177,12 +180,19 @@ def _shots(task: Task, module: dialect.TaskModule, find: dialect.Find, count: in
 
 
 def _exam_id(
-    task: Task, asked: list[list[str]], samples: Iterable[Sample], shots: Mapping[str, Iterable[Sample]]
+    task: Task,
+    asked: list[list[str]],
+    samples: Iterable[Sample],
+    shots: Mapping[str, Iterable[Sample]],
+    shown: Mapping[str, list[str]],
 ) -> str:
+    """`shown`: solved examples as they stand in a prompt, so that their wording can't change unseen either."""
     solved = {
         subject: [[s.id, s.target, identity.digest(_content(s))] for s in mine] for subject, mine in shots.items()
     }
-    return identity.digest([task.name, task.form, task.ask, task.variant, asked, [s.id for s in samples], solved])
+    return identity.digest(
+        [task.name, task.form, task.ask, task.variant, asked, [s.id for s in samples], solved, shown]
+    )
 
 
 def _content(sample: Sample) -> dict[str, Any]:

@@ -130,7 +130,7 @@ _SAMPLES = """create view v_samples as
 
 _BOARD = """create view v_board as
     select r.uid as run, c.name as checkpoint, e.task as task, e.metric as metric, h.value as value, h.low as low,
-        h.high as high, coalesce(h.n, 0) as n, e.n as questions, r.heartbeat as heartbeat, coalesce(g.unparsed, 0) as unparsed, coalesce(g.truncated, 0) as truncated,
+        h.high as high, h.n as n, e.n as questions, r.heartbeat as heartbeat, coalesce(g.unparsed, 0) as unparsed, coalesce(g.truncated, 0) as truncated,
         i.value as micro, a.value as macro, r.form as form, r.shots as shots, r.settings as settings,
         r.status as status, r.done as done, r.expected as expected, coalesce(g.graded, 0) as graded,
         r.repeats as repeats, r.attempt as attempt, c.uid as checkpoint_id, c.kind as kind, c.bytes as bytes,

@@ -24,6 +24,7 @@ from harness.store.runs import (
     get_task,
     list_runs,
     results,
+    scorer,
 )
 from harness.store.tables import outcomes, table
 
@@ -46,6 +47,7 @@ __all__ = [
     "responses",
     "results",
     "sample_rows",
+    "scorer",
     "table",
     "unscored",
 ]

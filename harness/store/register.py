@@ -45,7 +45,7 @@ def _parents(c: Checkpoint) -> list[tuple[str, str]]:
 
 
 def exam(conn: sqlite3.Connection, e: Exam) -> bool:
-    """True when the golds of a known exam changed."""
+    """True when the golds of a known exam changed, or what is counted of them: its runs then want grading anew."""
     card = rows.dump(e.task)
     headline = e.task.metrics[0] if e.task.metrics else "accuracy"
     known = conn.execute("SELECT id, key, card FROM exams WHERE uid = ?", [e.id]).fetchone()
@@ -64,7 +64,9 @@ def exam(conn: sqlite3.Connection, e: Exam) -> bool:
         "UPDATE exams SET key = ?, task = ?, scorer = ?, metric = ?, card = ? WHERE id = ?",
         [e.key, e.task.key, e.task.scorer, headline, card, number],
     )
-    if known[1] == e.key:
+    before = rows.task(known[2])
+    same_grades = (before.scorer, before.metrics, before.average) == (e.task.scorer, e.task.metrics, e.task.average)
+    if known[1] == e.key and same_grades:
         return False
     conn.executemany(_SAMPLE + _REFRESH, [rows.sample_values(number, s) for s in e.samples])
     conn.execute("DELETE FROM results WHERE run IN (SELECT id FROM runs WHERE exam = ?)", [number])

@@ -128,3 +128,9 @@ def scoring(store: Store, run_id: str) -> tuple[int | None, str, int | str | Non
     if not found:
         return None, "", None
     return found[0]["scorer"], found[0]["name"], found[0]["version"]
+
+
+def scorer(store: Store, run_id: str) -> str:
+    """`name@version` of the scorer whose grades count for a run now, "" while nothing is graded."""
+    _, name, version = scoring(store, run_id)
+    return f"{name}@{version}" if name else ""

@@ -31,7 +31,9 @@ def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Dif
 
 def of(before: Outcomes, after: Outcomes) -> list[Difference]:
     """The same for two Outcomes: what they are of (task, metric, average, repeats) must match too."""
-    fields = ("task", "metric", "average", "repeats", "higher_is_better")
+    fields = ["task", "metric", "average", "higher_is_better"]
+    if _sampled(before) or _sampled(after):  # greedy answers repeat; imported ones were asked as they were
+        fields.append("repeats")
     plain = [
         Difference(name, getattr(before, name), getattr(after, name), "must")
         for name in fields
@@ -39,6 +41,11 @@ def of(before: Outcomes, after: Outcomes) -> list[Difference]:
     ]
     said = {d.field for d in plain}
     return plain + [d for d in differences(before.fingerprint, after.fingerprint) if d.field not in said]
+
+
+def _sampled(side: Outcomes) -> bool:
+    settings = side.fingerprint.get("must", {}).get("settings", {})
+    return bool(settings.get("temperature")) and settings.get("asked", "here") == "here"
 
 
 def flat(value: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -84,7 +84,9 @@ class Policy:
         if not asked:
             return 0.01 if change.n >= LARGE else change.mde or 0.01
         value, relative = amount(asked)
-        return value * abs(change.before or 0.0) if relative else value
+        if relative:  # of a baseline at zero any part is nothing: then one question is the least that can matter
+            return max(value * abs(change.before or 0.0), 1 / max(change.n, 1))
+        return value
 
 
 def policy(table: Mapping[str, Any], where: str = "bench.toml", strict: bool = False) -> Policy:
