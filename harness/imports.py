@@ -8,7 +8,6 @@ and some files end with a row of their own, {"accuracy": 0.41}, which is no ques
 
 from __future__ import annotations
 
-import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -20,7 +19,7 @@ from harness.errors import UserError
 from harness.plugins import nearest
 from harness.records import Checkpoint, Exam, Response, Sample
 from harness.scorers import choice
-from harness.text import split_thinking
+from harness.text import normalised, split_thinking
 
 UNMATCHED_LIMIT = 0.02  # above this share the file is not what the user thinks it is
 
@@ -135,8 +134,11 @@ def match(rows: Sequence[Row], exams: Sequence[Exam], columns: Columns) -> tuple
             raise UserError(f"{where(row)} belongs to {names} by '{path}'; import the answers of one task at a time")
         for i in owners:
             twins = indices[i][key]
-            found[i].setdefault(twins[seen[i][key] % len(twins)], []).append(row)
-            seen[i][key] += 1
+            if len(twins) > 1 and (same := [t for t in twins if not columns.id and t.question == _said(row, path)]):
+                twins = same  # a question that differs by a sign only is another question
+            turn = key + twins[0].id
+            found[i].setdefault(twins[seen[i][turn] % len(twins)].id, []).append(row)
+            seen[i][turn] += 1
         if not owners:
             unmatched.append(row)
     if len(unmatched) > UNMATCHED_LIMIT * len(rows):
@@ -151,19 +153,13 @@ def match(rows: Sequence[Row], exams: Sequence[Exam], columns: Columns) -> tuple
     ], unmatched
 
 
-def _index(exam: Exam, by_id: bool) -> dict[str, list[str]]:
-    index: dict[str, list[str]] = {}
+def _index(exam: Exam, by_id: bool) -> dict[str, list[Sample]]:
+    index: dict[str, list[Sample]] = {}
     for sample in exam.samples:
         keys = [sample.id, *(str(sample.fields[k]) for k in ("id", "idx", "index") if k in sample.fields)]
         for key in keys if by_id else [normalised(sample.question)]:
-            index.setdefault(key, []).append(sample.id)
+            index.setdefault(key, []).append(sample)
     return index
-
-
-def normalised(question: str) -> str:
-    """Letters and digits of any script, in one width and case."""
-    folded = unicodedata.normalize("NFKC", question).casefold()
-    return "".join(c for c in folded if c.isalnum())
 
 
 # -- answers --------------------------------------------------------------------------------------------------------

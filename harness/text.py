@@ -190,3 +190,21 @@ def grams(text: str, n: int, mask_numbers: bool = False) -> Iterator[int]:
     for i in range(len(tokens) - n + 1):
         joined = "\x1f".join(tokens[i : i + n]).encode()
         yield int.from_bytes(hashlib.blake2b(joined, digest_size=8).digest(), "big")
+
+
+_MINUS = str.maketrans("−–—－", "----")
+
+
+def normalised(question: str) -> str:
+    """What makes a question that question: letters and digits of any script in one width and case, and mathematics.
+
+    Copies of a data set differ in quotes, spaces and widths; `3+5` and `3-5`, `2.5` and `25` are different questions.
+    """
+    folded = unicodedata.normalize("NFKC", question).casefold().translate(_MINUS)
+    around = zip(" " + folded, folded, folded[1:] + " ", strict=False)
+    return "".join(
+        c for before, c, after in around
+        if c.isalnum() or unicodedata.category(c) == "Sm"
+        or (c in "-/%*^" and (before.isdigit() or after.isdigit()))
+        or (c == "." and before.isdigit() and after.isdigit())
+    )  # fmt: skip

@@ -401,3 +401,27 @@ def test_medical_questions_with_letter_and_text_as_gold(data: Path, tmp_path: Pa
     done = bench(tmp_path, "import", folder / "ChatGLM3.jsonl.gz", "--task", "pulse", *how, "chatglm3=predict_answer")
     assert runs(done)["pulse"]["n"] == 150
     assert "pulse" in bench(tmp_path, "compare", "gpt-4", "chatglm3").stdout
+
+
+def test_questions_that_differ_by_a_sign_only_are_told_apart_in_any_order(tmp_path: Path) -> None:
+    sums = [
+        (f"{a}{sign}{b}=?", str(a + b if sign == "+" else a - b)) for a in range(5, 25) for b in (1, 2) for sign in "+-"
+    ]
+    rows = [{"q": q, "gold": gold, "a": gold} for q, gold in [*sums, ("What is 2.5?", "2.5"), ("What is 25?", "25")]]
+    (tmp_path / "one.jsonl").write_text("\n".join(map(json.dumps, rows)), "utf-8")
+    (tmp_path / "two.jsonl").write_text("\n".join(map(json.dumps, rows[::-1])), "utf-8")
+    bench(
+        tmp_path,
+        "import",
+        "one.jsonl",
+        "--task",
+        "new:sums",
+        "--kind",
+        "number",
+        "--map",
+        "question=q,gold=gold",
+        "--run",
+        "a=a",
+    )
+    done = bench(tmp_path, "import", "two.jsonl", "--task", "sums", "--map", "question=q", "--run", "b=a", "--json")
+    assert json.loads(done.stdout)["runs"][0]["value"] == 1
