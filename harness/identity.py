@@ -56,9 +56,10 @@ def _plain(value: Any) -> Any:
 
 
 def file_digest(path: Path, cache: dict[str, str] | None = None) -> str:
-    """SHA-256 (16 hex) of a file's bytes; `cache` maps (path, size, mtime_ns, inode) to it, because 15 GB take a minute."""
+    """SHA-256 (16 hex) of a file's bytes; `cache` remembers it, because 15 GB take a minute."""
     stat = path.stat()
-    key = f"{path.resolve()}|{stat.st_size}|{stat.st_mtime_ns}|{stat.st_ino}"
+    # ctime too: rsync and cp -p put mtime back, and nobody can put back ctime
+    key = f"{path.resolve()}|{stat.st_size}|{stat.st_mtime_ns}|{stat.st_ctime_ns}|{stat.st_ino}"
     if cache is not None and key in cache:
         return cache[key]
     with path.open("rb") as file:

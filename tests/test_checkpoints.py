@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from folders import change, lora, put, safetensors, tensor, tokens, weights, whole
 
-from harness.checkpoints import lineage, read
+from harness.checkpoints import lineage, read, served, template
 from harness.errors import UserError
 from harness.records import Lineage
 
@@ -124,9 +124,34 @@ def test_an_adapter_finds_its_base_beside_it(tmp_path: Path) -> None:
     assert found.bytes == small + (base.bytes or 0)
     assert found.parameters == 136 + 2 * 16
     assert found.stop_ids == base.stop_ids
-    assert read.tokenizer_folder(found) == tmp_path / "base"
+    assert served.tokenizer_folder(found) == tmp_path / "base"
     tokens(tmp_path / "medical" / "checkpoint-500")
-    assert read.tokenizer_folder(read.read(found.path or "")) == tmp_path / "medical" / "checkpoint-500"
+    assert served.tokenizer_folder(read.read(found.path or "")) == tmp_path / "medical" / "checkpoint-500"
+
+
+def test_an_adapter_without_a_tokenizer_has_its_bases_text_parts(tmp_path: Path) -> None:
+    base = read.read(whole(tmp_path / "base"))
+    folder = lora(tmp_path / "lora")
+    bare = read.read(folder)
+    text = ("tokenizer", "template", "generation")
+    assert [bare.parts[p] for p in text] == [base.parts[p] for p in text]
+    assert template.text(bare) == template.text(base)
+    (folder / "special_tokens_map.json").write_text("{}")  # not a tokenizer yet
+    assert served.tokenizer_folder(read.read(folder)) == tmp_path / "base"
+    (folder / "chat_template.jinja").write_text("{{ messages }}")
+    put(folder / "generation_config.json", {"eos_token_id": 3})
+    own = read.read(folder)
+    assert template.text(own) == "{{ messages }}"
+    assert own.parts["tokenizer"] == base.parts["tokenizer"]
+    assert all(own.parts[p] != base.parts[p] for p in text[1:]) and own.id != bare.id
+    assert own.stop_ids == tuple(sorted({3, *base.stop_ids}))
+
+
+def test_a_base_is_found_from_where_the_command_is_typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole(tmp_path / "project" / "models" / "base")
+    adapter = lora(tmp_path / "elsewhere" / "out" / "lora", base="models/base")
+    monkeypatch.chdir(tmp_path / "project")
+    assert read.read(adapter).base_path == str(tmp_path / "project" / "models" / "base")
 
 
 def test_an_adapter_is_another_checkpoint_on_another_base(tmp_path: Path) -> None:
@@ -247,6 +272,18 @@ def test_hashes_are_remembered_by_size_and_time(tmp_path: Path) -> None:
     assert read.read(folder, cache=cache).parts["weights"] != first.parts["weights"]
     safetensors(folder / "model.safetensors", {**weights(), "more": tensor((2,))})
     assert read.read(folder, cache=cache).parts["weights"] == read.read(folder).parts["weights"]
+
+
+def test_other_bytes_are_noticed_though_size_and_time_were_put_back(tmp_path: Path) -> None:
+    folder, cache = whole(tmp_path / "m"), dict[str, str]()
+    before, file = read.read(folder, cache=cache), folder / "model.safetensors"
+    stat = file.stat()
+    with file.open("r+b") as opened:
+        opened.seek(-4, os.SEEK_END)
+        opened.write(b"\0\0\0\0")
+    os.utime(file, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    assert (file.stat().st_size, file.stat().st_mtime_ns) == (stat.st_size, stat.st_mtime_ns)
+    assert read.read(folder, cache=cache).id == read.read(folder).id != before.id
 
 
 # -- lineage --------------------------------------------------------------------------------------------------

@@ -200,6 +200,19 @@ def test_pad_is_eos_and_no_tokenizer(tmp_path: Path) -> None:
     assert refusals(folder) == ["the folder has no tokenizer"]
 
 
+def test_a_tokenizer_that_ends_every_prompt(tmp_path: Path) -> None:
+    says = "the tokenizer puts <|im_end|> after every text"
+    told = whole(tmp_path / "told")
+    change(told / "tokenizer_config.json", add_eos_token=True)
+    assert warnings(told) == [says]
+    built = whole(tmp_path / "built")
+    parts: list[dict[str, object]] = [{"Sequence": {"id": "A"}}, {"SpecialToken": {"id": "<|im_end|>"}}]
+    change(built / "tokenizer.json", post_processor={"type": "TemplateProcessing", "single": parts})
+    assert warnings(built) == [says]
+    change(built / "tokenizer.json", post_processor={"type": "TemplateProcessing", "single": parts[::-1]})
+    assert warnings(built) == []
+
+
 # -- adapters -------------------------------------------------------------------------------------------------
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,19 @@ SPECIAL_LOOK = re.compile(r"<\|[^|<>\s]{1,40}\|>")
 LONGEST_TEMPLATE = 200_000
 
 
-def examine(folder: Path, config_folder: Path, rows: int | None, stops: tuple[int, ...]) -> Iterator[Finding]:
-    """`folder` holds tokenizer and template, `config_folder` the model's config; `rows` of the embedding, if known."""
+@dataclass(frozen=True, slots=True)
+class Places:
+    """The folders that an engine takes these from; an adapter has some of them itself, others its base has."""
+
+    tokenizer: Path
+    template: Path
+    config: Path
+    generation: Path
+
+
+def examine(places: Places, rows: int | None, stops: tuple[int, ...]) -> Iterator[Finding]:
+    """`rows` of the embedding, if known."""
+    folder = places.tokenizer
     if not _tokens.has_tokenizer(folder) and not any(folder.glob("tokenization_*.py")):
         yield refuse(
             "the folder has no tokenizer",
@@ -34,7 +46,7 @@ def examine(folder: Path, config_folder: Path, rows: int | None, stops: tuple[in
         return
     known = _tokens.vocabulary(folder)
     if rows is not None:
-        yield from _outside(folder, config_folder, rows, known)
+        yield from _outside(places, rows, known)
     if not stops:
         yield refuse(
             "no stop token is known, so no answer would ever end",
@@ -48,12 +60,18 @@ def examine(folder: Path, config_folder: Path, rows: int | None, stops: tuple[in
             "some trainers mask padding, and with it the stop token: such a model does not learn to stop",
             "look at the share of truncated answers after a short run",
         )
-    text = _tokens.template(folder)
+    if _tokens.adds_eos(folder):
+        yield warn(
+            f"the tokenizer puts {end or 'a stop token'} after every text",
+            "add_eos_token, or the post_processor of tokenizer.json",
+            "engines here take it off prompts; turn it off for other tools, or they ask after the end",
+        )
+    text = _tokens.template(places.template)
     if text is not None:
         yield from _template(folder, text, known, stops)
 
 
-def _outside(folder: Path, config_folder: Path, rows: int, known: dict[str, int]) -> Iterator[Finding]:
+def _outside(places: Places, rows: int, known: dict[str, int]) -> Iterator[Finding]:
     beyond = sorted((n, t) for t, n in known.items() if n >= rows)
     if beyond:
         yield refuse(
@@ -61,11 +79,7 @@ def _outside(folder: Path, config_folder: Path, rows: int, known: dict[str, int]
             some([f"{t} = {n}" for n, t in beyond]),
             "resize the embedding before training, or take the tokenizer that belongs to these weights",
         )
-    for file in (
-        config_folder / "config.json",
-        folder / "generation_config.json",
-        config_folder / "generation_config.json",
-    ):
+    for file in (places.config / "config.json", places.generation / "generation_config.json"):
         for key in ("eos_token_id", "bos_token_id", "pad_token_id"):
             bad = [i for i in _tokens.ids(table(file).get(key)) if i >= rows or (i < 0 and key != "pad_token_id")]
             if bad:
@@ -85,7 +99,7 @@ def _template(folder: Path, text: str, known: dict[str, int], stops: tuple[int, 
         yield say(
             "the chat template can't be rendered",
             f"{type(error).__name__}: {str(error)[:120]}",
-            "use --chat off, or repair the template",
+            "use --chat-template off, or repair the template",
         )
         return
     unknown = sorted({t for t in SPECIAL_LOOK.findall(rendered) if t not in known}) if known else []

@@ -15,10 +15,11 @@ FILES = (
     "tokenizer.json", "tokenizer.model", "vocab.json", "merges.txt", "vocab.txt", "added_tokens.json",
     "special_tokens_map.json", "spiece.model", "sentencepiece.bpe.model", "qwen.tiktoken",
 )  # fmt: skip
+BESIDE = ("merges.txt", "added_tokens.json", "special_tokens_map.json")  # of a tokenizer, and none alone
 
 
 def has_tokenizer(folder: Path) -> bool:
-    return any((folder / name).is_file() for name in FILES)
+    return any((folder / name).is_file() for name in FILES if name not in BESIDE)
 
 
 def template(folder: Path) -> str | None:
@@ -82,6 +83,21 @@ def vocabulary(folder: Path) -> dict[str, int]:
     else:
         ids = {t: n for t, n in table(folder / "vocab.json").items() if isinstance(n, int)}
     return ids | added(folder)
+
+
+def adds_eos(folder: Path) -> bool:
+    """Whether encoding a text puts the end token after it, which leaves a prompt nothing to go on with."""
+    if table(folder / "tokenizer_config.json").get("add_eos_token") is True:
+        return True
+    end = special(folder, "eos_token")
+    processor = table(folder / "tokenizer.json").get("post_processor")
+    processor = processor if isinstance(processor, dict) else {}
+    for one in (processor, *_list(processor.get("processors"))):
+        last = (_list(one.get("single")) if isinstance(one, dict) else [])[-1:]
+        token = last[0].get("SpecialToken") if last and isinstance(last[0], dict) else None
+        if end is not None and isinstance(token, dict) and token.get("id") == end and len(one["single"]) > 1:
+            return True
+    return False
 
 
 def id_of(folder: Path, token: str | None) -> int | None:

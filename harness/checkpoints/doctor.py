@@ -13,7 +13,7 @@ from pathlib import Path
 from harness.checkpoints import _doctor_adapter, _doctor_deep, _doctor_tokens, _doctor_weights, lineage
 from harness.checkpoints._findings import refuse, warn
 from harness.checkpoints._folder import Unreadable, adapter_weights, load_json, weights
-from harness.checkpoints.read import tokenizer_folder
+from harness.checkpoints.served import generation_folder, template_folder, tokenizer_folder
 from harness.records import Checkpoint, Finding
 
 SCANNED_BYTES = 200_000_000  # below this the weights are read for NaN at every run: a fifth of a second
@@ -80,7 +80,8 @@ def _full(checkpoint: Checkpoint, folder: Path, deep: bool) -> Iterator[Finding]
             "adapter_config.json beside the weights",
             "move one of the two into a folder of its own",
         )
-    yield from _doctor_tokens.examine(folder, folder, _doctor_weights.embedding_rows(heads), checkpoint.stop_ids)
+    places = _doctor_tokens.Places(folder, folder, folder, folder)
+    yield from _doctor_tokens.examine(places, _doctor_weights.embedding_rows(heads), checkpoint.stop_ids)
     if deep or found.bytes < SCANNED_BYTES:
         yield from _doctor_weights.not_finite(heads)
 
@@ -108,6 +109,9 @@ def _adapter(checkpoint: Checkpoint, folder: Path, deep: bool) -> Iterator[Findi
         )
     yield from _doctor_adapter.examine(checkpoint, folder, own, under)
     rows = _doctor_weights.embedding_rows(own) or _doctor_weights.embedding_rows(under)
-    yield from _doctor_tokens.examine(tokenizer_folder(checkpoint), base, rows, checkpoint.stop_ids)
+    places = _doctor_tokens.Places(
+        tokenizer_folder(checkpoint), template_folder(checkpoint), base, generation_folder(checkpoint)
+    )
+    yield from _doctor_tokens.examine(places, rows, checkpoint.stop_ids)
     if deep or small.bytes + full.bytes < SCANNED_BYTES:
         yield from _doctor_weights.not_finite(own | under)

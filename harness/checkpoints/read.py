@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from harness import identity
-from harness.checkpoints import _facts, _hub, _tokens, lineage
+from harness.checkpoints import _facts, _hub, _tokens, lineage, served
 from harness.checkpoints._folder import Weights, adapter_weights, load_json, table, weights
 from harness.errors import UserError
 from harness.records import Checkpoint
@@ -79,14 +79,6 @@ def natural(text: str) -> list[tuple[int, int, str]]:
     return [(0, int(p), "") if p.isdecimal() else (1, 0, p) for p in parts if p]
 
 
-def tokenizer_folder(checkpoint: Checkpoint) -> Path:
-    """Where tokenizer and chat template of a checkpoint are served from: an adapter's own, else those of its base."""
-    folder = Path(checkpoint.path or "")
-    if checkpoint.base_path is not None and not _tokens.has_tokenizer(folder):
-        return Path(checkpoint.base_path)
-    return folder
-
-
 # -- finding it ---------------------------------------------------------------------------------------------
 
 
@@ -145,7 +137,8 @@ def _base_of(folder: Path) -> Path:
     hints: Iterable[Any] = (recipe.recipe.get("base"), recipe.recipe.get("model")) if recipe and recipe.recipe else ()
     candidates = [n for n in (named, *hints) if isinstance(n, str) and n not in ("", "None") and "\0" not in n]
     for text in candidates:
-        for place in (folder / text, folder.parent / text):  # an absolute text stands for itself
+        # an absolute text stands for itself; PEFT writes a relative one as it was typed where training began
+        for place in (folder / text, folder.parent / text, Path.cwd() / text):
             if (place / "config.json").is_file():
                 return _absolute(place)
         found = _hub.cached(text) if _hub.HUB_ID.match(text) else None
@@ -160,7 +153,7 @@ def _base_of(folder: Path) -> Path:
 
 def _full(folder: Path, name: str, cache: dict[str, str] | None) -> Checkpoint:
     found = weights(folder)
-    parts = {"weights": _weights_digest(found, cache), **_text_parts(folder, "config.json", cache)}
+    parts = {"weights": _weights_digest(found, cache), **_text_parts([folder], "config.json", cache)}
     config = table(folder / "config.json")
     quantization = _facts.quantization(config, found)
     parameters, dtype = _facts.counted(found)
@@ -193,8 +186,7 @@ def _adapter(folder: Path, base: Path | None, name: str | None, cache: dict[str,
         what = "an adapter itself; merge it first" if adapter_weights(base).format else "a folder without weights"
         raise UserError(f"the base {base} of {folder.name} is {what}")
     under = _full(base, _name(base, base), cache)
-    parts = {"weights": _weights_digest(found, cache), **_text_parts(folder, "adapter_config.json", cache)}
-    own = _tokens.stop_ids(folder) if _tokens.has_tokenizer(folder) else ()
+    parts = {"weights": _weights_digest(found, cache), **_text_parts([folder, base], "adapter_config.json", cache)}
     elements, dtype = _facts.counted(found)
     return Checkpoint(
         id=identity.checkpoint_id(parts, under.id),
@@ -210,7 +202,7 @@ def _adapter(folder: Path, base: Path | None, name: str | None, cache: dict[str,
         quantization=under.quantization,
         architecture=under.architecture,
         context_tokens=under.context_tokens,
-        stop_ids=tuple(sorted({*own, *under.stop_ids})),
+        stop_ids=tuple(sorted({*_tokens.stop_ids(folder), *under.stop_ids})),
         lineage=lineage.read(folder),
     )
 
@@ -225,17 +217,18 @@ def _weights_digest(found: Weights, cache: dict[str, str] | None) -> str:
     return identity.digest(sorted([f.name, identity.file_digest(f, cache)] for f in found.files))
 
 
-def _text_parts(folder: Path, config: str, cache: dict[str, str] | None) -> dict[str, str]:
-    """The parts that are text, each only where the folder has it."""
+def _text_parts(places: list[Path], config: str, cache: dict[str, str] | None) -> dict[str, str]:
+    """The parts that are text, each only where there is one, from where an engine takes it."""
+    folder = served.tokenizer_among(places)
     names = [n for n in _tokens.FILES if (folder / n).is_file()]
     tokenizer = [[n, identity.file_digest(folder / n, cache)] for n in names]
     settings = _json_digest(folder / "tokenizer_config.json")
-    template = _tokens.template(folder)
+    template = _tokens.template(served.template_among(places))
     parts = {
-        "config": _json_digest(folder / config),
+        "config": _json_digest(places[0] / config),
         "tokenizer": identity.digest([tokenizer, settings]) if tokenizer else None,
         "template": identity.digest(template) if template else None,
-        "generation": _json_digest(folder / "generation_config.json"),
+        "generation": _json_digest(served.generation_among(places) / served.GENERATION),
     }
     return {k: v for k, v in parts.items() if v is not None}
 

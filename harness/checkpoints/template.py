@@ -5,19 +5,14 @@ Example: Qwen3's template mentions `enable_thinking`; Qwen2.5's doesn't, so `--t
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from harness.checkpoints import _tokens
+from harness.checkpoints.served import template_folder
 from harness.records import Checkpoint
 
 
 def text(checkpoint: Checkpoint) -> str | None:
     """An adapter's own template, else its base's; None without one."""
-    for folder in (checkpoint.path, checkpoint.base_path):
-        found = _tokens.template(Path(folder)) if folder else None
-        if found:
-            return found
-    return None
+    return _tokens.template(template_folder(checkpoint))
 
 
 def thinking_switch(checkpoint: Checkpoint) -> bool:
