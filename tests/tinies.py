@@ -78,12 +78,13 @@ def by_sample(responses: Iterable[Response]) -> dict[tuple[str, int], Response]:
     return found
 
 
-def reference(path: Path, adapter: Path | None = None) -> tuple[Any, Any]:
+def reference(path: Path, adapter: Path | None = None, attention: str | None = None) -> tuple[Any, Any]:
     """Model and tokenizer as plain transformers and peft load them."""
     from peft import PeftModel
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    model = AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32)
+    # without the eager kernel Gemma 2 loses the cap on its attention scores
+    model = AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32, attn_implementation=attention)
     return (PeftModel.from_pretrained(model, adapter) if adapter else model).eval(), AutoTokenizer.from_pretrained(path)
 
 

@@ -11,9 +11,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from harness.checkpoints._doctor_weights import Heads, all_zero, layers_of
+from harness.checkpoints._doctor_weights import Heads, all_zero, embedding_rows, layers_of
 from harness.checkpoints._findings import refuse, some, warn
 from harness.checkpoints._folder import table
+from harness.checkpoints._resized import resized
 from harness.records import Checkpoint, Finding
 
 PART = re.compile(
@@ -36,6 +37,15 @@ def examine(checkpoint: Checkpoint, folder: Path, adapter: Heads, base: Heads) -
         return
     settings = table(folder / "adapter_config.json")
     yield from _fits(settings, adapter, base)
+    rows = embedding_rows(base)
+    tied = table(Path(checkpoint.base_path or "") / "config.json").get("tie_word_embeddings") is True
+    other = None if rows is None else resized({n: tensor for n, (_, tensor) in adapter.items()}, rows, tied)
+    if other and other.problem:
+        yield refuse(
+            "the adapter's embedding is not the base's",
+            other.problem,
+            'train with modules_to_save=["embed_tokens", "lm_head"] after adding tokens, or save the merged model',
+        )
     if all_zero(adapter, "lora_B.weight"):
         yield warn(
             "the adapter changes nothing",

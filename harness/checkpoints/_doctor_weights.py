@@ -14,7 +14,7 @@ from typing import Any
 
 from harness.checkpoints import _facts, _safetensors
 from harness.checkpoints._findings import refuse, some, warn
-from harness.checkpoints._folder import SHARD, Weights, table
+from harness.checkpoints._folder import NOT_WEIGHTS, SHARD, Weights, table
 from harness.checkpoints._safetensors import Tensor
 from harness.records import Finding
 
@@ -79,6 +79,20 @@ def examine(folder: Path, weights: Weights, found: Heads) -> Iterator[Finding]:
             f"the weights are {stored} and config.json says {declared}",
             "engines convert them on loading",
             "set the dtype in config.json to what was trained, or pass the engine's dtype",
+        )
+
+
+def strays(folder: Path, weights: Weights) -> Iterator[Finding]:
+    """Other weights beside those that count."""
+    kept = {file.name for file in weights.files}
+    suffix = {"safetensors": ".safetensors", "bin": ".bin"}.get(weights.format)
+    names = sorted(f.name for f in folder.iterdir() if f.suffix == suffix and f.is_file() and f.name not in kept)
+    other = [n for n in names if not NOT_WEIGHTS.match(n)]
+    if other:
+        yield warn(
+            "other weights lie beside those that count",
+            f"{some(other)}; only {some(sorted(kept))} is ranked",
+            "move them elsewhere: some tools would load them too, over the others",
         )
 
 

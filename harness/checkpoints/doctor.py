@@ -74,6 +74,7 @@ def _full(checkpoint: Checkpoint, folder: Path, deep: bool) -> Iterator[Finding]
     heads, findings = _doctor_weights.heads(found)
     yield from findings
     yield from _doctor_weights.examine(folder, found, heads)
+    yield from _doctor_weights.strays(folder, found)
     if (folder / "adapter_config.json").is_file():
         yield refuse(
             "the folder holds an adapter and full weights: which is to be ranked?",
@@ -101,6 +102,7 @@ def _adapter(checkpoint: Checkpoint, folder: Path, deep: bool) -> Iterator[Findi
     yield from findings
     yield from base_findings
     yield from _doctor_weights.examine(base, full, under)
+    yield from _doctor_weights.strays(base, full)
     if small.format == "bin":
         yield warn(
             "the adapter is a pickle, which runs code when loaded",

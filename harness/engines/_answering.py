@@ -6,14 +6,18 @@ Trap: counts are of the raw ids, stop token and thinking included, since that is
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 from harness.engines._asking import Asked
 from harness.identity import digest
 from harness.records import Request, Response
 from harness.text import split_thinking
+
+THINKING_MARK = re.compile(r"</?think(?:ing)?>", re.IGNORECASE)
 
 
 def failed(request: Request, error: str, prompt: str | None = None) -> Response:
@@ -40,7 +44,7 @@ def scored(asked: Asked, logprobs: Sequence[float], greedy: Sequence[bool], seco
 def generated(asked: Asked, ids: Sequence[int], tokenizer: Any, ended: bool, seconds: float) -> Response:
     """`ended`: the model stopped of itself, the budget was not the reason."""
     request = asked.request
-    text, stopped = cut(tokenizer.decode(ids, skip_special_tokens=True), request.settings.stop)
+    text, stopped = cut(decoded(ids, tokenizer), request.settings.stop)
     split = split_thinking(text, opened=asked.thinking_opened)
     return Response(
         request.run,
@@ -60,6 +64,23 @@ def generated(asked: Asked, ids: Sequence[int], tokenizer: Any, ended: bool, sec
     )
 
 
+def decoded(ids: Sequence[int], tokenizer: Any) -> str:
+    """Text without special tokens, except for marks of thinking, which some tokenizers count among them."""
+    unseen = _unseen(tokenizer)
+    if unseen is None:
+        return str(tokenizer.decode(ids, skip_special_tokens=True))
+    return str(tokenizer.decode([i for i in ids if i not in unseen], skip_special_tokens=False))
+
+
+@lru_cache(maxsize=2)
+def _unseen(tokenizer: Any) -> frozenset[int] | None:
+    """Ids of special tokens that are no marks of thinking; None where no mark is special."""
+    special = {i: t.content for i, t in tokenizer.added_tokens_decoder.items() if t.special}
+    special |= dict(zip(tokenizer.all_special_ids, tokenizer.all_special_tokens, strict=True))
+    marks = {i for i, text in special.items() if THINKING_MARK.fullmatch(text)}
+    return frozenset(special.keys() - marks) if marks else None
+
+
 def cut(text: str, stop: Sequence[str]) -> tuple[str, bool]:
     """The text before the stop strings, applied one after the other as lm-eval does; was there one?"""
     shorter = text
@@ -73,7 +94,7 @@ def _thinking_tokens(ids: Sequence[int], tokenizer: Any, opened: bool, thinking:
     """The fewest ids whose text has all the thinking in it, closed; all of them when it never closes."""
 
     def closed(n: int) -> bool:
-        split = split_thinking(tokenizer.decode(ids[:n], skip_special_tokens=True), opened=opened)
+        split = split_thinking(decoded(ids[:n], tokenizer), opened=opened)
         return bool(split.closed and split.thinking == thinking)
 
     return bisect_left(range(len(ids)), True, key=closed)

@@ -31,10 +31,12 @@ class Asked:
     ids: tuple[int, ...]  # context; already cut for a generation
     options: tuple[tuple[int, ...], ...] = ()  # continuation ids of each option
     dropped: int = 0  # tokens cut from the left
+    end_removed: bool = False  # the tokenizer had put its end token after the prompt
 
     @property
     def notes(self) -> tuple[str, ...]:
-        return (f"left_truncated:{self.dropped}",) if self.dropped else ()
+        cut = (f"left_truncated:{self.dropped}",) if self.dropped else ()
+        return (*cut, "eos_removed") if self.end_removed else cut
 
     @property
     def prompt_tokens(self) -> int:
@@ -58,15 +60,16 @@ def ask(request: Request, tokenizer: Any, window: int) -> Asked:
     text = _render(request, tokenizer)
     if request.prompt.options is not None:
         return _with_options(request, text, request.prompt.options, tokenizer, window)
-    ids = _encode([text], tokenizer, request.prompt.messages is not None, (tokenizer.bos_token,))[0]
+    (ids,), ended = _encode([text], tokenizer, request.prompt.messages is not None, (tokenizer.bos_token,))
     room = window - request.settings.max_tokens
     if room < 1:
         raise Unaskable(
-            f"max_tokens {request.settings.max_tokens} leave no room for a prompt in a window of {window} tokens"
+            f"max_tokens {request.settings.max_tokens} leave no room for a prompt in a window of {window} tokens;"
+            " use a smaller --max-tokens N or a larger --max-model-len"
         )
     if not ids:
         ids = [_prefix_id(tokenizer)]
-    return Asked(request, text, tuple(ids[-room:]), dropped=max(0, len(ids) - room))
+    return Asked(request, text, tuple(ids[-room:]), dropped=max(0, len(ids) - room), end_removed=ended)
 
 
 def _with_options(request: Request, text: str, options: Sequence[str], tokenizer: Any, window: int) -> Asked:
@@ -75,11 +78,11 @@ def _with_options(request: Request, text: str, options: Sequence[str], tokenizer
     moved = text[len(context) :]
     if context:
         marks = (tokenizer.decode([_prefix_id(tokenizer)]),)
-        ids, *whole = _encode([context, *(context + moved + o for o in options)], tokenizer, templated, marks)
+        (ids, *whole), ended = _encode([context, *(context + moved + o for o in options)], tokenizer, templated, marks)
         endings = [w[len(ids) :] for w in whole]
     else:
         ids = [_prefix_id(tokenizer)]
-        endings = _encode([moved + o for o in options], tokenizer, True, ())
+        endings, ended = _encode([moved + o for o in options], tokenizer, True, ())
         # an option that brings the prefix token itself must not see it twice
         endings = [e[1:] if e[:1] == ids else e for e in endings]
     for option, ending in zip(options, endings, strict=True):
@@ -89,7 +92,7 @@ def _with_options(request: Request, text: str, options: Sequence[str], tokenizer
             raise Unaskable(f"an option of {len(ending)} tokens does not fit into a window of {window}")
     # the last token of an option is only predicted, never read: one more fits than the window says
     longest = len(ids) + max(map(len, endings))
-    return Asked(request, text, tuple(ids), tuple(map(tuple, endings)), max(0, longest - window - 1))
+    return Asked(request, text, tuple(ids), tuple(map(tuple, endings)), max(0, longest - window - 1), ended)
 
 
 def _render(request: Request, tokenizer: Any) -> str:
@@ -98,7 +101,7 @@ def _render(request: Request, tokenizer: Any) -> str:
         return prompt.text or ""
     template = tokenizer.chat_template
     if not template:
-        raise Unaskable("this checkpoint has no chat template; ask in raw form")
+        raise Unaskable("this checkpoint has no chat template; use --chat-template off")
     templates = template.values() if isinstance(template, dict) else (template,)
     known = any("enable_thinking" in t for t in templates)
     extra = {"enable_thinking": request.settings.think == "on"} if known and request.settings.think != "default" else {}
@@ -109,12 +112,22 @@ def _render(request: Request, tokenizer: Any) -> str:
         raise Unaskable(f"the chat template refuses these messages: {first_line(error)}") from error
 
 
-def _encode(texts: list[str], tokenizer: Any, templated: bool, marks: Sequence[str | None]) -> list[list[int]]:
-    """Special tokens as the tokenizer's own default, except where the text brings them already."""
+def _encode(
+    texts: list[str], tokenizer: Any, templated: bool, marks: Sequence[str | None]
+) -> tuple[list[list[int]], bool]:
+    """Special tokens as the tokenizer's own default, except where the text brings them, and no end after a prompt.
+
+    Was an end token removed? After one the text is over: what a model says then has nothing to do with the question.
+    """
     written = templated or any(mark and texts[0].startswith(mark) for mark in marks)
     extra = {"add_special_tokens": False} if written else {}
     encoded: list[list[int]] = tokenizer(texts, verbose=False, **extra)["input_ids"]
-    return encoded
+    end = tokenizer.eos_token_id
+    ended = [
+        not written and len(ids) > 1 and ids[-1] == end and not text.endswith(tokenizer.eos_token)
+        for text, ids in zip(texts, encoded, strict=True)
+    ]
+    return [ids[:-1] if over else ids for ids, over in zip(encoded, ended, strict=True)], any(ended)
 
 
 def _prefix_id(tokenizer: Any) -> int:
@@ -127,4 +140,7 @@ def _prefix_id(tokenizer: Any) -> int:
 
 def first_line(error: BaseException) -> str:
     lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__
+    if not lines:
+        return type(error).__name__
+    # "Error(s) in loading state_dict for X:" says nothing without the line that follows
+    return " ".join((lines[0], lines[1].strip())) if lines[0].endswith(":") and lines[1:] else lines[0].rstrip(":")

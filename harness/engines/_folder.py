@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from harness.checkpoints import served, template
 from harness.engines._asking import first_line
 from harness.errors import UserError
 from harness.records import Checkpoint
@@ -31,15 +32,14 @@ def tokenizer_of(checkpoint: Checkpoint) -> Any:
     """The checkpoint's tokenizer; an adapter's own where it has one, and its own chat template."""
     from transformers import AutoTokenizer
 
-    folders = [*([Path(checkpoint.path)] if checkpoint.path else []), weights_folder(checkpoint)]
-    own = (f for f in folders if (f / "tokenizer_config.json").is_file() or (f / "tokenizer.json").is_file())
+    weights_folder(checkpoint)  # or a sentence
+    folder = served.tokenizer_folder(checkpoint)
     try:
-        tokenizer = AutoTokenizer.from_pretrained(next(own, folders[-1]), trust_remote_code=False)
+        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
     except Exception as error:
         raise UserError(f"the tokenizer of {checkpoint.name} cannot be loaded: {first_line(error)}") from error
-    template = folders[0] / "chat_template.jinja"
-    if template.is_file():
-        tokenizer.chat_template = template.read_text("utf-8")
+    if served.template_folder(checkpoint) != folder or not tokenizer.chat_template:
+        tokenizer.chat_template = template.text(checkpoint)
     return tokenizer
 
 
@@ -53,9 +53,8 @@ class Habits:
 
 def habits(checkpoint: Checkpoint, tokenizer: Any) -> Habits:
     """Whatever anybody says ends a turn counts: the record, generation_config.json (else config.json), the tokenizer."""
-    folder = weights_folder(checkpoint)
-    generation = _table(folder / "generation_config.json")
-    asked = generation or _table(folder / "config.json")
+    generation = _table(served.generation_folder(checkpoint) / served.GENERATION)
+    asked = generation or _table(weights_folder(checkpoint) / "config.json")
     found = set(checkpoint.stop_ids)
     for value in (asked.get("eos_token_id"), tokenizer.eos_token_id):
         found.update([value] if isinstance(value, int) else value or ())

@@ -9,7 +9,7 @@ import copy
 import gc
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 import torch
 
@@ -40,6 +40,16 @@ class Prefix:
 Work = Callable[[Sequence[Item], Prefix], Iterator[tuple[Item, Result]]]
 
 
+@dataclass(frozen=True, slots=True)
+class Needs(Generic[Item]):
+    """What has to be known of an item to put it into a batch."""
+
+    ids: Callable[[Item], tuple[int, ...]]
+    shareable: Callable[[Item], int]  # how many of its ids may come from a cache
+    longest: Callable[[Item], int]  # tokens that it may have read in the end
+    padded_left: bool  # so behind a shared beginning there may be a hole
+
+
 class Batches:
     def __init__(self, size: int) -> None:
         self.size = size
@@ -48,16 +58,20 @@ class Batches:
         self,
         loaded: Loaded,
         items: Sequence[Item],
-        ids: Callable[[Item], tuple[int, ...]],
-        limit: Callable[[Item], int],
+        needs: Needs[Item],
         work: Work[Item, Result],
     ) -> Iterator[tuple[Item, Result]]:
-        """All items through `work`, family by family; `limit`: how many ids of an item may come from a cache."""
-        shareable = loaded.shares_prefixes()
-        for family in families([ids(i) for i in items], [limit(i) if shareable else 0 for i in items]):
-            members = sorted((items[i] for i in family.rows), key=lambda item: -len(ids(item)))
-            prefix = _prefix(loaded, ids(members[0])[: family.shared])
-            yield from self._shrinking(members, prefix, work)
+        """All items through `work`, family by family."""
+        shareable = loaded.shares_prefixes(needs.padded_left)
+        sides: dict[int, list[Item]] = {}
+        for n, item in enumerate(items):
+            sides.setdefault(loaded.side(len(needs.ids(item)), needs.longest(item), n), []).append(item)
+        for side, part in sides.items():
+            limits = [needs.shareable(i) if shareable and side == 0 else 0 for i in part]
+            for family in families([needs.ids(i) for i in part], limits):
+                members = sorted((part[i] for i in family.rows), key=lambda item: -len(needs.ids(item)))
+                prefix = _prefix(loaded, needs.ids(members[0])[: family.shared])
+                yield from self._shrinking(members, prefix, work)
 
     def _shrinking(
         self, items: Sequence[Item], prefix: Prefix, work: Work[Item, Result]

@@ -12,9 +12,9 @@ from collections.abc import Iterator, Sequence
 
 import torch
 
-from harness.engines._answering import cut, generated, sampling_seed, stop_ids_for
+from harness.engines._answering import cut, decoded, generated, sampling_seed, stop_ids_for
 from harness.engines._asking import Asked
-from harness.engines._hf_batches import Batches, Prefix
+from harness.engines._hf_batches import Batches, Needs, Prefix
 from harness.engines._hf_model import Loaded
 from harness.records import Response
 
@@ -58,7 +58,7 @@ class Row:
             return False
         # the whole text decides: a tail may begin inside a character or lose a leading space
         parts = (self.written[-self._tail :], self.written)
-        texts = (self._tokenizer.decode(part, skip_special_tokens=True) for part in parts)
+        texts = (decoded(part, self._tokenizer) for part in parts)
         return all(cut(text, self.settings.stop)[1] for text in texts)
 
 
@@ -72,7 +72,13 @@ def generate(loaded: Loaded, asked: Sequence[Asked], batches: Batches) -> Iterat
 
     since = time.perf_counter()
     # at least one token of a prompt must be run again: a cache holds no logits
-    for one, row in batches.run(loaded, asked, lambda a: a.ids, lambda a: len(a.ids) - 1, work):
+    needs: Needs[Asked] = Needs(
+        ids=lambda a: a.ids,
+        shareable=lambda a: len(a.ids) - 1,
+        longest=lambda a: len(a.ids) + a.request.settings.max_tokens - 1,
+        padded_left=True,
+    )
+    for one, row in batches.run(loaded, asked, needs, work):
         ended = row.written[-1] in row.stop_ids
         # since the last finished answer, the caller's time left out: these add up to the engine's time
         yield generated(one, row.written, loaded.tokenizer, ended, time.perf_counter() - since)
@@ -92,12 +98,15 @@ class _State:
         for i, ids in enumerate(own):
             self.ids[i, longest - len(ids) :] = torch.tensor(ids)
             self.mask[i, shared + longest - len(ids) :] = 1
+        self.begun = shared + longest
         repeated = prefix.repeated(len(rows))
         self.cache = loaded.empty_cache() if repeated is None else repeated
 
     @torch.inference_mode()
     def step(self) -> list[Row]:
         """One more token for every row; returns the finished ones, which are gone from the batch."""
+        if self.begun <= (self.loaded.rope_switch or 0) == self.mask.shape[1] - 1:
+            self._begin_again()
         positions = (self.mask.cumsum(-1) - 1).clamp(min=0)[:, -self.ids.shape[1] :]
         everybody = range(len(self.rows))
         last = [self.ids.shape[1] - 1] * len(self.rows)
@@ -112,11 +121,17 @@ class _State:
             self._keep([i for i, done in enumerate(finished) if not done])
         return out
 
+    def _begin_again(self) -> None:
+        """Keys of other frequencies are useless from here on; such a row is alone in its batch (see Loaded.apart)."""
+        (row,) = self.rows
+        self.ids, self.cache = torch.tensor([[*row.asked.ids, *row.written]]), self.loaded.empty_cache()
+
     def _keep(self, alive: list[int]) -> None:
         self.rows = [self.rows[i] for i in alive]
         self.ids, self.mask = self.ids[alive], self.mask[alive]
         if alive:
-            self.cache.batch_select_indices(torch.tensor(alive, device=self.loaded.device))
+            # not batch_select_indices: recurrent states lack it, or leave theirs as it was
+            self.cache.reorder_cache(torch.tensor(alive, device=self.loaded.device))
 
 
 def _draw(logits: torch.Tensor, top_k: int, top_p: float, chance: torch.Generator) -> int:

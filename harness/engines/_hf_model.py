@@ -11,16 +11,20 @@ import inspect
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
 
+from harness.checkpoints._resized import of_folder
 from harness.engines._asking import first_line
 from harness.engines._folder import Habits, habits, tokenizer_of, weights_folder
 from harness.engines._machine import Options, device
+from harness.engines._temporary import view
 from harness.errors import EngineFailure, UserError
 from harness.records import Checkpoint, EngineInfo
 
+COUNT_MASK = ("bloom", "falcon", "opt")  # take positions from the attention mask
 LENGTHS = ("n_positions", "max_position_embeddings", "n_ctx")  # lm-eval's order
 
 
@@ -44,11 +48,31 @@ class Loaded:
 
         return DynamicCache(config=self.model.config)
 
-    def shares_prefixes(self) -> bool:
+    @property
+    def rope_switch(self) -> int | None:
+        """The number of tokens after which a model of the longrope kind turns all its positions otherwise."""
+        config = self.model.config
+        rope = getattr(config, "rope_parameters", None) or {}
+        if (rope.get("rope_type") or rope.get("type")) != "longrope":
+            return None
+        found = rope.get("original_max_position_embeddings") or config.original_max_position_embeddings
+        return int(found)
+
+    def side(self, first: int, longest: int, index: int) -> int:
+        """Items of one side may be batched: a row that is past the switch would turn those that are not."""
+        switch = self.rope_switch
+        if switch is None or longest <= switch:
+            return 0
+        return -1 if first > switch else index + 1  # one that gets there while it writes stays alone
+
+    def shares_prefixes(self, padded_left: bool) -> bool:
         """Only plain full attention: sliding windows and recurrent states count positions in other ways."""
         from transformers.cache_utils import DynamicLayer
 
         layers = self.empty_cache().layers
+        # without position_ids a hole between beginning and rest counts as tokens, unless the mask is counted
+        if padded_left and not self.takes_positions and self.model.config.model_type not in COUNT_MASK:
+            return False
         return bool(layers) and all(type(layer) is DynamicLayer for layer in layers)
 
     @torch.inference_mode()
@@ -133,15 +157,19 @@ def window_of(config: Any, tokenizer: Any) -> int:
 
 def weights_of(checkpoint: Checkpoint, dtype: torch.dtype) -> Any:
     """The full model, an adapter's base, in memory."""
-    from transformers import AutoModelForCausalLM
+    from transformers import AutoConfig, AutoModelForCausalLM
     from transformers.utils import logging
 
     logging.disable_progress_bar()  # the command line draws one bar of its own
     logging.set_verbosity_error()  # what matters among its warnings is refused below
     try:
-        model, report = AutoModelForCausalLM.from_pretrained(
-            weights_folder(checkpoint), dtype=dtype, trust_remote_code=False, output_loading_info=True
-        )
+        with view(weights_folder(checkpoint)) as folder:
+            config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
+            model, report = AutoModelForCausalLM.from_pretrained(
+                folder, dtype=dtype, trust_remote_code=False, output_loading_info=True, **_attention(config)
+            )
+    except UserError:
+        raise
     except Exception as error:
         if out_of_memory(error):
             raise EngineFailure(
@@ -154,7 +182,13 @@ def weights_of(checkpoint: Checkpoint, dtype: torch.dtype) -> Any:
     return model
 
 
-def check_complete(checkpoint: Checkpoint) -> None:
+def _attention(config: Any) -> dict[str, str]:
+    """Gemma 2 caps attention scores, which only the eager kernel does; stock lm_eval takes the default and doesn't."""
+    inner = getattr(config, "text_config", None) or config
+    return {"attn_implementation": "eager"} if getattr(inner, "attn_logit_softcapping", None) else {}
+
+
+def check_complete(checkpoint: Checkpoint, folder: Path) -> None:
     """Refuses missing weights without reading any, for vLLM, which leaves a missing matrix to chance in silence."""
     from transformers import AutoModelForCausalLM
     from transformers.utils import logging
@@ -163,7 +197,7 @@ def check_complete(checkpoint: Checkpoint) -> None:
     logging.set_verbosity_error()
     try:
         _, report = AutoModelForCausalLM.from_pretrained(
-            weights_folder(checkpoint), device_map="meta", trust_remote_code=False, output_loading_info=True
+            folder, device_map="meta", trust_remote_code=False, output_loading_info=True
         )
     except Exception:
         return  # vLLM knows architectures and quantisations that transformers does not
@@ -182,7 +216,13 @@ def with_adapter(model: Any, checkpoint: Checkpoint) -> Any:
     """The adapter on its base, unmerged, so nothing is rounded."""
     import peft
 
+    there = model.get_input_embeddings().weight.shape[0]
+    other = of_folder(Path(checkpoint.path or ""), there, bool(model.config.tie_word_embeddings))
+    if other and other.problem:
+        raise UserError(f"the adapter {checkpoint.name} does not fit its base: {other.problem}")
     try:
+        if other:
+            model.resize_token_embeddings(other.rows, mean_resizing=False)
         wrapped = peft.PeftModel.from_pretrained(model, checkpoint.path)
     except Exception as error:
         raise UserError(f"the adapter {checkpoint.name} does not fit its base: {first_line(error)}") from error

@@ -14,7 +14,7 @@ import torch
 
 from harness.engines._answering import scored
 from harness.engines._asking import Asked
-from harness.engines._hf_batches import Batches, Prefix
+from harness.engines._hf_batches import Batches, Needs, Prefix
 from harness.engines._hf_model import Loaded
 from harness.records import Response
 
@@ -46,7 +46,10 @@ def score(loaded: Loaded, asked: Sequence[Asked], batches: Batches) -> Iterator[
         yield from zip(chunk, _forward(loaded, chunk, prefix, asked), strict=True)
 
     # the place that is read must itself be run again: a cache holds no logits
-    for row, results in batches.run(loaded, rows, lambda r: r.ids, lambda r: r.read, work):
+    needs: Needs[Row] = Needs(
+        ids=lambda r: r.ids, shareable=lambda r: r.read, longest=lambda r: len(r.ids), padded_left=False
+    )
+    for row, results in batches.run(loaded, rows, needs, work):
         for option, result in zip(row.options, results, strict=True):
             found[row.asked][option] = result
         waiting[row.asked] -= len(row.options)

@@ -1,27 +1,57 @@
 """An adapter merged into its base for engines that serve whole models: in float32, into a folder of its own.
 
 Example: `with merged(checkpoint) as folder:` holds model.safetensors, config and tokenizer, gone afterwards.
-Trap: merged in bfloat16 the same adapter changes 1.4–4 % of a model's likeliest tokens; in float32 none.
+Traps: merged in bfloat16 the same adapter changes 1.4–4 % of a model's likeliest tokens, in float32 none; and where
+head and embedding are one matrix, merging what was trained on the one changes the other too.
 """
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from harness.engines._folder import tokenizer_of
 from harness.engines._hf_model import weights_of, with_adapter
+from harness.engines._temporary import temporary
 from harness.records import Checkpoint
 
 
 @contextmanager
 def merged(checkpoint: Checkpoint) -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="bench-merged-") as folder:
+    with temporary("merged") as folder:
         model = with_adapter(weights_of(checkpoint, torch.float32), checkpoint)
-        model.merge_and_unload().save_pretrained(folder)
+        _untie(model)
+        model = model.merge_and_unload()
+        _say_whether_tied(model)
+        model.save_pretrained(folder)
         tokenizer_of(checkpoint).save_pretrained(folder)
-        yield Path(folder)
+        yield folder
+
+
+def _untie(model: Any) -> None:
+    """Give the head a matrix of its own where it shares the embedding's."""
+    head, embedding = (_plain(m) for m in (model.get_output_embeddings(), model.get_input_embeddings()))
+    if head is not None and embedding is not None and head.weight is embedding.weight:
+        head.weight = torch.nn.Parameter(head.weight.detach().clone(), requires_grad=False)
+
+
+def _plain(module: Any) -> Any:
+    """The layer under PEFT's wrappers."""
+    for name in ("original_module", "base_layer"):
+        module = getattr(module, name, module)
+    return module
+
+
+def _say_whether_tied(model: Any) -> None:
+    head, embedding = model.get_output_embeddings(), model.get_input_embeddings()
+    inner = getattr(model.config, "text_config", None) or model.config
+    if not (model.config.tie_word_embeddings or inner.tie_word_embeddings) or head is None:
+        return
+    if torch.equal(head.weight, embedding.weight):
+        head.weight = embedding.weight
+        return
+    model.config.tie_word_embeddings = inner.tie_word_embeddings = False

@@ -118,10 +118,12 @@ class VllmEngine:
         """A folder with the full weights; an adapter is merged, which on a CPU serves 4.7 times faster than LoRA."""
         from harness.engines._hf_model import check_complete
         from harness.engines._merge import merged
+        from harness.engines._temporary import view
 
         if checkpoint.kind != "adapter":
-            check_complete(checkpoint)
-            return weights_folder(checkpoint)
+            folder = files.enter_context(view(weights_folder(checkpoint)))
+            check_complete(checkpoint, folder)
+            return folder
 
         return files.enter_context(merged(checkpoint))
 
@@ -163,6 +165,8 @@ def _start(checkpoint: Checkpoint, folder: Path, info: EngineInfo, options: _mac
                 tensor_parallel_size=options.tensor_parallel_size,
                 gpu_memory_utilization=options.gpu_memory_utilization,
                 enforce_eager=on_cpu,
+                # a prompt in chunks moves its seed on, which generators on a CPU cannot take back
+                enable_chunked_prefill=False if on_cpu else None,
                 enable_prefix_caching=True,
                 generation_config="vllm",  # what the checkpoint asks for is passed with each request
                 trust_remote_code=False,
