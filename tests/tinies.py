@@ -100,9 +100,11 @@ def naive(model: Any, tokenizer: Any, context: str, option: str) -> tuple[float,
 
 
 @torch.inference_mode()
-def greedy(model: Any, tokenizer: Any, text: str, tokens: int) -> list[int]:
+def greedy(model: Any, tokenizer: Any, text: str, tokens: int, cache: bool = True) -> list[int]:
     ids = torch.tensor([tokenizer(text)["input_ids"]])
-    out: list[int] = model.generate(ids, max_new_tokens=tokens, do_sample=False)[0, ids.shape[1] :].tolist()
+    out: list[int] = model.generate(ids, max_new_tokens=tokens, do_sample=False, use_cache=cache)[
+        0, ids.shape[1] :
+    ].tolist()
     return out
 
 
