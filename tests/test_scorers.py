@@ -11,7 +11,7 @@ import pytest
 
 from harness import plugins
 from harness.records import Response, Sample, Score
-from harness.scorers import number, option_texts, options, text
+from harness.scorers import choice, number, option_texts, options, text
 
 CASES = Path(__file__).parent / "cases"
 
@@ -79,6 +79,32 @@ def test_free_text_is_judged_by_its_health_only() -> None:
     assert text.score(sample(None), reply("多喝水，注", stop="length")).outcome == "truncated"
     assert text.score(sample(None), reply(" ")).outcome == "empty"
     assert text.score(sample(None), reply("多喝水")).value is None
+
+
+# -- golds of multiple choice -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("written", "letters"),
+    [
+        *[
+            (g, "B")
+            for g in ("B", "b", "Ｂ", "(B)", "（B）", "B.", "B. heart", "B选项", "故选B", "**B**", "\\boxed{B}")
+        ],
+        *[(g, "BD") for g in ("BD", "DB", "B、D", "B,D", "B D", "B和D", "['B', 'D']", "正确答案：BD。", "Answer: BD")],
+        ("E：24小时内", "E"),
+        ("C：维生素C", "C"),
+        ("正确答案：B。", "B"),
+        ("['D']", "D"),
+        ("The correct answer is C", "C"),
+        *[(g, None) for g in ("", "心", "B超", "B12", "DNA", "A型", "D-二聚体", "12", "B.5", "答案", "Z", "bad", "AA")],
+        *[(g, None) for g in ("A or B", "A或B", "A patient", "A. 肝 B. 肾", "答案见解析", "A>B", "除B以外")],
+    ],
+)
+def test_a_gold_is_read_whole_or_not_at_all(written: str, letters: str | None) -> None:
+    assert choice.gold(written) == letters
+    if letters:
+        assert choice.score(sample(letters), reply(f"答案：{letters}")).value == 1.0
 
 
 # -- options by log-probability -----------------------------------------------------------------------------

@@ -114,7 +114,7 @@ def test_real_golds_grade_themselves_and_lint_finds_the_others(
 
 @pytest.mark.data
 def test_a_strong_medical_model_is_told_from_a_weak_one(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    shares = {}
+    shares, unread = {}, {}
     for path in sorted((data / "outputs_pulse_medqa" / "predicted").iterdir()):
         scores = []
         for row in gunzip(path):
@@ -126,6 +126,7 @@ def test_a_strong_medical_model_is_told_from_a_weak_one(data: Path, capsys: pyte
                 )
             )
         shares[path.name.removesuffix(".jsonl.gz")] = sum(s.value or 0 for s in scores) / len(scores)
+        unread[path.name.removesuffix(".jsonl.gz")] = sum(s.outcome == "unparsed" for s in scores)
     with capsys.disabled():
         print(
             "\nMedQA letters:",
@@ -133,6 +134,7 @@ def test_a_strong_medical_model_is_told_from_a_weak_one(data: Path, capsys: pyte
         )
     assert len(shares) == 12
     assert 0.65 <= shares["GPT-4"] <= 0.78
+    assert max(unread[m] for m in ("GPT-4", "ChatGPT", "ChatGLM3")) <= 3  # of 150; these always conclude
     assert shares["DoctorGLM"] < 0.10 and shares["BianQue2"] < 0.12
     assert min(shares["GPT-4"], shares["ChatGLM3"]) > max(shares["HuatuoGPT2"], shares["QiZhenGPT"])
 
@@ -157,6 +159,7 @@ def test_obedient_models_score_as_published_and_lenient_reading_finds_the_others
         "chatlaw-13b-hf",
         "chatglm2-6b-hf",
         "alpaca-7b-hf",
+        "chinese-llama-2-7b-hf",
     }
     right: dict[str, float] = defaultdict(float)
     for row in gunzip(folder / "predictions.jsonl.gz"):
@@ -166,3 +169,5 @@ def test_obedient_models_score_as_published_and_lenient_reading_finds_the_others
         assert right[model] == pytest.approx(published[model], abs=1e-9)
     assert right["chatglm2-6b-hf"] > 3 * published["chatglm2-6b-hf"]  # it answers, but not in the format
     assert right["alpaca-7b-hf"] < 0.05  # it types the options again, which is no answer
+    # its published 1.2 % are echoes of the instruction's own example "例如[正确答案]A<eoa>"
+    assert right["chinese-llama-2-7b-hf"] < published["chinese-llama-2-7b-hf"]

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
 from typing import NamedTuple
 
 from harness.records import Response, Sample, Score
 from harness.scorers import Grader, before_next_question, reply
+from harness.scorers._conclusion import concluded
+from harness.scorers._letters import DENIED_BEFORE, WRONG, Patterns
+from harness.scorers._letters import patterns as letter_patterns
 from harness.text import fold
 
 VERSION = 1
@@ -41,19 +43,42 @@ def score(sample: Sample, response: Response) -> Score:
 def extract(text: str, sample: Sample) -> Found | None:
     """The letters and the rule that found them, None where the reply settles on nothing."""
     head = before_next_question(text)
-    patterns = _patterns(_alphabet(sample))
-    found = _extract(_without_echo(_clean(head), sample).strip(), sample.choices, patterns)
+    patterns = letter_patterns(_alphabet(sample))
+    found = _extract(_without_echo(_clean(head), sample).strip(), sample, patterns)
     if found is None and head != text:
         found = _stated(_without_echo(_clean(text), sample), patterns)
     return found
 
 
-def _extract(text: str, choices: Sequence[str], patterns: Patterns) -> Found | None:
-    for rule in (_stated, _bare, _judged):
-        found = rule(text, patterns)
-        if found:
-            return found
-    return _option_text(text, choices, patterns) or _lone(text, patterns)
+def gold(text: str) -> str | None:
+    """The letters of a gold as files write it: "B", "BD", "(B)", "E：24小时内", "正确答案：B。", "['D']".
+
+    None where it can't be read whole ("B超", "心", "A or B"): a gold half read would grade every answer wrong.
+    """
+    said = re.sub(r"\\boxed\b|[\s\[\]()（）【】{}\"'“”‘’$]+", " ", _clean(text)).strip(" 。.;；,，")
+    found = _GOLD.fullmatch(said)
+    if not found:
+        return None
+    letters = re.findall("[A-H]", (found["letters"] or found["one"]).upper())
+    return "".join(sorted(letters)) if len(set(letters)) == len(letters) else None
+
+
+_GOLD = re.compile(
+    r"(?:(?:(?i:the\s+)?(?i:correct\s+)?(?i:answer|option|choice)|(?:正确|标准|参考|最终)?答案|正确选项)(?i:\s+is)?\s*[:是为选]*\s*)?(?:选项|故?选)?\s*"
+    r"(?:(?P<letters>[A-H](?:[\s、,，;；&和]*[A-H])*)\s*(?:选项|项)?|(?P<one>(?<![A-Ha-h]\s)[A-Ha-h]))"
+    r"(?:\s*(?::|[.、](?!\d))(?![^\n]*(?<![A-Za-z])[A-H]\s*[:.、])\s*\S.*)?"
+)
+
+
+def _extract(text: str, sample: Sample, patterns: Patterns) -> Found | None:
+    return (
+        _stated(text, patterns)
+        or _bare(text, patterns)
+        or _concluded(text, sample.question, patterns)
+        or _judged(text, patterns)
+        or _option_text(text, sample.choices, patterns)
+        or _lone(text, patterns)
+    )
 
 
 def _clean(text: str) -> str:
@@ -85,58 +110,6 @@ def _alphabet(sample: Sample) -> str:
     return "".join(chr(ord("A") + i) for i in range(count if count > 1 else 5))
 
 
-# -- the sentences that settle ------------------------------------------------------------------------------
-
-_JOIN = r"\s*(?:[、,，/&+和与及;；]|and\b|以及)?\s*"
-_WRONG = r"(?:不[对是正选能符]|错(?!误?答案)|有误|误(?!答案)|排除|(?:is|are|was)(?:\s+\w+)?\s+(?:wrong|incorrect|not|false|ruled)|isn't|(?:is|are)n't|cannot|can't)"
-_OPEN = r"[\s\"'“‘「『（(\[【<$*:：]*"
-_FILLER = r"(?:选项|选择|第|option|choice|letter|the\s+letter|显然|应该?|当然|probably|likely|most likely|clearly)?"
-_CUES_ZH = (
-    r"(?:答案|正解|选项(?=[是为:])|结论)(?:\s*[\])】}>」]|\s|应该?|应当|当然|显然|就|可能|只|最|选择?|的|[是为:：]|选项|序号|字母|如下){0,9}",
-    r"(?:选择?)(?!项|出|取|题)(?:的?是|了|为|答案|选项|[:：\s])*(?:选项|第)?",
-    r"(?:应该?[是为]|应当是|才是|改为|改选|而是|而应是)(?:选项)?",
-    r"(?:故|因此|所以|综上)[,，]?(?:本题)?(?:为|是)(?:选项)?",
-    r"(?:正确|错误|恰当|合适|准确|成立|可能|符合[^。\n]{0,16}|属于[^。\n]{0,8})的?(?:说法|选项|一?项|做法|表述|诊断)?应?(?:[是为有])[:：?？\s]*(?:选项)?",
-)
-_CUES_EN = (
-    r"answers?(?:\s+(?:choice|option|letter))?(?:\s+(?:to|for)\s+(?:this|the)\s+question)?\s*(?:\s(?:is|are|was|would\s+be|should\s+be|must\s+be|will\s+be)|[:：=]|)\s*(?:therefore|thus|definitely|then)?\s*",
-    r"(?:choose|pick|select|go\s+with|opt\s+for|choice\s+is|option\s+is|options\s+are|conclude\s+that\s+it\s+is)\s*[:：]?\s*",
-    r"(?:it|that)\s+(?:must|should|has\s+to)\s+be\s+",
-)
-_DENIED_BEFORE = re.compile(
-    r"(?:不|不能|不可|不应该?|不会|非|没有?|未|别|勿|无法|不是|排除|除了|除|误|错|例如|比如|形如|若|如果|假如|有人|(?:not|n't|never|cannot|if(?: you| we)?))[\s\[【(]*(?:正确|最终)?(?:答案)?[\s\]】]*(?:the\s+)?(?:correct\s+)?$",
-    re.IGNORECASE,
-)
-
-
-class Patterns(NamedTuple):
-    letters: str
-    group: str
-    stated: tuple[re.Pattern[str], ...]
-    judged: re.Pattern[str]
-    lone: re.Pattern[str]
-
-
-@lru_cache(maxsize=32)
-def _patterns(letters: str) -> Patterns:
-    one = rf"[{letters}]"
-    # an article ("A patient …") is no letter, a letter that begins a word or a quantity ("B12", "A级") neither
-    after = r"(?![A-Za-z0-9'’²]|-[a-z0-9])"
-    article = r"(?!(?<=A)\s+(?!because|since|as\b|which|and\b|or\b|is\b|are\b|for\b|due|based|with\b|here\b|in\b)[a-z])"
-    denied = rf"(?!\s*[)\]】」”\"']*\s*(?:选项|项)?\s*(?:都|均|也|是)?{_WRONG})"
-    opens_list = r"(?!(?<=A)\s*[.:、)][^\n]{0,200}?[\s;；。,，]B\s*[.:、)])(?!(?<=A)\s*[.:、)][^\n]*\n\s*B\s*[.:、)])"
-    vitamin = r"(?<!维生素)(?<!维他命)(?<!itamin\s)(?<!ype\s)(?<!roup\s)"
-    group = rf"{vitamin}(?P<letters>{one}(?:{_JOIN}{one})*){after}{article}{opens_list}"
-    stated = [rf"(?:{cue}){_OPEN}{_FILLER}{_OPEN}{group}{denied}" for cue in _CUES_ZH]
-    stated += [rf"(?i:\b(?:{cue}){_OPEN}{_FILLER}{_OPEN}){group}{denied}" for cue in _CUES_EN]
-    judged = (
-        rf"(?<![A-Za-z0-9\\]){group}\s*[)\]】」”\"']*\s*(?:选项|项)?[,，]?\s*(?:都|均|才)?(?:是|为)?"
-        rf"(?:正确|对(?!应|于|比|照|称|抗)|最佳|最符合|最合适|最恰当|符合题意|(?:is|are)\s+(?:the\s+)?(?:most\s+likely\s+)?(?:correct|right|best|true|answer))"
-    )
-    lone = rf"{vitamin}(?<![A-Za-z0-9\u4e00-\u9fff\\^_{{+\-/]){one}(?![A-Za-z0-9\u4e00-\u9fff'’^_+\-/²]|\s*[.:、]\s*\w){article}{denied}"
-    return Patterns(letters, group, tuple(map(re.compile, stated)), re.compile(judged), re.compile(lone))
-
-
 _BOX = re.compile(r"\\(?:boxed|fbox)\s*\{([^{}]*(?:\{[^{}]*\}[^{}]*)*)\}")
 
 
@@ -149,7 +122,7 @@ def _stated(text: str, patterns: Patterns) -> Found | None:
             last, found = box.start(), Found(_sorted(letters["letters"], patterns), "boxed")
     for pattern in patterns.stated:
         for cue in pattern.finditer(text):
-            if cue.start("letters") > last and not _DENIED_BEFORE.search(text[max(0, cue.start() - 24) : cue.start()]):
+            if cue.start("letters") > last and not DENIED_BEFORE.search(text[max(0, cue.start() - 24) : cue.start()]):
                 last, found = cue.start("letters"), Found(_sorted(cue["letters"], patterns), "cue")
     return found
 
@@ -172,12 +145,17 @@ def _bare(text: str, patterns: Patterns) -> Found | None:
     return None
 
 
+def _concluded(text: str, question: str, patterns: Patterns) -> Found | None:
+    letters = concluded(text, patterns.letters, fold(question))
+    return Found(_sorted(letters, patterns), "conclusion") if letters else None
+
+
 def _judged(text: str, patterns: Patterns) -> Found | None:
     """The options that are called right, where no sentence names the answer; a change of mind keeps the last."""
     said = [
         found
         for found in patterns.judged.finditer(text)
-        if not _DENIED_BEFORE.search(text[max(0, found.start() - 24) : found.start()])
+        if not DENIED_BEFORE.search(text[max(0, found.start() - 24) : found.start()])
     ]
     if not said:
         return None
@@ -214,21 +192,26 @@ _DECLINED = re.compile(
 
 
 def _without_analysis(text: str, patterns: Patterns) -> str:
-    """Without the lines that take up option after option: the last of them is no conclusion."""
+    """Without the options taken up one after the other, each on a line or all on one: the last of them is no conclusion."""
+    one = rf"(?<![A-Za-z])([{patterns.letters}])\s*[.:、)]"
+    lines = []
+    for line in text.splitlines():
+        marks = list(re.finditer(one, line))
+        if len({mark[1] for mark in marks}) >= 3:
+            line = line[: marks[0].start()] + re.sub(r"^[^。;；]*", "", line[marks[-1].end() :])
+        lines.append(line)
     opening = re.compile(rf"\W*(?:选项|[Oo]ption\s)?\s*([{patterns.letters}])\s*(?:选项|项)?\s*[.:、)(（，,]")
-    openings = [opening.match(line) for line in text.splitlines()]
+    openings = [opening.match(line) for line in lines]
     if len({found[1] for found in openings if found}) < 3:
-        return text
-    return "\n".join(line for line, found in zip(text.splitlines(), openings, strict=True) if not found)
+        return "\n".join(lines)
+    return "\n".join(line for line, found in zip(lines, openings, strict=True) if not found)
 
 
 def _denies(line: str, choice: str) -> bool:
     at = line.rfind(choice)
     behind = line[at + len(choice) : at + len(choice) + 14]
     before = line[max(0, at - 4) : at]
-    return bool(
-        re.match(rf"\W*(?:是|都|均|is)?{_WRONG}", behind) or re.search(r"不是|不选|并非|排除|而非|not$", before)
-    )
+    return bool(re.match(rf"\W*(?:是|都|均|is)?{WRONG}", behind) or re.search(r"不是|不选|并非|排除|而非|not$", before))
 
 
 def _bare_text(text: str) -> str:
@@ -243,7 +226,7 @@ def _lone(text: str, patterns: Patterns) -> Found | None:
     """The only letter on offer that stands by itself anywhere; two different ones settle nothing."""
     named = set(re.findall(rf"(?<![A-Za-z])[{patterns.letters}](?![A-Za-z])", text))
     found = patterns.lone.search(text) if len(named) == 1 else None
-    if not found or _DENIED_BEFORE.search(text[max(0, found.start() - 24) : found.start()]):
+    if not found or DENIED_BEFORE.search(text[max(0, found.start() - 24) : found.start()]):
         return None
     return Found(found[0], "lone")
 
