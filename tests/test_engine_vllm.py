@@ -16,6 +16,7 @@ from tinies import (
     adapter,
     assert_same_options,
     by_sample,
+    copy,
     full,
     letters,
     reference,
@@ -65,6 +66,18 @@ def test_templates_and_sampling(vllm_engine: Any) -> None:
     first, second = (by_sample(vllm_engine.answer(requests(written(), drawn, repeats=2))) for _ in range(2))
     assert {k: r.text for k, r in first.items()} == {k: r.text for k, r in second.items()}
     assert first["g0", 0].text != first["g0", 1].text
+
+
+def test_long_prompts_are_sampled_with_their_own_seeds(vllm_engine: Any) -> None:
+    """Together they are more than vLLM takes in a step; a prompt cut in two would have to take its seed back."""
+    prompts = [Prompt(f"p{i}", f"{i}. " + SHOT * (2 + i % 14) + STEMS[i % len(STEMS)]) for i in range(64)]
+    drawn = Settings(temperature=0.8, max_tokens=16, seed=5)
+    first = by_sample(vllm_engine.answer(requests(prompts, drawn)))
+    again = by_sample(vllm_engine.answer(requests(prompts[::-1], drawn)))
+    assert sum(r.prompt_tokens or 0 for r in first.values()) > 2 * 4096
+    assert {k: r.text for k, r in first.items()} == {k: r.text for k, r in again.items()}
+    other = by_sample(vllm_engine.answer(requests(prompts[:5], Settings(temperature=0.8, max_tokens=16, seed=6))))
+    assert all(first[k].text != r.text for k, r in other.items())
 
 
 def test_a_warm_cache_that_ends_at_a_block_reads_no_garbage(vllm_engine: Any, tiny_checkpoint: Path) -> None:
@@ -117,6 +130,23 @@ def test_what_does_not_fit_is_an_error_and_the_rest_is_answered(vllm_engine: Any
     for name in ("cut", "cut2"):
         assert found[name, 0].notes[0].startswith("left_truncated:") and found[name, 0].logprobs is not None
         assert (found[name, 0].prompt_tokens or 0) + max(found[name, 0].option_tokens or ()) == 4095
+
+
+def test_weights_lying_beside_are_never_served(
+    vllm_engine: Any, tiny_checkpoint: Path, tiny_other: Path, tmp_path: Path
+) -> None:
+    """vLLM reads every *.safetensors of a folder: the last one in the alphabet would win."""
+    folder = copy(tiny_checkpoint, tmp_path / "beside")
+    (folder / "z_model.safetensors").write_bytes((tiny_other / "model.safetensors").read_bytes())
+    checkpoint = full(folder)
+    engine = engines.load(engines.describe("vllm", [checkpoint], {"device": "cpu"}), [checkpoint], {"device": "cpu"})
+    try:
+        found = by_sample(engine.answer(requests(letters())))
+    finally:
+        engine.close()
+    model, tokenizer = reference(tiny_checkpoint)
+    for prompt in letters():
+        assert_same_options(found[prompt.sample, 0], model, tokenizer, prompt)
 
 
 def test_auto_takes_hf_without_a_gpu(tiny_checkpoint: Path) -> None:
