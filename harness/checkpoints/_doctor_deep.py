@@ -36,7 +36,7 @@ def _tokenizer(folder: Path) -> Iterator[Finding]:
     from transformers import AutoTokenizer
 
     try:
-        loaded: Any = AutoTokenizer.from_pretrained(str(folder), local_files_only=True)
+        loaded: Any = AutoTokenizer.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False)
     except Exception as error:
         yield warn(
             "the tokenizer can't be loaded by transformers",

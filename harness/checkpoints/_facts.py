@@ -47,11 +47,14 @@ def quantization(config: Mapping[str, Any], found: Weights) -> str | None:
     return (text(table_.get("quant_method")) or "unknown") if isinstance(table_, dict) else None
 
 
+MOST_TOKENS = 1 << 31  # a config is hostile input, and a store keeps 64 bits
+
+
 def context(config: Mapping[str, Any]) -> int | None:
     inner = config.get("text_config")
     for source in (config, inner if isinstance(inner, dict) else {}):
         for key in CONTEXT_KEYS:
-            if type(source.get(key)) is int:
+            if type(source.get(key)) is int and 0 < source[key] < MOST_TOKENS:
                 return int(source[key])
     return None
 

@@ -10,16 +10,16 @@ import dataclasses
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from harness import __version__
 from harness.identity import engine_id
 from harness.records import Checkpoint, EngineInfo, Request, Response
 
+VERSION = "1"  # of replaying: an upgrade of bench must not make another run of the same file
 Answers = Mapping[tuple[str, str, int], Response]  # (checkpoint id, sample id, repeat)
 
 
 def describe(checkpoints: Sequence[Checkpoint], options: Mapping[str, Any]) -> EngineInfo:
     label = {"label": options["label"]} if options.get("label") else {}
-    info = EngineInfo("", "recorded", __version__, dtype="", device="none", options=label)
+    info = EngineInfo("", "recorded", VERSION, dtype="", device="none", options=label)
     return dataclasses.replace(info, id=engine_id(info))
 
 

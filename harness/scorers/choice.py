@@ -21,6 +21,8 @@ from harness.text import fold
 VERSION = 1
 ISOLATED = False
 
+READ = 8000  # characters at either end of a reply; answers stand there
+
 _GRADER = Grader("choice", VERSION)
 
 
@@ -33,11 +35,17 @@ def score(sample: Sample, response: Response) -> Score:
     unhealthy = _GRADER.unhealthy(sample, response)
     if unhealthy:
         return unhealthy
-    found = extract(reply(response), sample)
+    found = extract(_bounded(reply(response)), sample)
     if found is None or (found.rule == "lone" and response.stop == "length"):
         return _GRADER.unanswered(sample, response)
     right = found.letters == "".join(sorted(set(sample.target or "")))
     return _GRADER.verdict(sample, right, found.letters, found.rule)
+
+
+def _bounded(text: str) -> str:
+    """A megabyte of one sign must not take minutes: long replies are read at both ends, long rows of signs cut."""
+    ends = text if len(text) <= 2 * READ else f"{text[:READ]}\n{text[-READ:]}"
+    return re.sub(r"([^\w\s])\1{8,}", r"\1" * 8, ends)
 
 
 def extract(text: str, sample: Sample) -> Found | None:
@@ -172,7 +180,10 @@ def _option_text(text: str, choices: Sequence[str], patterns: Patterns) -> Found
     folded = [_bare_text(c) for c in choices]
     if _DECLINED.search(text[-160:]):
         return None
+    marked = set(re.findall(rf"(?<![A-Za-z])[{patterns.letters}](?=\s*[.:、)])", text))
     for line in _from_the_end(_without_analysis(text, patterns)):
+        if len(marked) != 1 and re.search(r"哪[一个项种些类]", line):
+            continue  # the question again: "下列哪种发明…" holds the option 发明
         bare = _bare_text(line)
         hits = [(bare.rfind(c), i) for i, c in enumerate(folded) if len(c) > 1 and c in bare and not _denies(bare, c)]
         if bare in folded:  # a one-character option counts only as the whole line
