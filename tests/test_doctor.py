@@ -22,7 +22,7 @@ def found(path: Path, deep: bool = False, **how: str | Path) -> list[Finding]:
 
 
 def refusals(path: Path, **how: str | Path) -> list[str]:
-    return [f.what for f in found(path, **how) if f.level == "refuse"]
+    return [f.what for f in found(path, **how) if f.level == "refuse"]  # type: ignore[arg-type]
 
 
 def warnings(path: Path, deep: bool = False) -> list[str]:
