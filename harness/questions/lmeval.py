@@ -179,7 +179,7 @@ def _messages(task: Task, context: str) -> tuple[tuple[str, str], ...]:
         turns = json.loads(context)
     except ValueError:  # a gen_prefix was glued on
         raise UserError(
-            f"{task.key} begins the answer itself (gen_prefix), which no chat can carry; use --chat off"
+            f"{task.key} begins the answer itself (gen_prefix), which no chat can carry; use --chat-template off"
         ) from None
     return tuple((role, content) for role, content in turns)
 

@@ -31,7 +31,7 @@ def settings(task: Task, has_template: bool, asked: Mapping[str, Any]) -> Settin
         chat = has_template and generates
     if chat and not has_template:
         raise UserError(
-            "this checkpoint has no chat template; use --chat off, or put its chat_template into the folder"
+            "this checkpoint has no chat template; use --chat-template off, or put its chat_template into the folder"
         )
     if chat and "stop" not in _given(asked):
         wanted["stop"] = ()  # a card's stops are for base models that run on into the next question
