@@ -29,6 +29,9 @@ _THE_OTHERS = re.compile(r"[,，;；]\s*(?:而|但|因为|由于|并且|虽然)?
 _IS_THE_ANSWER = re.compile(r"(?<![不非])是(?:本题|该题|此题)?的?(?:正确|最佳|最终)的?(?:答案|选项)\W*$")
 
 
+_LAST_CHARACTERS = 8000  # where a conclusion is looked for; sentences are held against each other, so time is quadratic
+
+
 class _Forms(NamedTuple):
     marker: re.Pattern[str]  # A: B. C、
     named: re.Pattern[str]  # any mention of an option by its letter
@@ -66,6 +69,7 @@ def _forms(letters: str) -> _Forms:
 def concluded(text: str, letters: str, question: str) -> str | None:
     """The letters that the reply's conclusion names; None where it names none, all, or weakly several."""
     by = _forms(letters)
+    text = text[-_LAST_CHARACTERS:]
     # "…的情况是:" often has its option on the next line
     lines = re.sub(r"([:是为])[ \t]*\n\s*(?=\W{0,3}(?:选项)?[A-H])", r"\1", text).splitlines()
     hits: list[_Hit] = []
@@ -146,7 +150,7 @@ def _rivals(letter: str, answer: bool, by: _Forms, text: str) -> set[str]:
     """Options treated alike: in an analysis "因此选项A是…" closes one option's paragraph, not the question."""
     rivals = set()
     for found in by.subject.finditer(text):
-        said = re.split("[。\n]", text[found.start() :], maxsplit=1)[0]
+        said = re.split("[。\n]", text[found.start() : found.end() + 200], maxsplit=1)[0]
         if not answer or ("答案" in said and not re.search("[不非]是", said)):
             rivals.add(found["letters"] or found["item"])
     return rivals - {letter}
