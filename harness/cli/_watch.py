@@ -23,7 +23,6 @@ class Lines:
     """One line when something begins or ends, and one every ten seconds in between."""
 
     def __init__(self) -> None:
-        self._left: dict[str, int] = {}
         self._total = 0
         self._answered = 0
         self._since = time.monotonic()

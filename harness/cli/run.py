@@ -10,7 +10,6 @@ import click
 
 from harness.cli import _options
 from harness.cli._echo import echo
-from harness.cli._report import report as report  # moved; import_ still asks here
 from harness.errors import NotComparable, UserError
 
 if TYPE_CHECKING:
