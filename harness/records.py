@@ -172,6 +172,7 @@ class Prompt:
     text: str | None = None  # raw form
     messages: tuple[tuple[str, str], ...] | None = None  # (role, content), the last one the user's
     options: tuple[str, ...] | None = None  # set = return log-probabilities of these continuations
+    schema: Mapping[str, Any] | None = None  # a JSON schema that the answer is held to, by engines that can
     language: str = ""
 
 
@@ -290,6 +291,9 @@ class Outcomes:
     statistics: Mapping[str, tuple[float | None, ...]] = field(default_factory=dict)  # and this what it is made of
     unit: str = ""  # of the metric; "" = not known
     labelled: bool = True  # False: the split has no public golds, so there is nothing to compare
+    chance: float | None = None  # expected score of guessing, as the task's card says
+    bytes: int | None = None  # needed to serve the checkpoint
+    bytes_declared: bool = False  # somebody said so, nothing was measured
     name: str = ""  # the checkpoint's name, for people
     run: str = ""
 
@@ -377,10 +381,44 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """One part of a composite, 0..100; `why` says in a sentence why there is no value."""
+
+    name: str  # AS | CQS | ES | MLS, or as the profile calls it
+    weight: float
+    value: float | None
+    low: float | None  # 95 % of the joint bootstrap; None of a constant such as bytes
+    high: float | None
+    n: int = 0
+    why: str = ""
+    detail: Mapping[str, Any] = field(default_factory=dict)  # per task, counter, anchors: what a reader asks next
+
+
+@dataclass(frozen=True, slots=True)
 class Overall:
+    """A composite score of one checkpoint under one profile. Scores of other shas never share a ranking."""
+
+    profile: str
     profile_sha: str
-    value: float | None  # 0..100; None when a part is missing or below chance
+    checkpoint: str
+    name: str
+    value: float | None  # 0..100; None when a part is missing
     low: float | None
     high: float | None
-    parts: Mapping[str, Any]
-    status: str
+    status: Literal["ok", "partial", "below_chance"]  # only ok is ranked
+    why: str  # of a status that is not ok
+    parts: tuple[Part, ...]
+    tasks: tuple[str, ...]
+    counter: str = "own"  # tokens that the efficiency part counts: own | neutral
+    cqs: str = "rule"  # rule | judge:ID
+    runs: tuple[str, ...] = ()
+    beside: Mapping[str, float | None] = field(default_factory=dict)  # tokens per right answer, thinking share …
+
+
+@dataclass(frozen=True, slots=True)
+class Dominated:
+    """A point that another one beats or equals everywhere and beats somewhere; `by` is empty on the front."""
+
+    name: str
+    point: tuple[float, ...]
+    by: tuple[str, ...] = ()
