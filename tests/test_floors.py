@@ -46,7 +46,7 @@ DOORS = {  # library -> the only files that may import it
         "harness.reports.markdown",
         "harness.checkpoints.template",
     },  # the last renders a chat template
-    "rich": {"harness.cli", "harness.reports.terminal"},
+    "rich": {"harness.cli", "harness.reports.terminal", "harness.reports._plain"},
     "click": {"harness.cli"},
     "pandas": {"harness.store", "harness.metrics", "harness.files"},
     "torch": {"harness.engines", "harness.checkpoints", "trainers"},

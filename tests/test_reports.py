@@ -10,6 +10,7 @@ import pytest
 
 from harness import plugins
 from harness.records import Outcomes
+from harness.reports import change as change_report
 from harness.reports import github, json, junit, markdown, terminal
 from harness.verdicts import compare, gate
 from harness.verdicts.policy import GuardPolicy, TaskPolicy
@@ -111,7 +112,7 @@ def test_terminal_is_plain_and_fits_100_columns(verdict):
 def test_comparison_says_better_or_worse_and_where_it_moved():
     subjects = tuple("病理学" if i < 118 else f"科目{i // 400}" for i in range(1346))
     change = compare.compare(*pair("ceval", 1346, 118, 76, subjects=subjects))
-    text = terminal.render_change(change, ("base", "a-very-long-checkpoint-name/checkpoint-12345"))
+    text = change_report.render_change(change, ("base", "a-very-long-checkpoint-name/checkpoint-12345"))
     lines = text.splitlines()
     assert lines[0] == (
         "Worse: -3.1 points on ceval (90 % interval -4.8 to -1.4), 118 lost and 76 gained of 1,346 questions."
@@ -120,7 +121,7 @@ def test_comparison_says_better_or_worse_and_where_it_moved():
     assert text.index("病理学") < text.index("科目0") and "-100.0" in text
     assert "differs: dtype (should match): base -> med-r16" in text
     assert max(map(columns, lines)) <= 100
-    vague = terminal.render_change(compare.compare(*pair("ceval", 100, 4, 3)), ("a", "b"))
+    vague = change_report.render_change(compare.compare(*pair("ceval", 100, 4, 3)), ("a", "b"))
     assert vague.startswith("No clear difference: -1.0 points") and "would often go unseen" in vague
 
 

@@ -41,7 +41,7 @@ def command(
 
     from harness import lookup, pairs
     from harness.errors import NotComparable, NothingToCompare
-    from harness.reports import terminal
+    from harness.reports import change as change_report
     from harness.store.open import open_store
     from harness.verdicts import compare
 
@@ -62,7 +62,7 @@ def command(
             a, b = pair.before, pair.after
             if pair.note:
                 echo(pair.note)
-            echo(terminal.render_change(change, (a.name or before, b.name or after)))
+            echo(change_report.render_change(change, (a.name or before, b.name or after)))
             if lost:
                 _list(opened, a, b, change, -1, count)
             if gained:

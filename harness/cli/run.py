@@ -96,7 +96,7 @@ def command(tasks: str, data: Path | None, hub: str, store: Path | None, as_json
     from harness import evaluate
     from harness.cli import _checkpoints, _exams, _form, _report, _watch
     from harness.questions import catalogue
-    from harness.reports import terminal
+    from harness.reports import change as change_report
     from harness.store.open import open_store
 
     if given["dry_run"] and as_json:
@@ -131,7 +131,7 @@ def command(tasks: str, data: Path | None, hub: str, store: Path | None, as_json
             for sentence in _report.bindings(opened, jobs):
                 echo(sentence)
             for change, names in changes:
-                echo(terminal.render_change(change, names))
+                echo(change_report.render_change(change, names))
         if refusal:
             raise refusal
 

@@ -1,0 +1,56 @@
+"""What all terminal reports are made of: a console that writes into a string, tables without borders, tame words.
+
+Example: `print(words("\\x1b[2Jbase"))` on `console()` shows a replacement sign: names come from files and models.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from harness.records import Change
+from harness.verdicts import wording
+
+WIDTH = 100
+
+
+def interval(change: Change) -> str:
+    points = wording.in_points(change)
+    what, low, high = (wording.number(v, points, signed=True) for v in (change.change, change.low, change.high))
+    return f"{what} [{low}, {high}]"
+
+
+def table(heads: Sequence[str]) -> Table:
+    made = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="dim")
+    for i, head in enumerate(heads):
+        left = head in ("task", "subject", "verdict")
+        made.add_column(words(head), justify="left" if left else "right", overflow="fold", no_wrap=i > 0 and left)
+    return made
+
+
+def words(said: str, style: str = "") -> Text:
+    return Text(wording.printable(said), style=style)
+
+
+def console(colour: bool) -> Console:
+    return Console(
+        file=io.StringIO(),
+        width=WIDTH,
+        force_terminal=colour,
+        color_system="standard" if colour else None,
+        highlight=False,
+        markup=False,
+        emoji=False,
+        legacy_windows=False,
+        _environ={},
+    )
+
+
+def text(filled: Console) -> str:
+    file = filled.file
+    assert isinstance(file, io.StringIO)
+    return "\n".join(line.rstrip() for line in file.getvalue().splitlines()) + "\n"
