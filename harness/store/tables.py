@@ -7,13 +7,13 @@ them, and a fingerprint of everything that must agree before two such runs may b
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from harness import identity, metrics
 from harness.records import Checkpoint, Lineage, Outcomes, Run, Task
-from harness.store import answers, rows, runs
+from harness.store import answers, rows, runs, secondary
 from harness.store.open import Store
 
 if TYPE_CHECKING:
@@ -92,11 +92,14 @@ def outcomes(store: Store, run_id: str, metric: str | None = None) -> Outcomes:
         clusters=tuple(first["cluster"]),
         average=task.average,
         higher_is_better=found.HIGHER_IS_BETTER,
-        measures=dict(_measures(answered)),
+        measures=dict(_measures(answered, secondary.measured(store, run_id))),
         is_mean=found.IS_MEAN,
         statistics=dict(_statistics(answered, found)),
         unit=found.UNIT,
         labelled=task.labelled,
+        chance=task.chance,
+        bytes=checkpoint.bytes,
+        bytes_declared=checkpoint.bytes_declared,
         name=checkpoint.name,
         run=run.id,
     )
@@ -125,14 +128,25 @@ def _averaged(answered: pd.DataFrame, values: Any) -> tuple[float | None, ...]:
     return tuple(None if math.isnan(v) else float(v) for v in means)
 
 
-def _measures(answered: pd.DataFrame) -> Iterator[tuple[str, tuple[float | None, ...]]]:
-    """The health metrics that have a value per sample and apply to these answers."""
-    for name in metrics.health():
-        module = metrics.find(name)
-        if module.IS_MEAN and len(answered):
-            values = _averaged(answered, module.per_sample(answered))
-            if any(value is not None for value in values):
-                yield name, values
+def _measures(
+    answered: pd.DataFrame, beside: Mapping[str, Mapping[tuple[str, int], float | None]]
+) -> Iterator[tuple[str, tuple[float | None, ...]]]:
+    """The health metrics that have a value per sample and apply to these answers, then what secondary scorers made."""
+    if not len(answered):
+        return
+    columns = {m: metrics.find(m).per_sample(answered) for m in metrics.health() if metrics.find(m).IS_MEAN}
+    columns["thinking_tokens"] = answered["thinking_tokens"].to_numpy()
+    addresses = list(zip(answered["sample"], answered["repeat"], strict=True))
+    for name, found in beside.items():
+        columns[name] = [_or_nan(found.get(address)) for address in addresses]
+    for name, column in columns.items():
+        values = _averaged(answered, column)
+        if any(value is not None for value in values):
+            yield name, values
+
+
+def _or_nan(value: float | None) -> float:
+    return math.nan if value is None else float(value)
 
 
 def _fingerprint(
