@@ -191,3 +191,10 @@ def m004_speed(db: Database) -> None:
     """What the engine tells about itself: time to the first token of an answer, most memory held during a run."""
     db.execute("alter table responses add column first_token_seconds real")
     db.execute("alter table runs add column peak_bytes integer")
+
+
+@MIGRATIONS()
+def m005_composites(db: Database) -> None:
+    """What a composite was made by: the text of its profile, and how well a judge of chains did on labelled ones."""
+    db.execute("create table profiles (sha text primary key, name text not null, text text not null) strict")
+    db.execute("create table judges (sha text primary key, name text not null, calibration text not null) strict")

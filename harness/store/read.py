@@ -28,6 +28,7 @@ from harness.store.runs import (
     results,
     scorer,
 )
+from harness.store.secondary import grades, judge, judged_by, judges, overalls, profiles, state
 from harness.store.tables import outcomes, table
 
 __all__ = [
@@ -41,16 +42,23 @@ __all__ = [
     "get_exam",
     "get_run",
     "get_task",
+    "grades",
+    "judge",
+    "judged_by",
+    "judges",
     "list_runs",
     "missing",
     "notes",
     "outcome_counts",
     "outcomes",
+    "overalls",
+    "profiles",
     "response_count",
     "responses",
     "results",
     "sample_rows",
     "scorer",
+    "state",
     "table",
     "unasked",
     "unscored",

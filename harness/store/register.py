@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from harness import identity
-from harness.records import Checkpoint, EngineInfo, Exam, Run
+from harness.records import Checkpoint, EngineInfo, Exam, Overall, Run
 from harness.store import rows, texts
 
 ALIVE_SECONDS = 60.0  # without a sign of life from another machine for so long, its run is taken over
@@ -118,6 +118,24 @@ def scorer(conn: sqlite3.Connection, name: str, version: int | str, key: str) ->
         "SELECT id FROM scorers WHERE name = ? AND version = ? AND params = ?", [name, version, key]
     ).fetchone()
     return int(found[0])
+
+
+def overall(conn: sqlite3.Connection, o: Overall, key: str, text: str) -> None:
+    """The text of its profile once, the score under what it was made of."""
+    conn.execute(
+        "INSERT INTO profiles (sha, name, text) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+        [o.profile_sha, o.profile, texts.readable(text)],
+    )
+    conn.execute(
+        """INSERT INTO overalls (checkpoint, profile, runs, value, low, high, parts, status, at)
+           VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+           ON CONFLICT (checkpoint, profile, runs) DO UPDATE SET value = excluded.value, low = excluded.low,
+               high = excluded.high, parts = excluded.parts, status = excluded.status""",
+        [
+            _number(conn, "checkpoints", "uid", o.checkpoint), o.profile_sha, key,
+            *map(rows.number, (o.value, o.low, o.high)), rows.dump(o), o.status, rows.now(),
+        ],
+    )  # fmt: skip
 
 
 def run(conn: sqlite3.Connection, r: Run, host: str, pid: int, heartbeat: float) -> int:

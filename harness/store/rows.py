@@ -19,6 +19,8 @@ from harness.records import (
     EngineInfo,
     Exam,
     Lineage,
+    Overall,
+    Part,
     Response,
     Run,
     Sample,
@@ -193,6 +195,12 @@ def run(row: Mapping[str, Any]) -> Run:
     """From a row of runs with the uids of its checkpoint, exam, engine and environment, and its tags as JSON."""
     tags = tuple(sorted(json.loads(row["tags"])))
     return Run(**known(Run, row) | {"id": row["uid"], "settings": settings(row["settings"]), "tags": tags})
+
+
+def overall(text: str) -> Overall:
+    values = known(Overall, json.loads(text))
+    values["parts"] = tuple(Part(**known(Part, part)) for part in values["parts"])
+    return Overall(**_tuples(values))
 
 
 def response(row: Mapping[str, Any], text: str, thinking: str, prompt: str | None) -> Response:

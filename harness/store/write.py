@@ -14,12 +14,14 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
+from typing import Any
 
 from harness.errors import UserError
 from harness.records import (
     Checkpoint,
     EngineInfo,
     Exam,
+    Overall,
     Response,
     Result,
     Run,
@@ -166,6 +168,22 @@ class Writer:
         with self._store.transaction() as conn:
             conn.execute("DELETE FROM results WHERE run = ?", [self._place(conn, run_id).run])
 
+    # -- composites --
+
+    def put_overall(self, overall: Overall, key: str, text: str) -> None:
+        """A composite score; `key` says what it was made of, `text` is its profile's. The same again replaces it."""
+        with self._store.transaction() as conn:
+            register.overall(conn, overall, key, text)
+
+    def put_judge(self, sha: str, name: str, calibration: Mapping[str, Any]) -> None:
+        """What is known of a judge of chains, by the digest that its scores carry; the later replaces the earlier."""
+        with self._store.transaction() as conn:
+            conn.execute(
+                """INSERT INTO judges (sha, name, calibration) VALUES (?, ?, ?)
+                   ON CONFLICT (sha) DO UPDATE SET name = excluded.name, calibration = excluded.calibration""",
+                [sha, name, rows.dump(dict(calibration))],
+            )
+
     # -- answers and scores --
 
     def put(self, response: Response) -> None:
@@ -174,7 +192,7 @@ class Writer:
             self._flush_if_due()
 
     def put_score(self, run_id: str, sample_id: str, repeat: int, score: Score, key: str) -> None:
-        """A grade of a stored (or buffered) answer under the golds `key`."""
+        """A grade of a stored (or buffered) answer under the golds `key`; under another it leaves results as they are."""
         with self._lock:
             self._scores.append((run_id, sample_id, repeat, score, key))
             self._flush_if_due()
@@ -242,7 +260,7 @@ class Writer:
                        unparsed = unparsed + excluded.unparsed, truncated = truncated + excluded.truncated""",
                 [run, scorer, count, outcomes[run, scorer, "unparsed"], outcomes[run, scorer, "truncated"]],
             )
-            conn.execute("DELETE FROM results WHERE run = ?", [run])
+            conn.execute(_STALE, [run, scorer])
 
     def _scorer(self, conn: sqlite3.Connection, score: Score, key: str) -> int:
         address = (score.scorer, repr(score.version), key)
@@ -272,5 +290,8 @@ _RESPONSE = """INSERT INTO responses (run, sample, repeat, prompt, prompt_tokens
     seconds, logprobs, option_tokens, greedy, error, notes, first_token_seconds)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (run, sample, repeat) DO NOTHING RETURNING id"""
+# grades under other keys than the golds in force are in no result
+_STALE = """DELETE FROM results WHERE run = ? AND EXISTS (SELECT 1 FROM scorers c, runs r JOIN exams e ON e.id = r.exam
+    WHERE c.id = ? AND r.id = results.run AND c.params = e.key)"""
 _SCORE = """INSERT INTO scores (response, scorer, value, answer, rule, outcome, detail) VALUES (?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (response, scorer) DO NOTHING"""
