@@ -44,7 +44,8 @@ class Commands(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Without an import: fourteen commands with all their options take longer than the rest of the help."""
         with formatter.section("Commands"):
-            formatter.write_dl([(name, _what(name)) for name in self.list_commands(ctx)])
+            files = [(name, os.path.join(FOLDER, f"{_stem(name)}.py")) for name in self.list_commands(ctx)]
+            formatter.write_dl([(name, first_line(file)) for name, file in files])
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -61,9 +62,9 @@ def _stem(command: str) -> str:
     return "import_" if command == "import" else command  # a module can't be called `import`
 
 
-def _what(command: str) -> str:
-    """What the file's first line says after the command's name."""
-    with open(os.path.join(FOLDER, f"{_stem(command)}.py"), encoding="utf-8") as file:
+def first_line(path: str | os.PathLike[str]) -> str:
+    """What a command's file says in its first line after the command's name."""
+    with open(path, encoding="utf-8") as file:
         what = file.readline().strip().strip('"').partition(": ")[2]
     return what[:1].upper() + what[1:]
 
