@@ -131,10 +131,16 @@ def _averaged(answered: pd.DataFrame, values: Any) -> tuple[float | None, ...]:
 def _measures(
     answered: pd.DataFrame, beside: Mapping[str, Mapping[tuple[str, int], float | None]]
 ) -> Iterator[tuple[str, tuple[float | None, ...]]]:
-    """The health metrics that have a value per sample and apply to these answers, then what secondary scorers made."""
+    """Health metrics that apply to these answers (of one that is no mean, its parts), then what secondary scorers made."""
     if not len(answered):
         return
-    columns = {m: metrics.find(m).per_sample(answered) for m in metrics.health() if metrics.find(m).IS_MEAN}
+    columns = {}
+    for name in metrics.health():
+        module = metrics.find(name)
+        if module.IS_MEAN:
+            columns[name] = module.per_sample(answered)
+        elif hasattr(module, "statistics"):  # choice_skew:A, tokens_per_second:seconds
+            columns |= {f"{name}:{part}": values for part, values in module.statistics(answered).items()}
     columns["thinking_tokens"] = answered["thinking_tokens"].to_numpy()
     addresses = list(zip(answered["sample"], answered["repeat"], strict=True))
     for name, found in beside.items():
