@@ -305,6 +305,7 @@ class Baseline:
     blessed_at: str
     blessed_by: str
     outcomes: tuple[Outcomes, ...]
+    accepted: str = ""  # why it was blessed although it was worse than the one before, or couldn't be compared
 
 
 @dataclass(frozen=True, slots=True)
