@@ -414,6 +414,7 @@ class Overall:
     cqs: str = "rule"  # rule | judge:ID
     runs: tuple[str, ...] = ()
     beside: Mapping[str, float | None] = field(default_factory=dict)  # tokens per right answer, thinking share …
+    peers: str = ""  # digest of profile, tasks, questions, golds, counter and cqs: only equal ones are ranked together
 
 
 @dataclass(frozen=True, slots=True)
