@@ -196,6 +196,8 @@ def _recipe(lineage: Lineage) -> dict[str, Any]:
         "seed": lineage.seed,
         "steps": lineage.steps,
         "tokens": lineage.tokens,
-        "data": [source.get("sha") or source.get("name") for source in lineage.data] or None,
+        "data": {str(s.get("name") or s.get("sha")): s.get("sha") or s.get("name") for s in lineage.data} or None,
+        "template": lineage.template_sha,
+        "versions": dict(lineage.versions) or None,
     }
     return {k: v for k, v in had.items() if v is not None} | {"recipe": lineage.recipe or {}}
