@@ -68,7 +68,7 @@ def outcomes(
             text = path.read_text("utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise NothingToCompare(f"{path} can't be read ({error}); `bench baseline bless` writes one") from None
-        blessed = baseline.load(text, str(path)).outcomes
+        blessed = [_with_ids(o, store) for o in baseline.load(text, str(path)).outcomes]
         for task in tasks:
             if task not in {o.task for o in blessed}:
                 raise NothingToCompare(f"{path} holds no {task}; {nearest(task, {o.task for o in blessed})}")
@@ -76,6 +76,14 @@ def outcomes(
     if store is None:
         raise UserError(f"'{spec}' needs a store; pass --store FILE, or file:PATH for a baseline file")
     return [read.outcomes(store, run.id) for run in runs(store, spec, tasks=tasks, without=without)]
+
+
+def _with_ids(packed: Outcomes, store: Store | None) -> Outcomes:
+    """A file's questions by their ids, where the store has their exam; two files of one exam pair without."""
+    if store is None or not baseline.anonymous(packed) or not read.list_runs(store, exam=baseline.exam_of(packed)):
+        return packed
+    exam = read.get_exam(store, baseline.exam_of(packed))
+    return baseline.named(packed, [sample.id for sample in exam.samples])
 
 
 def checkpoint(store: Store, name: str) -> Checkpoint:
