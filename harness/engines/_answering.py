@@ -17,6 +17,8 @@ from harness.identity import digest
 from harness.records import Request, Response
 from harness.text import cut_answer, is_thinking_mark, split_thinking
 
+SCHEMA_IGNORED = "schema_ignored"  # the note on an answer that was to be held to a schema, and was not
+
 
 def failed(request: Request, error: str, prompt: str | None = None) -> Response:
     return Response(request.run, request.sample, request.repeat, prompt=prompt, stop="error", error=error)

@@ -13,7 +13,7 @@ from dataclasses import replace
 
 import torch
 
-from harness.engines._answering import decoded, generated, sampling_seed, stop_ids_for
+from harness.engines._answering import SCHEMA_IGNORED, decoded, generated, sampling_seed, stop_ids_for
 from harness.engines._asking import Asked
 from harness.engines._hf_batches import Batches, Needs, Prefix
 from harness.engines._hf_cache import fewest_moves, growing, keep
@@ -106,7 +106,8 @@ def generate(loaded: Loaded, asked: Sequence[Asked], batches: Batches) -> Iterat
         rest = time.perf_counter() - since - sum(stepped)
         stepped.clear()
         response = generated(one, row.written, loaded.tokenizer, ended, row.seconds + max(0.0, rest))
-        notes = (*response.notes, *fallback)
+        free = (SCHEMA_IGNORED,) if one.request.prompt.schema is not None else ()
+        notes = (*response.notes, *fallback, *free)
         yield replace(response, notes=notes, first_token_seconds=row.first_token_seconds)
         since = time.perf_counter()
 

@@ -90,7 +90,7 @@ class Server:
         self.answered = False  # has any question ever been answered?
         self._timeout = timeout
         self._free = asyncio.Semaphore(concurrency)
-        self._denied = 0
+        self.denied = 0  # refusals in a row before the first answer
         self._limit = LIMITS[0]
         self._key = next((key for name in KEYS if (key := os.environ.get(name, "").strip())), "")
         if not (self._key.isascii() and self._key.isprintable()):
@@ -131,9 +131,9 @@ class Server:
         except _Broken as error:
             raise _Trouble(str(error), "see whether it is an OpenAI-compatible server") from None
 
-    def forgive(self) -> None:
+    def forgive(self, denied: int = 0) -> None:
         """What was refused was only asked to see what the server can; that is no sign that it refuses every question."""
-        self._denied = 0
+        self.denied = denied
 
     async def alive(self, api: str) -> bool:
         """Does it answer a small question?"""
@@ -219,8 +219,8 @@ class Server:
         if code >= 500 or code in (408, 409):
             return _Trouble(f"answers HTTP {code} ({said})", "see its log")
         if not self.answered:
-            self._denied += 1
-            if self._denied >= DENIALS:
+            self.denied += 1
+            if self.denied >= DENIALS:
                 remedy = "use --chat-template off" if "chat template" in said.lower() else "see what it wants"
                 return EngineFailure(f"{self.url} refuses every question (HTTP {code}: {said}); {remedy}")
         return Refused(f"the server refuses the question (HTTP {code}): {said}")

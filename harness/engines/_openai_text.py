@@ -7,12 +7,14 @@ opening mark; and a count that the server doesn't give is None, never 0.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
-from harness.engines._answering import generated, sampling_seed
+from harness.engines._answering import SCHEMA_IGNORED, generated, sampling_seed
 from harness.engines._asking import Asked
 from harness.engines._openai_server import Answer, Refused, Server
 from harness.records import Request, Response
@@ -54,13 +56,13 @@ class Texts:
 
     def __init__(self, server: Server, tokenizer: Any, switch: str) -> None:
         self._server, self._tokenizer, self._switch = server, tokenizer, switch
-        self._takes: dict[
-            str, bool
-        ] = {}  # API -> does it take what OpenAI's own doesn't know? Unknown until asked once
+        # (API, name of an extra) -> does it take that? Unknown until asked once
+        self._takes: dict[tuple[str, str], bool] = {}
+        self._trying = asyncio.Lock()
 
     async def chat(self, request: Request, asked: Asked | None) -> Response:
         start = time.perf_counter()
-        answer = await self._ask("chat", chat(request, self._switch) | sampling(request), _optional(request))
+        answer, notes = await self._ask("chat", chat(request, self._switch) | sampling(request), _optional(request))
         message = answer.choice.get("message")
         content = _content(message.get("content")) if isinstance(message, dict) else None
         reasoning = _reasoning(message) if isinstance(message, dict) else None
@@ -70,41 +72,66 @@ class Texts:
         if content is None and reasoning is None:
             raise Refused("the server answered a chat without a text")
         opened = asked is not None and asked.thinking_opened
-        return self._response(request, sent(request), content or "", reasoning, answer, opened, start)
+        made = self._response(request, sent(request), content or "", reasoning, answer, opened, start)
+        return _noted(made, notes)
 
     async def raw(self, request: Request, asked: Asked | None) -> Response:
         """A completion; with a tokenizer the prompt goes as ids, and ids are asked back."""
         start = time.perf_counter()
         body = sampling(request)
         if asked is None:
-            answer = await self._ask("completions", {"prompt": request.prompt.text or "", **body}, _optional(request))
+            body["prompt"] = request.prompt.text or ""
+            answer, notes = await self._ask("completions", body, _optional(request))
         else:
-            back = {"return_token_ids": True, **_optional(request)}
-            answer = await self._ask("completions", {"prompt": list(asked.ids), **body}, back)
+            extras = _optional(request)
+            extras["sampling"] = {"return_token_ids": True, **extras["sampling"]}
+            answer, notes = await self._ask("completions", {"prompt": list(asked.ids), **body}, extras)
             ids = answer.choice.get("token_ids")
             if isinstance(ids, list) and ids and all(type(i) is int for i in ids):
                 ended = _stop(answer) == "end"
-                return generated(asked, ids, self._tokenizer, ended, time.perf_counter() - start)
+                made = generated(asked, ids, self._tokenizer, ended, time.perf_counter() - start)
+                return _noted(made, notes)
         text = answer.choice.get("text")
         if not isinstance(text, str):
             raise Refused("the server answered a completion without a text")
         opened = asked is not None and asked.thinking_opened
-        return self._response(request, asked.prompt if asked else sent(request), text, None, answer, opened, start)
+        made = self._response(request, asked.prompt if asked else sent(request), text, None, answer, opened, start)
+        return _noted(made, notes)
 
-    async def _ask(self, api: str, body: Mapping[str, Any], optional: Mapping[str, Any]) -> Answer:
-        """With what is nice to have, unless the server refuses that."""
-        if optional and self._takes.get(api, True):
+    async def _ask(
+        self, api: str, body: Mapping[str, Any], extras: Mapping[str, Mapping[str, Any]]
+    ) -> tuple[Answer, tuple[str, ...]]:
+        """With what is nice to have, unless the server refuses that; the answer, and notes on what went without.
+
+        What isn't known yet is tried by one request at a time: thirty-two refusals at once look like a broken server.
+        """
+        named = [(api, name) for name, fields in extras.items() if fields]
+        if not self._takes.keys() >= set(named):
+            async with self._trying:
+                if not self._takes.keys() >= set(named):  # else another has found out meanwhile
+                    return await self._tried(api, body, extras)
+        return await self._tried(api, body, extras)
+
+    async def _tried(
+        self, api: str, body: Mapping[str, Any], extras: Mapping[str, Mapping[str, Any]]
+    ) -> tuple[Answer, tuple[str, ...]]:
+        kept = [name for name, fields in extras.items() if fields and self._takes.get((api, name), True)]
+        unsure = [name for name in kept if (api, name) not in self._takes]
+        dropped = [name for name, fields in extras.items() if fields and name not in kept]
+        denied = self._server.denied
+        while True:
+            more = {key: value for name in kept for key, value in extras[name].items()}
             try:
-                answer = await self._server.ask(api, {**body, **optional})
-                self._takes[api] = True
-                return answer
+                answer = await self._server.ask(api, {**body, **more})
+                break
             except Refused:
-                if api in self._takes:  # it is the question
+                if not unsure:  # it is the question
                     raise
-        answer = await self._server.ask(api, body)
-        if optional:
-            self._takes.setdefault(api, False)
-        return answer
+                self._server.forgive(denied)
+                dropped.append(unsure.pop())
+                kept.remove(dropped[-1])
+        self._takes |= {(api, name): name in kept for name in (*kept, *dropped)}
+        return answer, (SCHEMA_IGNORED,) if "schema" in dropped else ()
 
     def _response(
         self,
@@ -144,8 +171,22 @@ class Texts:
         return len(self._tokenizer(thinking, add_special_tokens=False, verbose=False)["input_ids"])
 
 
-def _optional(request: Request) -> Mapping[str, Any]:
-    return NO_TOP_K if request.settings.temperature > 0 and not request.settings.top_k else {}
+def _optional(request: Request) -> dict[str, Mapping[str, Any]]:
+    """What not every server knows, by name; the last is the first that is given up."""
+    no_top_k = NO_TOP_K if request.settings.temperature > 0 and not request.settings.top_k else {}
+    return {"sampling": no_top_k, "schema": _held_to(request.prompt.schema)}
+
+
+def _held_to(schema: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    """OpenAI's structured outputs, which vLLM, SGLang and llama.cpp take as well."""
+    if schema is None:
+        return {}
+    named = {"name": "answer", "schema": schema, "strict": True}
+    return {"response_format": {"type": "json_schema", "json_schema": named}}
+
+
+def _noted(response: Response, notes: tuple[str, ...]) -> Response:
+    return replace(response, notes=(*response.notes, *notes)) if notes else response
 
 
 def _stop(answer: Answer) -> Any:

@@ -8,14 +8,14 @@ was in memory there; such rows are asked for by themselves.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
 from vllm import SamplingParams
 from vllm.sampling_params import RequestOutputKind
 
-from harness.engines._answering import decoded, failed, generated, sampling_seed, scored, stop_ids_for
+from harness.engines._answering import SCHEMA_IGNORED, decoded, failed, generated, sampling_seed, scored, stop_ids_for
 from harness.engines._asking import Asked
 from harness.engines._folder import Habits
 from harness.records import Response
@@ -31,6 +31,7 @@ FIELDS = frozenset(
     getattr(SamplingParams, "__struct_fields__", ()) or getattr(SamplingParams, "__dataclass_fields__", ())
 )
 CHOOSES_IDS = "logprob_token_ids" in FIELDS  # else a letter is asked for like any other option
+HOLDS_SCHEMAS = "structured_outputs" in FIELDS
 READS_CACHE = "skip_reading_prefix_cache" in FIELDS  # else whole options are scored without it
 
 
@@ -52,6 +53,8 @@ def _text(asked: Asked, tokenizer: Any, habits: Habits) -> Exchange:
     answer = output.outputs[0]
     if answer.finish_reason not in ("stop", "length"):
         return failed(asked.request, f"vLLM gave this answer up ({answer.finish_reason})", asked.prompt)
+    if asked.request.prompt.schema is not None and not HOLDS_SCHEMAS:
+        notes = (*notes, SCHEMA_IGNORED)
     response = generated(asked, list(answer.token_ids), tokenizer, answer.finish_reason == "stop", 0.0)
     return dataclasses.replace(response, notes=(*response.notes, *notes)) if notes else response
 
@@ -164,7 +167,17 @@ def _sampling(asked: Asked, tokenizer: Any, habits: Habits, *, stopping: bool) -
         ignore_eos=True,  # the ids above are this checkpoint's; the engine's own may be those of the first one served
         repetition_penalty=habits.repetition_penalty,
         seed=sampling_seed(asked.request) if settings.temperature > 0 else None,
+        **_held_to(asked.request.prompt.schema),
     )
+
+
+def _held_to(schema: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Only tokens that go on a JSON text of this schema."""
+    if schema is None or not HOLDS_SCHEMAS:
+        return {}
+    from vllm.sampling_params import StructuredOutputsParams
+
+    return {"structured_outputs": StructuredOutputsParams(json=dict(schema))}
 
 
 def _parameters(**fields: Any) -> SamplingParams:
