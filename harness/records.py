@@ -363,6 +363,8 @@ class Judged:
     needs_n: int | None  # questions that would settle an inconclusive one
     change: Change | None
     why: str = ""
+    rates: Mapping[str, tuple[float | None, float | None]] = field(default_factory=dict)  # unparsed …: before, after
+    false_alarm: float | None = None  # of `rule = "threshold"`: chance of failing without a change
 
 
 @dataclass(frozen=True, slots=True)
@@ -379,6 +381,11 @@ class Verdict:
     after: str = ""
     schema_version: int = 1
     alpha: float = 0.05  # false-alarm budget of the whole gate, one-sided
+    seed: int = 0  # of every drawn test
+    holm: tuple[tuple[str, float, float], ...] = ()  # the family in its order: member, p, adjusted p
+    sides: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # task -> both runs and their fingerprints
+    first_look: int | None = None  # questions per task that a look before the end was taken at
+    anchor: Verdict | None = None  # the same candidate against a second, fixed baseline
 
 
 @dataclass(frozen=True, slots=True)
