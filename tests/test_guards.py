@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import itertools
+import json
 import tomllib
 
 import numpy as np
 import pytest
+from foreign_folders import inside
 from pairs import pair
 
 from harness.errors import UserError
-from harness.verdicts import baseline, gate, wording
+from harness.verdicts import _guards_swapped, baseline, gate, wording
 from harness.verdicts.policy import GuardPolicy, TaskPolicy, Waive
 
 # -- guards ---------------------------------------------------------------------------------------------------
@@ -38,7 +41,7 @@ def test_limits_of_the_policy_replace_the_metrics_own():
     verdict = gate.judge([rated("a", 1000, 0.0, 0.009)], tight)
     assert verdict.exit_code == 3
     assert verdict.sentence == (
-        "Failed by a guard, not by a score: empty_rate rose from 0.0 % to 0.9 % on a (limit 0.5 %)."
+        "Failed by a guard, not by a score: empty answers rose from 0.0 % to 0.9 % on a (limit 0.5 %)."
     )
 
 
@@ -107,6 +110,134 @@ def test_a_guard_that_nobody_measured_is_not_silent():
     assert finding.level == "warn" and "tokens_per_second was asked for but not measured" in finding.what
 
 
+# -- letters, bytes, speed -----------------------------------------------------------------------------------------
+
+
+def lettered(chosen_before, chosen_after, key, **fields):
+    """A pair whose measures are the parts of choice_skew: each letter chosen, minus the key's."""
+    sides = pair("letters", len(key), 0, 0, **fields)
+    made = []
+    for side, chosen in zip(sides, (chosen_before, chosen_after), strict=True):
+        parts = {f"choice_skew:{letter}": tuple(float(c == letter) - float(k == letter) for c, k in zip(chosen, key, strict=True))
+                 for letter in sorted({*chosen, *key})}  # fmt: skip
+        made.append(dataclasses.replace(side, measures=parts | {"choice_skew:n": (1.0,) * len(key)}))
+    return tuple(made)
+
+
+def letters(rng, n, shares):
+    return rng.choice(list("ABCD"), n, p=shares).tolist()
+
+
+EVEN = [0.25, 0.25, 0.25, 0.25]
+
+
+def test_letters_that_collapse_to_one_are_caught_and_said():
+    rng = np.random.default_rng(0)
+    suite = lettered(letters(rng, 400, EVEN), letters(rng, 400, [0.94, 0.02, 0.02, 0.02]), letters(rng, 400, EVEN))
+    verdict = gate.judge([suite])
+    (alarm,) = verdict.guards
+    assert verdict.exit_code == 3 and alarm.level == "refuse" and alarm.source == "choice_skew"
+    assert "A is chosen +" in alarm.what and "limit 15.0 %" in alarm.what and "p <.001 over 400" in alarm.evidence
+
+
+def test_skew_beyond_its_limit_that_few_questions_show_is_only_told():
+    key, before = list("ABCD" * 3), list("ABCDABCDABCD")
+    after = list("AACDABCDABAA")
+    verdict = gate.judge([lettered(before, after, key)])
+    assert verdict.exit_code == 0 and [g.level for g in verdict.guards] == ["warn"]
+    turned = gate.judge([lettered(after, before, key)])  # the parent was skewed, the child is not
+    assert [g.level for g in turned.guards] == ["info"]
+
+
+def test_skew_cries_wolf_no_oftener_than_it_says():
+    rng = np.random.default_rng(5)
+    limit = gate.Policy(guard={"choice_skew": GuardPolicy(max=0.0)})  # every rise is beyond it
+    shares, alarms = [0.4, 0.3, 0.2, 0.1], 0
+    for _ in range(300):
+        suite = lettered(letters(rng, 120, shares), letters(rng, 120, shares), letters(rng, 120, EVEN))
+        alarms += gate.judge([suite], limit).exit_code == 3
+    assert 3 <= alarms <= 27  # 5 % of 300, four standard errors
+
+
+def test_the_swap_of_letters_is_that_of_all_assignments():
+    key, before, after = list("AABBCCDD"), list("AABBCCDD"), list("AABBAAAA")
+    found = _guards_swapped.read(*lettered(before, after, key), "choice_skew")
+    changes = []
+    for sides in itertools.product((0, 1), repeat=8):
+        first = [after[i] if s else before[i] for i, s in enumerate(sides)]
+        second = [before[i] if s else after[i] for i, s in enumerate(sides)]
+        skew = [sum(abs(c.count(x) - key.count(x)) for x in "ABCD") / 16 for c in (first, second)]
+        changes.append(skew[1] - skew[0])
+    exact = sum((c > 0.5 - 1e-9) * (0.5 if abs(c - 0.5) < 1e-9 else 1) for c in changes) / len(changes)
+    assert (found.before, found.after) == (0.0, 0.5)
+    assert found.rose == pytest.approx(exact, abs=0.01)
+
+
+def test_questions_of_one_case_change_sides_together():
+    rng = np.random.default_rng(1)
+    key = letters(rng, 40, EVEN)
+    after = ["A"] * 40
+    alone = _guards_swapped.read(*lettered(key, after, key), "choice_skew")
+    cases = tuple(f"case{i // 20}" for i in range(40))
+    whole = _guards_swapped.read(*lettered(key, after, key, clusters=cases), "choice_skew")
+    assert alone.rose < 0.001 and whole.rose > 0.1  # two cases prove nothing
+
+
+def test_a_larger_model_is_told_and_fails_only_by_a_limit():
+    before, after = (dataclasses.replace(o, bytes=b) for o, b in zip(pair("a", 1000, 10, 10), (3_000_000_000, 6_000_000_000), strict=True))  # fmt: skip
+    other = tuple(dataclasses.replace(o, bytes=o_.bytes) for o, o_ in zip(pair("b", 1000, 9, 9), (before, after), strict=True))  # fmt: skip
+    verdict = gate.judge([(before, after), other])
+    assert verdict.exit_code == 0
+    (told,) = verdict.guards  # once, not per task
+    assert told.level == "warn" and told.what == "bytes of the model grew to 2.00x (3 GB -> 6 GB, limit 1.05x)"
+    strict = gate.Policy(guard={"model_bytes": GuardPolicy(max_ratio=1.0)})
+    assert gate.judge([(before, after)], strict).exit_code == 3
+    assert gate.judge([(after, before)], strict).exit_code == 0
+    absolute = gate.Policy(guard={"model_bytes": GuardPolicy(max=4e9)})
+    assert "(3 GB -> 6 GB, limit 4 GB)" in gate.judge([(before, after)], absolute).sentence
+    unknown = dataclasses.replace(before, bytes=None)
+    (finding,) = gate.judge([(unknown, after)], strict).guards
+    assert finding.level == "warn" and "not measured on both sides" in finding.what
+
+
+def timed(per_second_before, per_second_after, devices):
+    rng = np.random.default_rng(3)
+    made = []
+    for side, speed, device in zip(pair("a", 300, 3, 3), (per_second_before, per_second_after), devices, strict=True):
+        tokens = rng.integers(50, 300, 300).astype(float)
+        parts = {"tokens_per_second:tokens": tuple(tokens.tolist()), "tokens_per_second:seconds": tuple((tokens / speed).tolist())}  # fmt: skip
+        engine = {"name": "vllm", "version": "0.32", "dtype": "bfloat16", "quantization": None, "device": device}
+        fingerprint = {**side.fingerprint, "should": {"engine": engine}}
+        made.append(dataclasses.replace(side, measures=parts, fingerprint=fingerprint))
+    return tuple(made)
+
+
+def test_speed_is_judged_on_the_same_device_only():
+    policy = gate.Policy(guard={"tokens_per_second": GuardPolicy(min_ratio=0.85)})
+    verdict = gate.judge([timed(1000, 500, ("NVIDIA H100", "NVIDIA H100"))], policy)
+    assert verdict.exit_code == 3 and "tokens per second shrank to 0.50x on a (1,000 -> 500, limit 0.85x)" in verdict.sentence  # fmt: skip
+    assert gate.judge([timed(1000, 950, ("NVIDIA H100", "NVIDIA H100"))], policy).exit_code == 0
+    for devices, why in ((("NVIDIA H100", "NVIDIA A100"), "device was NVIDIA H100 before"), (("cpu", "cpu"), "a device without a name")):  # fmt: skip
+        told = gate.judge([timed(1000, 500, devices)], policy)
+        assert told.exit_code == 0 and [g.level for g in told.guards] == ["info"] and why in told.guards[0].evidence
+    unlimited = gate.judge([timed(1000, 500, ("NVIDIA H100", "NVIDIA H100"))])
+    assert unlimited.exit_code == 0 and [g.level for g in unlimited.guards] == ["warn"]
+
+
+def test_the_letters_of_a_stored_run_reach_the_guard(tmp_path):
+    """From the store's rows on: what the answers were, not what a test made of them."""
+    key = "ABCD" * 30
+    rows = [{"q": f"Which is {i}?", "a": "w", "b": "x", "c": "y", "d": "z", "gold": k, "even": f"答案：{k}", "stuck": "答案：B"}
+            for i, k in enumerate(key)]  # fmt: skip
+    (tmp_path / "a.jsonl").write_text("\n".join(json.dumps(row, ensure_ascii=False) for row in rows), "utf-8")
+    columns = "question=q,gold=gold"
+    inside(tmp_path, "import", "a.jsonl", "--task", "new:quiz", "--kind", "choice", "--map", columns, "--run", "even=even", "--run", "stuck=stuck")  # fmt: skip
+    said = inside(tmp_path, "gate", "stuck", "--baseline", "even", "--json", ok=3).stdout
+    alarms = [g for g in json.loads(said)["guards"] if g["source"] == "choice_skew"]
+    assert [g["level"] for g in alarms] == ["refuse"] and "from 0.0 % to 75.0 %" in alarms[0]["what"]
+    assert "B is chosen +75 points" in alarms[0]["what"]
+
+
 # -- waivers, config, repetition --------------------------------------------------------------------------------
 
 
@@ -167,7 +298,7 @@ def test_the_config_file_is_read_whole():
         ('[guard]\nempty_rate = { max = "one" }', "'gate.guard.empty_rate.max' is 'one'"),
         ("alpha = 5", "'gate.alpha' is 5"),
         ('policy = "lenient"', "'gate.policy' is 'lenient'; one of 'default', 'strict'"),
-        ('[[waive]]\ntask = "a"\nreason = "b"', "until' is missing"),
+        ('[[waive]]\ntask = "a"\nreason = "b"', "until'"),
     ],
 )
 def test_a_misspelt_config_is_refused_by_name(wrong, said):

@@ -1,7 +1,9 @@
-"""Cheap alarms beside the score: answers got short, empty, cut off, unreadable.
+"""Cheap alarms beside the score: answers got short, empty, cut off, unreadable, or all of one letter.
 
 Example: medical SFT left the score at -0.8 points but answers at 0.57x of their tokens: the trouble that the score
-shows a week later. Like a score, a measure fails only when it moved beyond its limit and the paired test agrees.
+shows a week later. Like a score, a measure fails only when it moved beyond its limit and the paired test agrees. Each
+limit is the metric's own LIMIT, the same for board, gate, diagnose and early stop. Trap: bytes and speed are choices as
+often as faults, so without a limit in bench.toml they are told and never fail.
 """
 
 from __future__ import annotations
@@ -16,10 +18,27 @@ import numpy as np
 from harness import plugins, stats
 from harness.errors import UserError
 from harness.records import Finding, Level, Outcomes
+from harness.verdicts import _guards_swapped
 from harness.verdicts.compare import Floats
 from harness.verdicts.policy import GuardPolicy, Policy, plain
+from harness.verdicts.wording import p_value
 
-WORDS = {"answer_tokens": "answers", "answer_characters": "answers"}
+WORDS = {
+    "answer_tokens": "answers",
+    "answer_characters": "answers",
+    "empty_rate": "empty answers",
+    "unparsed_rate": "answers that can't be read",
+    "truncated_rate": "answers cut off",
+    "repetition": "answers that go in circles",
+    "wrong_language": "answers in the wrong language",
+    "refusal_rate": "refusals",
+    "choice_skew": "choice of letters away from the key",
+    "model_bytes": "bytes of the model",
+    "tokens_per_second": "tokens per second",
+}
+BYTES, SPEED = "model_bytes", "tokens_per_second"
+ADVICE = {BYTES: GuardPolicy(max_ratio=1.05), SPEED: GuardPolicy(min_ratio=0.7)}  # told, never failed by default
+ENGINE = ("name", "version", "dtype", "quantization", "device")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,23 +54,33 @@ class Reading:
     limit: str
     p: float
     n: int
+    detail: str = ""  # what the number is made of
+    why_not: str = ""  # it is told but can't be judged
+    advice: bool = False  # of a default that never fails
 
 
 def judge(pairs: Sequence[tuple[Outcomes, Outcomes]], policy: Policy) -> list[Finding]:
     """Every guard with a limit, breached ones at level `refuse`; a configured guard nobody measured is a warning."""
-    readings = []
-    for before, after in pairs:
-        for name in sorted(before.measures.keys() & after.measures.keys()):
-            limit = policy.guard.get(name) or default_limit(name)
-            reading = read(before, after, name, limit) if limit else None
-            if reading:
-                readings.append(reading)
+    readings = [reading for before, after in pairs for reading in readings_of(before, after, policy)]
     adjusted = stats.holm([r.p for r in readings])
     findings = [finding(r, p, policy.alpha) for r, p in zip(readings, adjusted, strict=True)]
-    seen = {r.measure for r in readings}
+    findings += _bytes(pairs, policy)
+    seen = {f.source for f in findings}
     for name in sorted(set(policy.guard) - seen):
         findings.append(Finding(name, "warn", f"guard {name} was asked for but not measured on both sides"))
     return findings
+
+
+def readings_of(before: Outcomes, after: Outcomes, policy: Policy) -> list[Reading]:
+    """All measures of a pair that both sides have and somebody limits, by name."""
+    found = []
+    for name in sorted(before.measures.keys() & after.measures.keys()):
+        limit = policy.guard.get(name) or default_limit(name)
+        found.append(read(before, after, name, limit) if limit and ":" not in name else None)
+    for name in sorted(_guards_swapped.names(before) & _guards_swapped.names(after)):
+        limit = policy.guard.get(name) or default_limit(name) or ADVICE.get(name)
+        found.append(_whole(before, after, name, limit, name not in policy.guard and name in ADVICE) if limit else None)
+    return [reading for reading in found if reading]
 
 
 def default_limit(name: str) -> GuardPolicy | None:
@@ -63,6 +92,9 @@ def default_limit(name: str) -> GuardPolicy | None:
     if limit is None or limit == type(limit)():  # counted, judged by nobody: speed is the machine's as much
         return None
     return GuardPolicy(limit.max, limit.max_increase, limit.min_ratio, limit.max_ratio)
+
+
+# -- one measure ------------------------------------------------------------------------------------------------
 
 
 def read(before: Outcomes, after: Outcomes, name: str, limit: GuardPolicy) -> Reading | None:
@@ -77,17 +109,35 @@ def read(before: Outcomes, after: Outcomes, name: str, limit: GuardPolicy) -> Re
     groups = [clusters.get(s, "") for s in ids] if clusters else None
     if limit.min_ratio is not None or limit.max_ratio is not None:
         return _ratio(after.task, name, a, b, limit, groups)
-    top, rise = plain(limit.max), plain(limit.max_increase)
     mean_a, mean_b = float(a.mean()), float(b.mean())
+    crossed, allowed = _held(mean_a, mean_b, name, limit)
+    p = stats.sign_flip(a - b, None, groups)[0] if crossed else 1.0
+    return Reading(after.task, name, mean_a, mean_b, False, crossed, allowed, p, len(ids))
+
+
+def _held(before: float, after: float, name: str, limit: GuardPolicy) -> tuple[str, str]:
+    """(the limit that was crossed, all limits) in words."""
+    top, rise = plain(limit.max), plain(limit.max_increase)
     crossed = ""
-    if rise is not None and mean_b - mean_a > rise:
-        crossed = f"limit +{_amount(rise, name)}"
-    elif top is not None and mean_b > top and mean_b > mean_a:
+    if rise is not None and after - before > rise:
+        crossed = f"limit +{_amount(rise, name, True)}"
+    elif top is not None and after > top and after > before:
         crossed = f"limit {_amount(top, name)}"
     limits = [f"at most {_amount(top, name)}"] if top is not None else []
-    limits += [f"at most +{_amount(rise, name)}"] if rise is not None else []
-    p = stats.sign_flip(a - b, None, groups)[0] if crossed else 1.0
-    return Reading(after.task, name, mean_a, mean_b, False, crossed, " and ".join(limits), p, len(ids))
+    limits += [f"at most +{_amount(rise, name, True)}"] if rise is not None else []
+    return crossed, " and ".join(limits)
+
+
+def _beyond(ratio: float, limit: GuardPolicy) -> tuple[str, str]:
+    """The same for a ratio."""
+    crossed = ""
+    if limit.min_ratio is not None and ratio < limit.min_ratio:
+        crossed = f"limit {limit.min_ratio:g}x"
+    elif limit.max_ratio is not None and ratio > limit.max_ratio:
+        crossed = f"limit {limit.max_ratio:g}x"
+    ends = [f"{v:g}x" for v in (limit.min_ratio, limit.max_ratio) if v is not None]
+    one = "at least " if limit.max_ratio is None else "at most " if limit.min_ratio is None else ""
+    return crossed, one + " to ".join(ends)
 
 
 def _ratio(task: str, name: str, a: Floats, b: Floats, limit: GuardPolicy, groups: Sequence[str] | None) -> Reading:
@@ -96,55 +146,121 @@ def _ratio(task: str, name: str, a: Floats, b: Floats, limit: GuardPolicy, group
     At 200 samples it sees a +10 % change 72 % of the time, the raw mean 26 %, at the same false alarms.
     """
     logs = np.log(np.maximum(b, 1.0)) - np.log(np.maximum(a, 1.0))  # an empty answer counts as one token
-    ratio = math.exp(float(logs.mean()))
     typical_a, typical_b = (math.exp(float(np.log(np.maximum(x, 1.0)).mean())) for x in (a, b))
-    crossed = ""
-    if limit.min_ratio is not None and ratio < limit.min_ratio:
-        crossed = f"limit {limit.min_ratio:g}x"
-    elif limit.max_ratio is not None and ratio > limit.max_ratio:
-        crossed = f"limit {limit.max_ratio:g}x"
+    crossed, allowed = _beyond(math.exp(float(logs.mean())), limit)
     p = min(1.0, 2 * min(stats.sign_flip(logs, None, groups))) if crossed else 1.0
-    ends = [f"{v:g}x" for v in (limit.min_ratio, limit.max_ratio) if v is not None]
-    return Reading(task, name, typical_a, typical_b, True, crossed, " to ".join(ends), p, len(logs))
+    return Reading(task, name, typical_a, typical_b, True, crossed, allowed, p, len(logs))
+
+
+def _whole(before: Outcomes, after: Outcomes, name: str, limit: GuardPolicy, advice: bool) -> Reading | None:
+    """A measure that is no mean, tested by swapping each question's two answers."""
+    why_not = _other_machine(before, after) if name == SPEED else ""
+    ratio = limit.min_ratio is not None or limit.max_ratio is not None
+
+    def held(was: float, now: float) -> tuple[str, str]:
+        return _beyond(now / was if was > 0 else 1.0, limit) if ratio else _held(was, now, name, limit)
+
+    found = _guards_swapped.read(before, after, name, lambda was, now: held(was, now)[0] and not why_not)
+    if found is None:
+        return None
+    crossed, allowed = held(found.before, found.after)
+    p = found.rose if found.after > found.before else found.fell
+    detail = _most(found) if name == "choice_skew" else ""
+    return Reading(
+        after.task, name, found.before, found.after, ratio, crossed, allowed, p, found.n, detail, why_not, advice
+    )
+
+
+def _most(found: _guards_swapped.Swapped) -> str:
+    """`A 72 points more often than the key has it`."""
+    letters = {letter: sum_ for letter, sum_ in found.parts_after.items() if letter != "n"}
+    letter = max(sorted(letters), key=lambda name: letters[name])
+    return f"{letter} is chosen {100 * letters[letter] / found.n:+.0f} points above the key"
+
+
+def _other_machine(before: Outcomes, after: Outcomes) -> str:
+    """Why two speeds don't compare; "" where device and engine are the same. A CPU's name says nothing of its speed."""
+    one, other = (side.fingerprint.get("should", {}).get("engine") or {} for side in (before, after))
+    for field in ENGINE:
+        if one.get(field) != other.get(field):
+            return f"not judged: {field} was {one.get(field)} before and is {other.get(field)} now"
+    known = one.get("device") and one.get("device") not in ("cpu", "unknown")
+    return "" if known else "not judged: a device without a name may be another one"
+
+
+def _bytes(pairs: Sequence[tuple[Outcomes, Outcomes]], policy: Policy) -> list[Finding]:
+    """Deterministic, so a plain limit; one finding per two checkpoints, whatever the tasks."""
+    limit = policy.guard.get(BYTES)
+    sides = {(b.checkpoint, a.checkpoint): (b, a) for b, a in pairs if b.bytes and a.bytes}
+    found = []
+    for before, after in sides.values():
+        was, now = float(before.bytes or 0), float(after.bytes or 0)
+        held = limit or ADVICE[BYTES]
+        absolute = held.min_ratio is None and held.max_ratio is None
+        crossed, allowed = _held(was, now, BYTES, held) if absolute else _beyond(now / was, held)
+        said = " (declared)" if before.bytes_declared or after.bytes_declared else ""
+        what = f"{WORDS[BYTES]} {_verb(was, now)} {now / was:.2f}x ({_size(was)} -> {_size(now)}{said}, {crossed or 'allowed ' + allowed})"
+        level: Level = "info" if not crossed else "refuse" if limit else "warn"
+        remedy = "save in the parent's dtype, or set the limit that you want in [gate.guard] model_bytes"
+        found.append(Finding(BYTES, level, what, "", remedy if crossed else ""))
+    return found
+
+
+# -- in words ----------------------------------------------------------------------------------------------------
 
 
 def finding(reading: Reading, p: float, alpha: float) -> Finding:
     """A reading in words: `answers shrank to 0.16x on demo_math (212 -> 34 tokens, limit 0.7x)`."""
-    breached = bool(reading.crossed) and p <= alpha
     r = reading
-    if r.ratio:
-        ratio = r.after / r.before
-        noun, verb = (
-            WORDS.get(r.measure, r.measure),
-            "at" if not r.crossed else "shrank to" if ratio < 1 else "grew to",
-        )
-        numbers = f"{r.before:.0f} -> {r.after:.0f}" + (
-            f" {r.measure.removeprefix('answer_')}" if r.measure in WORDS else ""
-        )
-        limit = r.crossed or f"allowed {r.limit}"
-        what = f"{noun} {verb} {ratio:.2f}x on {r.task} ({numbers}, {limit})"
-    else:
-        verb = "rose" if r.after > r.before else "stayed" if r.after == r.before else "fell"
-        limit = r.crossed or r.limit
-        what = f"{r.measure} {verb} from {_amount(r.before, r.measure)} to {_amount(r.after, r.measure)} on {r.task} ({limit})"
+    breached = bool(r.crossed) and p <= alpha and not r.why_not
+    many, answers = f"{r.n:,}", "answer" if r.n == 1 else "paired answers"
+    evidence, remedy = f"{many} {answers}", ""
     if breached:
-        evidence, remedy = (
-            f"p {p:.3g} over {r.n:,} paired answers",
-            "read some of these answers before trusting the score",
-        )
+        evidence = f"p {p_value(p)} over {many} {answers}"
+        remedy = "read some of these answers before trusting the score"
+    elif r.why_not:
+        evidence = f"{many} {answers}; {r.why_not}"
     elif r.crossed:
-        evidence, remedy = f"beyond the limit, but {r.n:,} paired answers don't prove it (p {p:.3g})", ""
-    else:
-        evidence, remedy = f"{r.n:,} paired answers", ""
-    level: Level = "refuse" if breached else "warn" if r.crossed else "info"
-    return Finding(r.measure, level, what, evidence, remedy, r.task)
+        evidence = f"beyond the limit, but {many} {answers} don't prove it (p {p_value(p)})"
+    level: Level = "refuse" if breached and not r.advice else "warn" if r.crossed and not r.why_not else "info"
+    return Finding(r.measure, level, said(r), evidence, remedy, r.task)
 
 
-def _amount(value: float | None, measure: str) -> str:
+def said(r: Reading) -> str:
+    """What moved from where to where, and what is allowed."""
+    noun = WORDS.get(r.measure, r.measure)
+    limit = r.crossed or f"allowed {r.limit}"
+    more = f"{r.detail}; " if r.detail and r.crossed else ""
+    if r.ratio:
+        unit = f" {r.measure.removeprefix('answer_')}" if r.measure.startswith("answer_") else ""
+        numbers = f"{r.before:,.0f} -> {r.after:,.0f}{unit}"
+        verb = _verb(r.before, r.after) if r.crossed else "at"
+        return f"{noun} {verb} {r.after / r.before:.2f}x on {r.task} ({numbers}, {more}{limit})"
+    if r.after == r.before:
+        return f"{noun} stayed at {_amount(r.after, r.measure)} on {r.task} ({more}{limit})"
+    verb = "rose" if r.after > r.before else "fell"
+    ends = f"from {_amount(r.before, r.measure)} to {_amount(r.after, r.measure)}"
+    return f"{noun} {verb} {ends} on {r.task} ({more}{limit})"
+
+
+def _verb(before: float, after: float) -> str:
+    return "shrank to" if after < before else "grew to" if after > before else "stayed at"
+
+
+def _size(amount: float) -> str:
+    step = next((k for k in (3, 2, 1) if amount >= 1000**k), 0)
+    return f"{amount / 1000**step:.4g} {('B', 'kB', 'MB', 'GB')[step]}"
+
+
+def _amount(value: float | None, measure: str, change: bool = False) -> str:
     if value is None:
         return "–"
+    if measure == BYTES:
+        return _size(value)
     try:
         unit = str(plugins.find("harness.metrics", measure).UNIT)
     except UserError:  # of a metric that is gone: a share is likeliest
         unit = "share" if abs(value) <= 1 else ""
-    return f"{100 * value:.1f} %" if unit == "share" else f"{value:.4g} {unit}".strip()
+    if unit == "share":
+        return f"{100 * value:.1f} {'points' if change else '%'}"
+    return f"{value:.4g} {unit}".strip()
