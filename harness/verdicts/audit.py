@@ -11,6 +11,10 @@ from typing import Any, Literal
 
 from harness.errors import NotComparable
 from harness.records import Difference, Outcomes
+from harness.verdicts._fields import flat, shown
+from harness.verdicts._variables import Variables, variables
+
+__all__ = ["Variables", "differences", "flat", "of", "promote", "refuse", "shown", "variables"]
 
 Class = Literal["must", "should", "own", "recipe"]
 CLASSES: tuple[Class, ...] = ("must", "should", "own", "recipe")
@@ -55,21 +59,6 @@ def _sampled(side: Outcomes) -> bool:
     return bool(settings.get("temperature")) and settings.get("asked", "here") == "here"
 
 
-def flat(value: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested mappings as dotted names; lists as tuples, so that a JSON round trip changes nothing."""
-    out: dict[str, Any] = {}
-    for key, item in value.items():
-        if isinstance(item, Mapping):
-            out.update(flat(item, f"{prefix}{key}."))
-        else:
-            out[f"{prefix}{key}"] = _tuples(item)
-    return out
-
-
-def _tuples(item: Any) -> Any:
-    return tuple(_tuples(i) for i in item) if isinstance(item, list | tuple) else item
-
-
 def promote(found: Sequence[Difference], strict: bool, same: Iterable[str]) -> list[Difference]:
     """`should` fields that the policy wants to match become `must`: all of them when strict, else those in `same`."""
     wanted = set(same)
@@ -98,12 +87,3 @@ def refuse(task: str, found: Iterable[Difference]) -> None:
 def _spelt(difference: Difference, value: Any) -> str:
     form = FORMS.get(value) if difference.field == "settings.chat" and isinstance(value, bool) else None
     return shown(value) + (f" ({form})" if form else "")
-
-
-def shown(value: Any) -> str:
-    """A value for a sentence: short, and honest about absence."""
-    if value is None:
-        return "not recorded"
-    text = value if isinstance(value, str) else repr(value)
-    text = text or "empty"
-    return text if len(text) <= 60 else text[:57] + "…"

@@ -1,0 +1,273 @@
+"""One variable at a time: in how many settings two checkpoints differ, so whether one of them explains the change.
+
+Example: "these two differ in 1 setting (LoRA rank 8 -> 16)" is an experiment; "in 3 settings (…)" proves nothing about any
+of them. Trap: leaving out a data set also shortens the training, so its steps are a second, hidden variable.
+
+Counted are the settings of both runs, what came with the checkpoint beside its weights, and how it was trained: the recipe
+as dotted keys, parent, teacher, data by content, steps, tokens, template and versions. Shown but not counted: seeds.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from harness.records import Difference, Outcomes
+from harness.verdicts._fields import flat
+from harness.verdicts._variable_words import change, counted, spoken
+
+Fingerprint = Mapping[str, Mapping[str, Any]]
+Kind = Literal["replicate", "controlled", "confounded", "unknown"]
+
+NEAR = 0.02  # steps and tokens this near to each other are the same length of training
+LENGTH = ("epochs", "num_epochs", "num_train_epochs", "steps", "max_steps")  # keys that say how long to train
+IDLE = ("name", "title", "note", "notes", "description", "comment", "tags", "report_to", "path", "run_name")
+OUTWARD = ("out", "output", "log", "logging", "save", "wandb", "tracker")  # where it went and what was written down
+GRADING = ("bench", "python", "driver", "lm-eval", "math-verify")  # of the software: asks nothing, answers nothing
+TOLD = ("seed", "method", "parent", "teacher", "base", "model")  # of a recipe: the lineage says these itself
+
+
+@dataclass(frozen=True, slots=True)
+class Variables:
+    """How two checkpoints differ; `differing` are the variables that count, `beside` those that are only told."""
+
+    kind: Kind
+    differing: tuple[Difference, ...]
+    sentence: str
+    beside: tuple[Difference, ...] = ()
+
+
+def variables(before: Outcomes | Fingerprint, after: Outcomes | Fingerprint) -> Variables:
+    """The audit of a pair, from their fingerprints; of Outcomes it also knows which is the parent of which."""
+    sides = [side.fingerprint if isinstance(side, Outcomes) else side for side in (before, after)]
+    names = [_name(side, word) for side, word in ((before, "the first"), (after, "the second"))]
+    asked = [*_asked(*sides)]
+    if isinstance(before, Outcomes) and isinstance(after, Outcomes):
+        if before.checkpoint == after.checkpoint:
+            return _judged(asked, (), "the very same checkpoint")
+        for parent, child, way in ((before, after, "from"), (after, before, "into")):
+            if _parent(child) in (parent.checkpoint, parent.name or parent.checkpoint):
+                return _trained(asked, parent, child, way)
+    recipes = [side.get("recipe") or {} for side in sides]
+    own = [*_own(*sides)]
+    silent = [name for name, recipe in zip(names, recipes, strict=True) if not _told(recipe)]
+    if silent:
+        how = " and ".join(silent)
+        sentence = f"how {how} was trained is not recorded, so what made the difference is not known"
+        both = [d for d in _training(*recipes) if d.before is not None and d.after is not None]
+        known = [*asked, *own, *both]
+        also = f"; known to differ: {spoken(known)}" if known else ""
+        return Variables("unknown", tuple(known), sentence + also)
+    trained = [*_training(*recipes)]
+    seeds = tuple(_seeds(*recipes))
+    return _judged([*asked, *_without_twins(own, trained), *trained], seeds, "")
+
+
+# -- what differs -------------------------------------------------------------------------------------------------
+
+
+def _asked(before: Fingerprint, after: Fingerprint) -> Iterator[Difference]:
+    """Of the two runs: what must match, the engine, and the software as one variable."""
+    left, right = (flat(side.get("must") or {}) for side in (before, after))
+    found = [*_unequal(left, right, "must")]
+    moved = {d.field for d in found}
+    yield from (d for d in found if d.field != "key" or "exam" not in moved)  # other questions have other golds
+    engines = [(side.get("should") or {}).get("engine") or {} for side in (before, after)]
+    plain = [
+        {k: v for k, v in flat(e).items() if k != "version" and not k.startswith("options.")} for e in engines
+    ]  # another engine has other options
+    yield from _unequal(plain[0], plain[1], "should", "engine.")
+    whole = [{"version": e.get("version"), **flat(e.get("options") or {})} for e in engines]
+    if plain[0].get("name") == plain[1].get("name"):
+        yield from _unequal(whole[0], whole[1], "should", "engine.")
+    software = [_software(side) for side in (before, after)]
+    if (
+        all(software) and plain[0] == plain[1]
+    ):  # versions come and go together: one variable, spelt by its first difference
+        yield from list(_unequal(software[0], software[1], "should", "environment."))[:1]
+
+
+def _software(side: Fingerprint) -> dict[str, Any]:
+    """What answers are made with; graders and the like have their own versions."""
+    told = flat((side.get("should") or {}).get("environment") or {})
+    return {name: version for name, version in told.items() if name not in GRADING}
+
+
+def _own(before: Fingerprint, after: Fingerprint) -> Iterator[Difference]:
+    """What came with the checkpoint, without its weights, which are the result, and without the adapter's config."""
+    left, right = (flat(side.get("own") or {}) for side in (before, after))
+    yield from (d for d in _unequal(left, right, "own") if d.field != "weights")
+
+
+def _without_twins(own: Sequence[Difference], trained: Sequence[Difference]) -> list[Difference]:
+    """Without what the training's own record says already: a config follows from the recipe, a template is one template."""
+    said = {d.field for d in trained}
+    return [d for d in own if d.field != "config" and not (d.field == "template" and "template" in said)]
+
+
+def _training(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Difference]:
+    """Of two trainings: recipe keys, what they started from, data, and the length where no key asked for another."""
+    left, right = (_keys(side) for side in (before, after))
+    found = [*_unequal(left, right, "recipe")]
+    for name in ("method", "parent", "teacher", "template"):
+        found += _unequal({name: before.get(name)}, {name: after.get(name)}, "recipe")
+    found += _data(before, after)
+    if not any(d.field.rpartition(".")[2] in LENGTH for d in found):
+        for name in ("steps", "tokens"):
+            a, b = before.get(name), after.get(name)
+            if a != b and not _near(a, b):
+                found.append(Difference(name, a, b, "recipe"))
+                break  # steps and tokens are one length of training
+    versions = [flat(side.get("versions") or {}) for side in (before, after)]
+    if all(versions):
+        found += list(_unequal(versions[0], versions[1], "recipe", "trained with "))[:1]
+    return found
+
+
+def _keys(recipe: Mapping[str, Any]) -> dict[str, Any]:
+    """The keys of a recipe that can change a checkpoint, by dotted name; data and seeds are looked at by themselves."""
+    inner = recipe.get("recipe")
+    found = {}
+    for name, value in flat(inner if isinstance(inner, Mapping) else {}).items():
+        parts = name.split(".")
+        outward = any(p.partition("_")[0] in OUTWARD for p in parts) or parts[-1] in IDLE
+        if not outward and parts[0] != "data" and name not in TOLD and not _is_seed(parts[-1]):
+            found[name] = value
+    return found
+
+
+def _seeds(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Difference]:
+    sides = []
+    for recipe in (before, after):
+        inner = recipe.get("recipe")
+        keys = flat(inner if isinstance(inner, Mapping) else {})
+        sides.append({k: v for k, v in keys.items() if _is_seed(k.rpartition(".")[2]) and k != "seed"})
+        own = recipe.get("seed", keys.get("seed"))
+        sides[-1] |= {} if own is None else {"seed": own}
+    yield from _unequal(sides[0], sides[1], "recipe")
+
+
+def _is_seed(name: str) -> bool:
+    return name == "seed" or name.endswith("_seed")
+
+
+def _data(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Difference]:
+    """Data sets by content: each added or left out is a variable, one for another is one, and so is another mix.
+
+    Weights are shares of what both have, so that adding a set isn't also a change of all the others' weights.
+    """
+    left, right = _sources(before), _sources(after)
+    gone, new = [s for s in left if s not in right], [s for s in right if s not in left]
+    found = []
+    for i in range(max(len(gone), len(new))):
+        a, b = (left[gone[i]][0] if i < len(gone) else None), (right[new[i]][0] if i < len(new) else None)
+        if a == b and a is not None:
+            a, b = f"{a} ({gone[i][:8]})", f"{b} ({new[i][:8]})"
+        found.append(Difference("data", a, b, "recipe"))
+    both = [s for s in left if s in right]
+    shares = [_shares([side[s][1] for s in both]) for side in (left, right)]
+    if any(not math.isclose(a, b, abs_tol=1e-3) for a, b in zip(*shares, strict=True)):
+        mixes = [":".join(f"{10 * share:.3g}" for share in side) for side in shares]
+        found.append(Difference("mix", mixes[0], mixes[1], "recipe"))
+    return found
+
+
+def _sources(recipe: Mapping[str, Any]) -> dict[str, tuple[str, float]]:
+    """Content hash (else name) -> name, weight; from the lineage's own list and the weights in the recipe."""
+    found: dict[str, tuple[str, float]] = {}
+    told = recipe.get("data")
+    if isinstance(told, Mapping):
+        found = {str(sha): (str(name), 1.0) for name, sha in told.items()}
+    elif isinstance(told, list | tuple):
+        found = {str(sha): (str(sha), 1.0) for sha in told}
+    inner = recipe.get("recipe")
+    rows = inner.get("data") if isinstance(inner, Mapping) else None
+    known = {name: sha for sha, (name, _) in found.items()}
+    for row in rows if isinstance(rows, list | tuple) else ():
+        if not isinstance(row, Mapping):
+            row = {"name": row}
+        name = str(row.get("name") or row.get("source") or row.get("sha") or row.get("path") or "?")
+        sha = str(row.get("sha") or known.get(name) or row.get("source") or name)
+        weight = row.get("weight", 1.0)
+        found[sha] = (found.get(sha, (name,))[0], float(weight) if _number(weight) else 1.0)
+    return found
+
+
+def _shares(weights: Sequence[float]) -> list[float]:
+    whole = math.fsum(weights)
+    return [w / whole for w in weights] if whole > 0 else [0.0 for _ in weights]
+
+
+def _unequal(
+    left: Mapping[str, Any],
+    right: Mapping[str, Any],
+    class_: Literal["must", "should", "own", "recipe"],
+    prefix: str = "",
+) -> Iterator[Difference]:
+    for name in sorted(left.keys() | right.keys()):
+        a, b = left.get(name), right.get(name)
+        if _plain(a) != _plain(b):
+            yield Difference(f"{prefix}{name}", a, b, class_)
+
+
+def _plain(value: Any) -> Any:
+    """Numbers as numbers: a recipe written by hand may hold '8e-5' where another holds 8e-05."""
+    if isinstance(value, str) and len(value) < 24 and "_" not in value:
+        try:
+            return float(value)
+        except ValueError:
+            return value
+    return value
+
+
+def _near(a: Any, b: Any) -> bool:
+    return _number(a) and _number(b) and bool(abs(a - b) <= NEAR * max(abs(a), abs(b)))
+
+
+def _number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+# -- what follows -------------------------------------------------------------------------------------------------
+
+
+def _told(recipe: Mapping[str, Any]) -> bool:
+    """Whether it is known how a checkpoint was trained: a recipe, not only the steps that some trainer left behind."""
+    return bool(recipe.get("recipe")) or recipe.get("method") == "pretrain"
+
+
+def _parent(side: Outcomes) -> Any:
+    return (side.fingerprint.get("recipe") or {}).get("parent")
+
+
+def _name(side: Outcomes | Fingerprint, word: str) -> str:
+    return (side.name or word) if isinstance(side, Outcomes) else word
+
+
+def _trained(asked: Sequence[Difference], parent: Outcomes, child: Outcomes, way: str) -> Variables:
+    """A checkpoint and what it was trained from: the training as a whole is the one variable."""
+    method = (child.fingerprint.get("recipe") or {}).get("method")
+    training = Difference("training", None, method, "recipe")
+    lead = f"{child.name or 'the second'} was trained from {parent.name or 'the first'}"
+    lead += f" ({method})" if method else ""
+    if not asked:
+        return Variables("controlled", (training,), f"{lead}: what differs is that training as a whole")
+    sentence = f"{lead}, and they also differ in {counted(asked)}: the effect can't be attributed to the training"
+    return Variables("confounded", (training, *asked), sentence)
+
+
+def _judged(found: Sequence[Difference], seeds: Sequence[Difference], same: str) -> Variables:
+    seeded = f"the seed ({change(seeds[0])})" if seeds else ""
+    if same and not found:
+        return Variables("replicate", (), f"these two are {same}")
+    if not found:
+        what = f"none but {seeded}" if seeded else "nothing that is recorded"
+        return Variables("replicate", (), f"these two differ in {what}", tuple(seeds))
+    also = f", and {seeded}" if seeded else ""
+    lead = f"these two are {same} and" if same else "these two"
+    sentence = f"{lead} differ in {counted(found)}{also}"
+    if len(found) == 1:
+        return Variables("controlled", tuple(found), sentence, tuple(seeds))
+    return Variables("confounded", tuple(found), f"{sentence}: the effect can't be attributed", tuple(seeds))
