@@ -365,6 +365,7 @@ class Judged:
     why: str = ""
     rates: Mapping[str, tuple[float | None, float | None]] = field(default_factory=dict)  # unparsed …: before, after
     false_alarm: float | None = None  # of `rule = "threshold"`: chance of failing without a change
+    waived: str = ""  # until when and why it fails knowingly; "" = it counts
 
 
 @dataclass(frozen=True, slots=True)
