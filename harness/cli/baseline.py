@@ -1,105 +1,200 @@
-"""`bench baseline`: bless, list and show baselines, the small reviewed files that CI judges against."""
+"""`bench baseline`: bless, list, show and refresh baselines, the small reviewed files that CI judges against."""
 
 from __future__ import annotations
 
-import getpass
-import os
-import re
-from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.cli import _options
+from harness.cli import _options, _packed
+from harness.cli._baseline_refresh import refresh
 from harness.cli._echo import echo
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from harness.records import Baseline, Outcomes
 
 
 @click.group("baseline", context_settings={"help_option_names": ["-h", "--help"]})
 def command() -> None:
-    """Bless, list and show baselines.
+    """Bless, list, show and refresh baselines.
 
     \b
     Example: bench baseline bless ckpt --name release --reason "shipped on 21 November"
+             bench gate other --baseline file:results/baselines/release.json
     """
 
 
+command.add_command(refresh)
+
+
 @command.command("bless")
-@click.argument("spec")
+@click.argument("spec", metavar="CKPT|RUN")
 @click.option("--name", required=True, help="File name under results/baselines/.")
 @click.option("--reason", required=True, help="Why this is the line that must hold; stands in the file.")
+@click.option(
+    "--accept-regression", "accept", metavar="REASON", help="Bless it although its gate against the old file fails."
+)
 @click.option("--tasks", default="", metavar="T,…", help="Only these.")
 @click.option(
     "-o", "--out", type=click.Path(path_type=Path, dir_okay=False), help="Default: results/baselines/NAME.json."
 )
 @_options.store_option
 @_options.include_option
-def bless(spec: str, name: str, reason: str, tasks: str, out: Path | None, store: Path | None) -> None:
-    """Write the outcomes of SPEC as a baseline file to be committed and reviewed."""
-    from harness import config, lookup
+@_options.json_option
+def bless(
+    spec: str, name: str, reason: str, accept: str | None, tasks: str, out: Path | None, store: Path | None,
+    as_json: bool,
+) -> None:  # fmt: skip
+    """Write the outcomes of a run as a baseline file to be committed and reviewed.
+
+    Where the file is there already, the run must pass its gate against it. Who blessed which run, when and why stands in
+    the file; it changes in no other way.
+
+    \b
+    Example: bench baseline bless ckpt --name release --reason "shipped on 21 November"
+             bench baseline bless short --name release --reason v2 --accept-regression "half the length, agreed in #41"
+    """
+    from harness import lookup
     from harness.errors import UserError
     from harness.store.open import open_store
     from harness.verdicts import baseline
 
     if not reason.strip():
         raise UserError("a baseline needs a reason: pass --reason TEXT")
-    if not re.fullmatch(r"[\w][\w.-]*", name):
-        raise UserError(f"'{name}' can't name a baseline; use letters, digits, '_', '-' and '.'")
+    if accept is not None and not accept.strip():
+        raise UserError("an accepted regression needs a reason: pass --accept-regression REASON")
+    path = _packed.place(name, out)
     with open_store(_options.store_path(store), mode="ro") as opened:
         outcomes = lookup.outcomes(spec, opened, tasks=lookup.tasks(_options.names(tasks)))
-    path = out or config.root() / "results" / "baselines" / f"{name}.json"
-    now = datetime.now(UTC).isoformat(timespec="seconds")
-    text = baseline.dump(outcomes, name=name, reason=reason, blessed_at=now, blessed_by=_user())
-    path.parent.mkdir(parents=True, exist_ok=True)
+        old = lookup.outcomes(f"file:{path}", opened) if path.is_file() and _readable(path, accept) else []
+        orders = _packed.orders(opened, outcomes)
+    for o in outcomes:
+        if all(v is None for v in o.values):
+            raise UserError(
+                f"{o.task} has no scored answer, so nothing could be held against it; leave it out by --tasks"
+            )
+    accepted = _accepted(old, outcomes, path, accept) if old else accept or "" if path.is_file() else ""
     existed = path.is_file()
-    aside = path.with_suffix(".tmp")
-    aside.write_text(text, "utf-8")
-    aside.replace(path)
-    echo(
-        f"{'replaced' if existed else 'wrote'} {path} ({len(text.encode())} bytes): {', '.join(o.task for o in outcomes)}"
-    )
+    blessed_at, by = _packed.now(), _packed.user()
+    content = baseline.dump(outcomes, name, reason, blessed_at, by, accepted, orders)
+    _packed.write(path, content)
+    if as_json:
+        _options.print_json(_summary(path, baseline.load(content)))
+        return
+    verb, size = "replaced" if existed else "wrote", len(content.encode())
+    echo(f"{verb} {path} ({size:,} bytes): {', '.join(o.task for o in outcomes)}")
+    if accepted:
+        echo(f"accepted: {accepted}")
+    echo(f"commit it, then: bench gate CANDIDATE --baseline file:{path}")
+
+
+def _readable(path: Path, accept: str | None) -> bool:
+    from harness.errors import UserError
+    from harness.verdicts import baseline
+
+    try:
+        baseline.load(_packed.text(path), str(path))
+    except UserError as error:
+        if accept is None:
+            raise UserError(f"{error}; --accept-regression REASON replaces it without a gate") from None
+        return False
+    return True
+
+
+def _accepted(old: Sequence[Outcomes], new: Sequence[Outcomes], path: Path, accept: str | None) -> str:
+    """ "" where the gate passes; else the user's reason and what the gate said, or UserError without a reason."""
+    from harness.errors import UserError
+
+    verdict = _packed.judged(old, new)
+    if verdict.exit_code not in (3, 4, 5):
+        return ""
+    if accept is None:
+        raise UserError(
+            f"not blessed, its gate against {path} fails: {verdict.sentence.rstrip('.')}; if that is meant, say why with "
+            "--accept-regression REASON"
+        )
+    return f"{accept.strip()} (the gate said: {verdict.sentence})"
 
 
 @command.command("list")
 @click.argument("folder", type=click.Path(path_type=Path), required=False)
-def list_(folder: Path | None) -> None:
-    """List the baseline files of FOLDER (default: results/baselines/)."""
-    from harness import config
-    from harness.verdicts import baseline
+@_options.json_option
+def list_(folder: Path | None, as_json: bool) -> None:
+    """List the baseline files of FOLDER (default: results/baselines/); a damaged one is named, exit 2.
 
-    folder = folder or config.root() / "results" / "baselines"
-    files = sorted(folder.glob("*.json"))
-    if not files:
-        echo(f"no baselines in {folder}; `bench baseline bless` writes one")
-    for path in files:
-        blessed = baseline.load(path.read_text("utf-8"))
-        echo(f"{path.name}  {blessed.blessed_at}  {blessed.blessed_by}  {blessed.reason}")
-
-
-@command.command("show")
-@click.argument("path", type=click.Path(path_type=Path, dir_okay=False))
-def show(path: Path) -> None:
-    """Show what a baseline holds; PATH is a file, or a name under results/baselines/."""
-    from harness import config
+    \b
+    Example: bench baseline list
+    """
     from harness.cli import _tables
     from harness.errors import UserError
     from harness.verdicts import baseline
 
-    if not path.is_file():
-        path = config.root() / "results" / "baselines" / f"{path.name.removesuffix('.json')}.json"
-    if not path.is_file():
-        raise UserError(f"{path} does not exist; `bench baseline list` shows what there is")
-    blessed = baseline.load(path.read_text("utf-8"))
-    echo(f"{blessed.name}: {blessed.reason} ({blessed.blessed_by}, {blessed.blessed_at})")
-    lines = [["task", "metric", "checkpoint", "n", "mean"]]
-    for outcomes in blessed.outcomes:
-        values = [value for value in outcomes.values if value is not None]
-        mean = _tables.percent(sum(values) / len(values)) if values else "–"
-        lines.append([outcomes.task, outcomes.metric, outcomes.name or outcomes.checkpoint, str(len(values)), mean])
+    folder = folder or _packed.folder()
+    found: list[dict[str, Any]] = []
+    damaged = []
+    for path in sorted(folder.glob("*.json")):
+        try:
+            found.append(_summary(path, baseline.load(_packed.text(path), str(path))))
+        except UserError as error:
+            damaged.append(str(error))
+    if as_json:
+        _options.print_json({"baselines": found, "damaged": damaged})
+    elif found:
+        rows = [[r["file"], r["blessed_at"], r["blessed_by"], ", ".join(t["task"] for t in r["tasks"]), r["reason"]]
+                for r in found]  # fmt: skip
+        echo(_tables.table([["file", "blessed", "by", "tasks", "reason"], *rows]))
+    elif not damaged:
+        echo(f"no baselines in {folder}; `bench baseline bless` writes one")
+    if damaged:
+        raise UserError("; ".join(damaged))
+
+
+@command.command("show")
+@click.argument("path", type=click.Path(path_type=Path, dir_okay=False))
+@_options.json_option
+def show(path: Path, as_json: bool) -> None:
+    """Show what a baseline holds; PATH is a file, or a name under results/baselines/.
+
+    \b
+    Example: bench baseline show release
+    """
+    from harness.cli import _tables
+    from harness.verdicts import baseline
+
+    path = _packed.find(path)
+    blessed = baseline.load(_packed.text(path), str(path))
+    summary = _summary(path, blessed)
+    if as_json:
+        _options.print_json(summary)
+        return
+    said = (
+        f"{blessed.reason} ({blessed.blessed_by}, {blessed.blessed_at})" if blessed.reason else "not blessed: an export"
+    )
+    echo(f"{blessed.name}: {said}")
+    if blessed.accepted:
+        echo(f"accepted: {blessed.accepted}")
+    lines = [["task", "metric", "checkpoint", "run", "n", "mean", "measures"]]
+    for row in summary["tasks"]:
+        mean = "–" if row["mean"] is None else _tables.score(row["mean"], row["metric"])
+        known = ", ".join(row["measures"])
+        lines.append([row["task"], row["metric"], row["checkpoint"], row["run"][:8], str(row["n"]), mean, known])
     echo(_tables.table(lines))
 
 
-def _user() -> str:
-    try:
-        return os.environ.get("GITHUB_ACTOR") or getpass.getuser()
-    except (KeyError, OSError):  # no such user, as in some containers
-        return "unknown"
+def _summary(path: Path, blessed: Baseline) -> dict[str, Any]:
+    return {
+        "file": path.name, "name": blessed.name, "reason": blessed.reason, "accepted": blessed.accepted,
+        "blessed_at": blessed.blessed_at, "blessed_by": blessed.blessed_by, "bytes": path.stat().st_size,
+        "tasks": [_task(o) for o in blessed.outcomes],
+    }  # fmt: skip
+
+
+def _task(o: Outcomes) -> dict[str, Any]:
+    values = [value for value in o.values if value is not None]
+    return {
+        "task": o.task, "metric": o.metric, "checkpoint": o.name or o.checkpoint, "run": o.run, "n": len(values),
+        "mean": sum(values) / len(values) if values else None, "measures": sorted(o.measures),
+    }  # fmt: skip

@@ -1,4 +1,4 @@
-"""`bench export`: write a run's answers in the form that a benchmark's own server takes."""
+"""`bench export`: write a run's outcomes for a gate elsewhere, or its answers as a benchmark's own server takes them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.cli import _options
+from harness.cli import _options, _packed
 from harness.cli._echo import echo
 
 if TYPE_CHECKING:
@@ -21,34 +21,69 @@ if TYPE_CHECKING:
 
 @click.command("export")
 @click.argument("spec", metavar="CKPT|RUN")
-@click.option("--task", metavar="T", help="Which of its tasks. Default: the only one that can be handed in.")
 @click.option("-o", "--out", required=True, type=click.Path(path_type=Path, dir_okay=False), help="File to write.")
+@click.option(
+    "--tasks", default="", metavar="T,…", help="Outcomes of these only. Default: of all its tasks with golds."
+)
+@click.option("--task", metavar="T", help="Instead: the answers of this task, to be handed in.")
 @_options.store_option
 @_options.include_option
-def command(spec: str, task: str | None, out: Path, store: Path | None) -> None:
-    """Write a run's answers in the form that a benchmark's own server takes.
+def command(spec: str, out: Path, tasks: str, task: str | None, store: Path | None) -> None:
+    """Write a run's outcomes for a gate elsewhere, or its answers to be handed in.
 
-    For splits whose labels are kept by the authors. Every question must have been answered: a run made with --limit, or
-    one that was stopped, is refused.
+    Outcomes are the small file that `bench gate file:FILE` judges where there is no GPU and no store: fingerprints and
+    per-question values, the same file as a baseline but for the reason. They hold no question and no answer.
+
+    With --task, or where the checkpoint has only runs of a split whose labels are kept by the authors: the answers in
+    the form of their own server. Every question must then have been answered; a run made with --limit is refused.
 
     \b
-    Example: bench run --model ckpt/ --tasks ceval:submission --data data/
+    Example: bench export ckpt -o cand.json
+             bench gate file:cand.json --baseline file:results/baselines/release.json
              bench export ckpt --task ceval:submission -o ckpt.json
     """
+    from harness import lookup
+    from harness.errors import UserError
+    from harness.store import read
     from harness.store.open import open_store
 
+    if task and tasks:
+        raise UserError("--task hands answers in, --tasks is about outcomes; leave one of the two out")
     with open_store(_options.store_path(store), mode="ro") as opened:
+        if not task:
+            found = lookup.runs(opened, spec, tasks=lookup.tasks(_options.names(tasks)))
+            cards = {run.id: read.get_task(opened, run.exam) for run in found}
+            if scored := [run for run in found if cards[run.id].labelled]:
+                left = [cards[run.id].key for run in found if not cards[run.id].labelled]
+                _outcomes(opened, scored, out)
+                for key in left:
+                    echo(f"note: {key} has no public labels and is left out; --task {key} hands it in", err=True)
+                return
         run, card, submission = _chosen(opened, spec, task)
         answers = _answers(opened, run, card)
     made = submission(answers)
     text = made if isinstance(made, str) else json.dumps(made, ensure_ascii=False, indent=4) + "\n"
-    out.parent.mkdir(parents=True, exist_ok=True)
-    aside = out.with_name(out.name + ".tmp")
-    aside.write_text(text, "utf-8")
-    aside.replace(out)
+    _packed.write(out, text)
     lacking = sum(answer is None for _, answer in answers)
     unread = f"; {lacking} of them have no answer that could be read and count as wrong there" if lacking else ""
     echo(f"{out}: {len(answers)} answers of {card.key}{unread}")
+
+
+def _outcomes(store: Store, runs: Sequence[Run], out: Path) -> None:
+    """The same runs give the same bytes: no date and nobody's name is in the file."""
+    from harness.store import read
+    from harness.verdicts import baseline
+
+    outcomes = [read.outcomes(store, run.id) for run in runs]
+    name = ", ".join(sorted({o.name or o.checkpoint for o in outcomes}))
+    text = baseline.dump(outcomes, name, "", "", "", orders=_packed.orders(store, outcomes))
+    _packed.write(out, text)
+    for run in runs:
+        if run.status != "done":
+            echo(f"note: run {run.id[:8]} is {run.status}: {run.done:,} of {run.expected:,} answers", err=True)
+    counts = ", ".join(f"{o.task} ({len(o.samples):,})" for o in outcomes)
+    echo(f"{out}: outcomes of {name} on {counts}, {len(text.encode()):,} bytes; judge them anywhere:")
+    echo(f"  bench gate file:{out} --baseline file:BASELINE.json")
 
 
 def _chosen(

@@ -1,0 +1,91 @@
+"""Packed outcomes as files: what `bench baseline` and `bench export` share.
+
+Example: write(path, text) puts a whole file in place or none; orders(store, outcomes) says in which order each exam asks
+its questions, so that a file needs no ids. Trap: a baseline that can't be read is never overwritten in silence.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+import re
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.errors import UserError
+
+if TYPE_CHECKING:
+    from harness.records import Outcomes, Verdict
+    from harness.store.open import Store
+
+
+def folder() -> Path:
+    from harness import config
+
+    return config.root() / "results" / "baselines"
+
+
+def place(name: str, out: Path | None = None) -> Path:
+    """Where the baseline of that name lies."""
+    if not re.fullmatch(r"[\w][\w.-]*", name):
+        raise UserError(f"'{name}' can't name a baseline; use letters, digits, '_', '-' and '.'")
+    return out or folder() / f"{name}.json"
+
+
+def find(named: Path) -> Path:
+    """The file that a path, or a name under results/baselines/, means."""
+    path = named if named.is_file() else folder() / f"{named.name.removesuffix('.json')}.json"
+    if not path.is_file():
+        raise UserError(f"{path} does not exist; `bench baseline list` shows what there is")
+    return path
+
+
+def text(path: Path) -> str:
+    try:
+        return path.read_text("utf-8")
+    except UnicodeDecodeError as error:
+        raise UserError(
+            f"{path} is damaged (not UTF-8 at byte {error.start}); restore it from git or bless the run again"
+        ) from None
+
+
+def orders(store: Store, outcomes: Sequence[Outcomes]) -> dict[str, list[str]]:
+    """Exam id -> the ids of all its questions, in order."""
+    from harness.store import read
+    from harness.verdicts import baseline
+
+    exams = dict.fromkeys(baseline.exam_of(o) for o in outcomes)
+    return {exam: [sample.id for sample in read.get_exam(store, exam).samples] for exam in exams if exam}
+
+
+def write(path: Path, content: str) -> None:
+    """The file whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(path.name + ".tmp")
+    aside.write_text(content, "utf-8")
+    aside.replace(path)
+
+
+def judged(before: Sequence[Outcomes], after: Sequence[Outcomes]) -> Verdict:
+    """What `bench gate` would say with the bench.toml that holds here."""
+    from harness import config
+    from harness.verdicts import gate
+
+    policy = gate.policy(config.bench().gate)
+    by_task = {o.task: o for o in after}
+    missing = [o.task for o in before if o.task not in by_task and (o.labelled or any(v is not None for v in o.values))]
+    pairs = [(o, by_task[o.task]) for o in before if o.task in by_task]
+    return gate.judge(pairs, policy, missing, today=date.today())
+
+
+def now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def user() -> str:
+    try:
+        return os.environ.get("GITHUB_ACTOR") or os.environ.get("GITLAB_USER_LOGIN") or getpass.getuser()
+    except (KeyError, OSError):  # no such user, as in some containers
+        return "unknown"
