@@ -11,7 +11,7 @@ import dataclasses
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from harness import config, identity
 from harness.errors import UserError
@@ -84,6 +84,11 @@ def read(name_or_path: str | Path) -> Profile:
     if not text.endswith(".toml"):
         raise UserError(f"no profile '{text}'; {nearest(text, names())}, or the path of a .toml file of your own")
     return checked(config.read(Path(text), Profile), text)
+
+
+def of(table: dict[str, Any], where: str = "profile") -> Profile:
+    """A profile from a table that was read already, as a store keeps it."""
+    return checked(config.fill(Profile, table, where), where)
 
 
 def checked(profile: Profile, where: str) -> Profile:

@@ -1,4 +1,4 @@
-"""Ranks as intervals, and who can't be told from the leader: paired, because marginal error bars are no test.
+"""Ranks as intervals, who can't be told from the leader, and the Pareto front: paired, as marginal error bars are no test.
 
 Example: on 41 models × 724 questions, paired Holm separates the leader from all 40 others where the overlap of single
 intervals separates 36; 95 % rank intervals are 7 places wide instead of 14.
@@ -6,13 +6,14 @@ intervals separates 36; 95 % rank intervals are 7 places wide instead of 14.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from harness import stats
+from harness.records import Dominated
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,3 +50,21 @@ def rank(
     ps = stats.holm([min(1.0, 2 * min(stats.sign_flip(x[i] - x[leader], strata))) for i in others])
     tied = {leader} | {i for i, p in zip(others, ps, strict=True) if p > alpha}
     return [RankInterval(int(ranks[i]), int(lows[i]), int(highs[i]), i in tied) for i in range(len(x))]
+
+
+def pareto(points: Mapping[str, tuple[float, ...]], higher: tuple[bool, ...]) -> list[Dominated]:
+    """Who is beaten by whom, in the order given; `higher` says per coordinate whether more is better.
+
+    `by` names those of the front only: whoever is dominated is dominated by one of them. Equal points share the front.
+    """
+    names = list(points)
+    x = np.array([points[name] for name in names], float).reshape(len(names), len(higher))
+    if np.isnan(x).any():
+        raise ValueError("a point without a coordinate can't be compared; leave it out and say so")
+    x = np.where(higher, x, -x)
+    beats = np.array([(row >= x).all(axis=1) & (row > x).any(axis=1) for row in x]).reshape(len(names), len(names))
+    front = ~beats.any(axis=0)
+    return [
+        Dominated(name, points[name], tuple(names[i] for i in np.flatnonzero(beats[:, j] & front)))
+        for j, name in enumerate(names)
+    ]

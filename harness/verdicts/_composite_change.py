@@ -1,0 +1,172 @@
+"""Overall before against after: paired on the common questions, every part from the same drawn questions.
+
+Example: the same adapter trained on ten more rows: AS +0.4, ES -1.9, Overall -0.2 (90 % interval -0.6 to +0.1); unpaired
+intervals would be a third wider. A change of size alone is exact: nothing was drawn, so its p is 0 or 1.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from statistics import NormalDist
+from typing import Any
+
+import numpy as np
+
+from harness.errors import NotComparable, NothingToCompare
+from harness.records import Change, Outcomes
+from harness.verdicts import _composite_counter
+from harness.verdicts._composite_draws import DRAWS, Floats
+from harness.verdicts._composite_parts import Entrant, Laid, entrant, lay
+from harness.verdicts._composite_table import computed, ends, part_of, summed, total
+from harness.verdicts.profile import Profile
+
+COVERAGE = 0.98  # of either side's questions that must be common, as in compare.py
+CONFIDENCE = 0.90  # two-sided: its ends bound the one-sided 5 % tests
+
+
+def change(
+    before: Sequence[Outcomes],
+    after: Sequence[Outcomes],
+    profile: Profile,
+    *,
+    counter: str = "auto",
+    cqs: str = "rule",
+    draws: int = DRAWS,
+    seed: int = 0,
+) -> list[Change]:
+    """Overall, then each part, before against after on their common questions; values in points, 0..100.
+
+    A change that can't be had is None and `method` says why. Tasks that one side lacks are left out and named there.
+    """
+    if counter == "auto":
+        counter = _composite_counter.counter({"before": before, "after": after}, profile).name
+    old, new, note = paired(entrant(before, profile, counter, cqs), entrant(after, profile, counter, cqs))
+    sides = [lay(old), lay(new)]
+    table = computed(sides, old.heads, draws, seed)
+    parts = [
+        [part_of(part, value, drawn) for part, value, drawn in zip(*rows, strict=True)]
+        for rows in zip(sides, table.values, table.draws, strict=True)
+    ]
+    n = sum(len(one.samples) for one in old.heads.values())
+    totals = [total(side, drawn) for side, drawn in zip(parts, table.draws, strict=True)]
+    every = [summed(side, drawn) for side, drawn in zip(parts, table.draws, strict=True)]
+    why = "; ".join(f"{p.name}: {p.why}" for side in parts for p in side if p.value is None)
+    found = [_change("Overall", totals[0][0], totals[1][0], (every[0], every[1]), n, why or note)]
+    for p, (a, b) in enumerate(zip(*parts, strict=True)):
+        draws_of = [side[p] for side in table.draws]
+        found.append(
+            _change(a.name, a.value, b.value, (draws_of[0], draws_of[1]), max(a.n, b.n), a.why or b.why or note)
+        )
+    lost, gained = _moved(sides, old.heads)
+    return [dataclasses.replace(found[0], lost=lost, gained=gained), *found[1:]]
+
+
+def paired(old: Entrant, new: Entrant) -> tuple[Entrant, Entrant, str]:
+    """Both sides on the tasks and questions that they share, in one order; and what was left out, in words."""
+    common = [task for task in old.heads if task in new.heads]
+    if not common:
+        raise NothingToCompare(
+            f"profile {old.profile.name}: one side has {', '.join(old.heads)}, the other {', '.join(new.heads)}; "
+            "run a task of it on both"
+        )
+    ids = {task: _common(old.heads[task], new.heads[task]) for task in common}
+    alone = sorted(old.heads.keys() ^ new.heads.keys())
+    notes = [f"{', '.join(alone)} on one side only and left out"] if alone else []
+    dropped = sum(len(side.heads[t].samples) - len(ids[t]) for side in (old, new) for t in common)
+    notes += [f"{dropped} questions of one side only left out"] if dropped else []
+    return _only(old, ids), _only(new, ids), "; ".join(notes)
+
+
+def _common(a: Outcomes, b: Outcomes) -> tuple[str, ...]:
+    """Sample ids of both sides, sorted; NotComparable where the sides were asked or graded otherwise."""
+    for name in ("exam", "key", "scorer", "metric"):
+        left, right = (one.fingerprint.get("must", {}).get(name) for one in (a, b))
+        if left != right:
+            raise NotComparable(
+                f"{a.task} can't be compared: {name}: {left} against {right}; run or rescore one of them"
+            )
+    ids = sorted(set(a.samples) & set(b.samples))
+    for one in (a, b):
+        if len(ids) < COVERAGE * len(one.samples) or not ids:
+            raise NotComparable(
+                f"{a.task} can't be compared: only {len(ids):,} of {len(one.samples):,} questions of {one.name or 'a side'} "
+                "are on the other side too; finish the run, or use the same --limit on both"
+            )
+    return tuple(ids)
+
+
+def _only(side: Entrant, ids: Mapping[str, tuple[str, ...]]) -> Entrant:
+    others = {key: _rows(one, ids[key[0]]) for key, one in side.others.items() if key[0] in ids}
+    heads = {task: others[task, side.heads[task].metric] for task in ids}
+    return dataclasses.replace(side, heads=heads, others=others)
+
+
+def _rows(one: Outcomes, ids: Sequence[str]) -> Outcomes:
+    """The outcomes of these questions, in this order."""
+    place = {sample: i for i, sample in enumerate(one.samples)}
+    rows = [place[sample] for sample in ids if sample in place]
+
+    def picked(values: Sequence[Any]) -> tuple[Any, ...]:
+        return tuple(values[i] for i in rows) if values else ()
+
+    return dataclasses.replace(
+        one,
+        samples=picked(one.samples),
+        values=picked(one.values),
+        subjects=picked(one.subjects),
+        clusters=picked(one.clusters),
+        measures={name: picked(values) for name, values in one.measures.items()},
+        statistics={name: picked(values) for name, values in one.statistics.items()},
+    )
+
+
+def _change(
+    metric: str,
+    before: float | None,
+    after: float | None,
+    draws: tuple[Floats | None, Floats | None],
+    n: int,
+    note: str,
+) -> Change:
+    """One line; p is the share of draws on the other side of no change."""
+    plain = Change("composite", metric, before, after, None, None, None, n, method=note, unit="points")
+    if before is None or after is None:
+        return plain
+    moved = after - before
+    left, right = draws
+    if left is None or right is None or not np.ptp(drawn := right - left) > 1e-9:
+        exact = ((0.0, 1.0) if moved < 0 else (1.0, 0.0)) if abs(moved) > 1e-9 else (1.0, 1.0)
+        method = "; ".join(filter(None, ("exact", note)))
+        return dataclasses.replace(
+            plain, change=moved, low=moved, high=moved, p=exact[0], p_better=exact[1], method=method
+        )
+    low, high = ends(moved, drawn, CONFIDENCE)
+    tie = float((drawn == 0).sum()) / 2
+    worse, better = ((float((side > 0).sum()) + tie + 1) / (drawn.size + 1) for side in (drawn, -drawn))
+    normal = NormalDist()
+    return dataclasses.replace(
+        plain,
+        change=moved,
+        low=low,
+        high=high,
+        p=min(1.0, worse),
+        p_better=min(1.0, better),
+        mde=(normal.inv_cdf(0.95) + normal.inv_cdf(0.8)) * float(drawn.std()),
+        method="; ".join(filter(None, ("joint paired bootstrap, seed 0", note))),
+    )
+
+
+def _moved(sides: Sequence[Sequence[Laid]], heads: Mapping[str, Outcomes]) -> tuple[int, int]:
+    """Questions that brought fewer points to Overall than before, and more."""
+    lost = gained = 0
+    for task, head in heads.items():
+        worth = [np.zeros(len(head.samples)) for _ in sides]
+        for mine, side in zip(worth, sides, strict=True):
+            for part in side:
+                column = part.columns.get(task)
+                if column is not None and column.values is not None and column.scale is None:
+                    mine += part.plan.weight * column.values
+        lost += int((worth[1] < worth[0] - 1e-12).sum())
+        gained += int((worth[1] > worth[0] + 1e-12).sum())
+    return lost, gained

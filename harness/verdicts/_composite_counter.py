@@ -1,0 +1,52 @@
+"""Which tokens a ranking counts: the model's own where all entrants share one tokenizer, else one neutral vocabulary.
+
+Example: a base and its adapters share tokenizer files, so their own ids are compared; Qwen beside Llama is counted in
+o200k_base. Trap: who adds long merges to a vocabulary writes fewer ids for the same text, and has another tokenizer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from harness.records import Outcomes
+from harness.verdicts._composite_worth import writes
+from harness.verdicts.profile import Profile
+
+
+@dataclass(frozen=True)
+class Counter:
+    name: Literal["own", "neutral"]
+    why: str
+
+
+def counter(entrants: Mapping[str, Sequence[Outcomes]], profile: Profile) -> Counter:
+    """Whose tokens a ranking of these entrants counts: their own where all have one tokenizer, else neutral ones."""
+    if profile.counter != "auto":
+        return Counter(profile.counter, f"profile {profile.name} counts {profile.counter} tokens")
+    uncounted = sorted(
+        name
+        for name, outcomes in entrants.items()
+        if any(
+            one.measures and "answer_tokens" not in one.measures and writes(one)
+            for one in outcomes
+            if one.task in profile.task
+        )
+    )
+    if uncounted:
+        return Counter("neutral", f"neutral tokens (o200k_base), {uncounted[0]} came without a count of its own")
+    own = {
+        name: {one.fingerprint.get("own", {}).get("tokenizer") for one in outcomes if one.task in profile.task}
+        for name, outcomes in entrants.items()
+    }
+    if len(own) <= 1:
+        return Counter("own", "own tokens, there is one entrant")
+    unknown = sorted(name for name, found in own.items() if not found or None in found)
+    if unknown:
+        more = f" and {len(unknown) - 1} more" if len(unknown) > 1 else ""
+        return Counter("neutral", f"neutral tokens (o200k_base), the tokenizer of {unknown[0]}{more} is not known")
+    several = len(set().union(*own.values()))
+    if several > 1:
+        return Counter("neutral", f"neutral tokens (o200k_base), the entrants have {several} tokenizers")
+    return Counter("own", "own tokens, all entrants have the same tokenizer")
