@@ -26,6 +26,11 @@ def in_points(change: Change) -> bool:
     return all(v is None or 0 <= v <= 1 for v in ends)
 
 
+def unit_of(change: Change) -> str:
+    """What a change is counted in: points of a share or of a composite, else the metric by its name."""
+    return "points" if in_points(change) or change.unit == "points" else change.metric
+
+
 def number(value: float | None, points: bool, signed: bool = False, digits: int = 1) -> str:
     if value is None:
         return "–"
@@ -47,8 +52,8 @@ def p_value(p: float | None) -> str:
 def moved_by(change: Change) -> str:
     """'-3.1 points on ceval (90 % interval -4.8 to -1.4)'."""
     points = in_points(change)
-    unit = "points" if points else change.metric
     what, low, high = (number(v, points, signed=True) for v in (change.change, change.low, change.high))
+    unit = unit_of(change)
     return f"{what} {unit} on {change.task} (90 % interval {low} to {high})"
 
 
@@ -62,12 +67,17 @@ def change_sentence(change: Change) -> str:
         lead = "Better"
     text = f"{lead}: {moved_by(change)}, {change.lost} lost and {change.gained} gained of {change.n:,} questions"
     if lead == "No clear difference":
-        unit = "points" if points else change.metric
+        unit = unit_of(change)
         text += f"; a drop below {number(change.mde, points)} {unit} would often go unseen"
     return text + "."
 
 
-def sentence(status: str, tasks: Sequence[Judged], breached: Sequence[Finding], waived: Sequence[str] = ()) -> str:
+def listed(findings: Sequence[Finding], shown: int = 2) -> str:
+    more = f" and {len(findings) - shown} more" if len(findings) > shown else ""
+    return ", ".join(f.what for f in findings[:shown]) + more
+
+
+def sentence(status: str, tasks: Sequence[Judged], breached: Sequence[Finding]) -> str:
     """The verdict in one sentence."""
     if status == "nothing":
         whys = "; ".join(t.why for t in tasks[:2]) or "no task was run on both sides"
@@ -80,12 +90,11 @@ def sentence(status: str, tasks: Sequence[Judged], breached: Sequence[Finding], 
         also = f"; besides, {_worst(by['regressed'])}" if by["regressed"] else ""
         return f"Not comparable: {whys}{also}."
     if status == "fail":
-        live = [t for t in by["regressed"] if t.task not in waived]
-        return _failed(live, breached, len(tasks))
+        return _failed([t for t in by["regressed"] if not t.waived], breached, tasks)
     if status == "inconclusive":
         return _undecided(by["inconclusive"], len(tasks))
-    if waived:
-        return f"Passed only because a regression is waived: {_worst([t for t in tasks if t.task in waived])}."
+    if waived := [t for t in tasks if t.waived]:
+        return f"Passed only because a regression is waived {waived[0].waived}; {_worst(waived)}."
     if by["improved"]:
         best = max(by["improved"], key=lambda t: abs(t.change.change or 0) if t.change else 0)
         slips = sum(t.judgement == "slipped" for t in tasks)
@@ -100,15 +109,21 @@ def _worst(tasks: Sequence[Judged]) -> str:
     return moved_by(worst.change) if worst.change else worst.task
 
 
-def _failed(regressed: Sequence[Judged], breached: Sequence[Finding], total: int) -> str:
-    alarms = ", ".join(f.what for f in breached[:2])
-    if not regressed and any(f.source == "pooled" for f in breached):
+def _failed(regressed: Sequence[Judged], breached: Sequence[Finding], tasks: Sequence[Judged]) -> str:
+    alarms = listed(breached)
+    sources = {f.source for f in breached}
+    if not regressed and "pooled" in sources:
         return f"Worse: no single task proves it, but {alarms}."
+    if not regressed and "first look" in sources:
+        return f"Worse by the first look alone, which counts: {alarms}."
     if not regressed:
-        more = f" and {len(breached) - 2} more" if len(breached) > 2 else ""
-        return f"Failed by a guard, not by a score: {alarms}{more}."
+        lead = "Too low, whatever the baseline had" if sources == {"min"} else "Failed by a guard, not by a score"
+        return f"{lead}: {alarms}."
     also = f", and {alarms}" if alarms else ""
-    count = f"; {len(regressed)} of {total} tasks regressed" if total > 1 else ""
+    count = f"; {len(regressed)} of {len(tasks)} tasks regressed" if len(tasks) > 1 else ""
+    overall = next((t for t in tasks if t.metric == "Overall"), None)
+    if overall and overall.judgement in ("ok", "improved") and regressed[0].task.startswith(f"{overall.task} "):
+        count += "; Overall holds, but what it gained elsewhere was bought with accuracy"
     return f"Worse: {_worst(regressed)}{also}{count}."
 
 
@@ -117,7 +132,7 @@ def _undecided(undecided: Sequence[Judged], total: int) -> str:
     if widest.change is None:
         return f"Cannot tell: {widest.why}."
     points = in_points(widest.change)
-    unit = "points" if points else widest.metric
+    unit = unit_of(widest.change)
     settle = f"; about {widest.needs_n:,} questions would settle it" if widest.needs_n else ""
     count = f" ({len(undecided)} of {total} tasks undecided)" if total > 1 else ""
     return (

@@ -1,0 +1,160 @@
+"""The family of tests behind one verdict: tasks, composite and the pooled test share one budget of false alarms.
+
+Example: ten tasks tested at 5 % each fail 40 % of no-change gates; Holm's order keeps the ten, and one pooled test that
+sees "everything got a bit worse", at 5 % together. A task fails by two keys: the drop is real, and it is large enough.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import NormalDist
+
+import numpy as np
+
+from harness import stats
+from harness.records import Change, Finding, Judged, Judgement
+from harness.verdicts import wording
+from harness.verdicts.compare import Paired
+from harness.verdicts.policy import Policy
+
+POWER = 0.8
+POOLED = "pooled"
+ROUNDING = 1e-12
+
+
+@dataclass(frozen=True, slots=True)
+class Tested:
+    """A comparable member on its way to a judgement; the composite comes without a pair, tested as a whole."""
+
+    change: Change
+    tolerance: float
+    paired: Paired | None = None
+    sign: float = 1.0
+    rates: Mapping[str, tuple[float | None, float | None]] = dataclasses.field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Pooled:
+    """All tasks together: the mean of change / tolerance, which sees that everything got a bit worse."""
+
+    change: float
+    low: float
+    p: float
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """`order`: every member with its p and Holm's, the surest first, as a verdict stores it."""
+
+    judged: tuple[Judged, ...]
+    order: tuple[tuple[str, float, float], ...]
+    pooled: Pooled | None
+    p_pooled: float  # adjusted; 1 where there is no pooled test
+
+
+def judge(tasks: Mapping[str, Tested], composite: Mapping[str, Tested], policy: Policy) -> Family:
+    """Holm over tasks, composite and the pooled test; improvements in a family of their own."""
+    pooled = _pool(tasks)
+    members = {**tasks, **composite}
+    worse = [1.0 if t.change.p is None else t.change.p for t in members.values()]
+    better = stats.holm([1.0 if t.change.p_better is None else t.change.p_better for t in members.values()])
+    names = [*members, *([POOLED] if pooled else [])]
+    ps = [*worse, *([pooled.p] if pooled else [])]
+    adjusted = stats.holm(ps)
+    first = policy.alpha / len(names) if names else policy.alpha
+    judged = [
+        _judge_one(t, adjusted[i], better[i], policy, first, rule=policy.rule_of(name))
+        for i, (name, t) in enumerate(members.items())
+    ]
+    order = sorted(zip(names, ps, adjusted, strict=True), key=lambda member: (member[1], member[0]))
+    return Family(tuple(judged), tuple(order), pooled, adjusted[-1] if pooled else 1.0)
+
+
+def _pool(tested: Mapping[str, Tested]) -> Pooled | None:
+    """One sign-flip test of the mean of change / tolerance, equal weight per task; none for a single task."""
+    if len(tested) < 2:
+        return None
+    units = [t.paired.units / t.tolerance for t in tested.values() if t.paired]
+    worse, _ = stats.sign_flip(np.concatenate(units))
+    ratios, lows, highs = [], [], []
+    for t in tested.values():
+        ends = sorted(t.sign * (v or 0.0) / t.tolerance for v in (t.change.low, t.change.high))
+        ratios.append(t.sign * (t.change.change or 0.0) / t.tolerance)
+        lows.append(min(ends[0], ratios[-1]))
+        highs.append(max(ends[1], ratios[-1]))
+    return Pooled(math.fsum(ratios) / len(ratios), stats.mover(ratios, lows, highs)[0], worse)
+
+
+def _judge_one(t: Tested, p_worse: float, p_better: float, policy: Policy, first: float, rule: str) -> Judged:
+    """`first`: alpha of this family's first Holm step, at which the smallest drop that is caught is promised."""
+    change, tolerance = t.change, t.tolerance
+    drop = -t.sign * (change.change or 0.0)
+    low = (change.low if t.sign > 0 else -(change.high or 0.0)) or 0.0
+    large = drop >= tolerance - ROUNDING
+    judgement: Judgement
+    if rule == "threshold":
+        judgement = "regressed" if large else "improved" if p_better <= policy.alpha else "ok"
+    elif p_worse <= policy.alpha:
+        judgement = "regressed" if large else "slipped"
+    elif p_better <= policy.alpha:
+        judgement = "improved"
+    else:
+        judgement = "ok" if low > -tolerance else "inconclusive"
+    caught, needs, alarm = change.mde, None, None
+    if t.paired:
+        n, moment = t.paired.effective
+        deviation = math.sqrt(moment / n)
+        # what the gate as a whole catches 8 times of 10: both keys
+        caught = tolerance + NormalDist().inv_cdf(POWER) * deviation
+        if rule == "threshold":
+            alarm = NormalDist().cdf(-tolerance / deviation) if deviation else 0.0
+        else:
+            caught = max(t.paired.mde(first), caught)
+        needs = _needed(t, t.paired, drop) if judgement == "inconclusive" else None
+    return Judged(
+        task=change.task,
+        metric=change.metric,
+        judgement=judgement,
+        tolerance=tolerance,
+        p_holm=p_worse,
+        needs_n=needs,
+        change=dataclasses.replace(change, mde=caught),
+        rates=t.rates,
+        false_alarm=alarm,
+    )
+
+
+def _needed(tested: Tested, paired: Paired, drop: float) -> int:
+    """Questions that would settle it: those that catch a drop of the tolerance, or that decide the drop seen."""
+    _, moment = paired.effective
+    planned = stats.needed_n(tested.tolerance, moment) or 0
+    if planned > paired.n:
+        return planned
+    gap = max(tested.tolerance - drop, drop)
+    return max(paired.n + 1, math.ceil(moment * (NormalDist().inv_cdf(0.95) / gap) ** 2))
+
+
+def pooled_alarm(family: Family, tasks: int, policy: Policy) -> tuple[list[Finding], list[str]]:
+    """The pooled member's own line, said only where the tasks don't say it already: (alarms, notes)."""
+    pooled = family.pooled
+    if pooled is None or family.p_pooled > policy.alpha or any(j.judgement == "regressed" for j in family.judged):
+        return [], []
+    what = f"all {tasks} tasks together fell by {-pooled.change:.2f} of their tolerances"
+    p = wording.p_value(family.p_pooled)
+    if pooled.change > -1:
+        return [], [f"{what} (p {p}): real, but within what you tolerate"]
+    return [Finding(POOLED, "refuse", what, f"p {p}", "look at the largest falls first")], []
+
+
+def threshold_note(judged: Sequence[Judged]) -> list[str]:
+    """What the rule that other tools use costs, from the answers of these very runs."""
+    alarms = {j.task: j.false_alarm for j in judged if j.false_alarm is not None}
+    if not alarms:
+        return []
+    each = ", ".join(f"{task} {100 * chance:.0f} %" for task, chance in alarms.items())
+    together = 1 - math.prod(1 - chance for chance in alarms.values())
+    whole = f"; one of them {100 * together:.0f} %" if len(alarms) > 1 else ""
+    return [f'rule = "threshold" asks for no proof: without any change it fails {each}{whole} of the time']

@@ -1,0 +1,51 @@
+"""Waivers: what fails knowingly, until when and why; shown in every report, applied until their last day.
+
+Example: `task = "mathcot"` waives its score and its guards; `guard = "answer_tokens"` waives one guard, and with `task`
+beside it only there. One that has run out is said as well: else nobody learns why the gate is red today.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+from collections.abc import Sequence
+
+from harness.records import Finding, Judged
+from harness.verdicts.policy import Policy, Waive
+
+
+def apply(
+    policy: Policy, today: datetime.date | None, judged: Sequence[Judged], alarms: Sequence[Finding]
+) -> tuple[list[Judged], list[Finding], list[str]]:
+    """The same lines with what is waived marked so, a waived alarm as a warning; and a note for every waiver."""
+    live = [w for w in policy.waive if today is not None and w.until is not None and today <= w.until]
+    notes = [f"{w.what}: {_state(w, today)}, until {w.until}: {w.reason}" for w in policy.waive]
+    tasks = [
+        dataclasses.replace(j, waived=_said(w))
+        if j.judgement == "regressed" and (w := next((w for w in live if not w.guard and w.task == j.task), None))
+        else j
+        for j in judged
+    ]
+    findings = [
+        dataclasses.replace(f, level="warn", evidence="; ".join(filter(None, (f"waived {_said(w)}", f.evidence))))
+        if f.level == "refuse" and (w := next((w for w in live if _covers(w, f)), None))
+        else f
+        for f in alarms
+    ]
+    return tasks, findings, notes
+
+
+def _covers(waive: Waive, finding: Finding) -> bool:
+    if waive.guard and waive.guard != finding.source:
+        return False
+    return not waive.task or waive.task == finding.task
+
+
+def _said(waive: Waive) -> str:
+    return f"until {waive.until}: {waive.reason}"
+
+
+def _state(waive: Waive, today: datetime.date | None) -> str:
+    if today is None:
+        return "waiver not applied (no date given)"
+    return "waived" if waive.until is not None and today <= waive.until else "waiver expired"
