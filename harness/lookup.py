@@ -3,6 +3,7 @@
 | typed                     | means                                                            |
 |---------------------------|------------------------------------------------------------------|
 | `qwen-med`                | the newest finished run per task of the checkpoint with that name (or id) |
+| `out/checkpoint-500`      | the same of the checkpoint in that folder, by its content        |
 | `qwen-med@release`        | the same, only runs tagged `release`                             |
 | `run:9f3c…`               | that run (a unique prefix of its id will do, also without `run:`) |
 | `tag:release`             | the newest finished run per task with that tag                            |
@@ -12,10 +13,13 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
+from harness import config, identity
+from harness.checkpoints import read as folders
 from harness.errors import NothingToCompare, UserError
 from harness.plugins import nearest
 from harness.questions import catalogue, stock
@@ -87,7 +91,7 @@ def _with_ids(packed: Outcomes, store: Store | None) -> Outcomes:
 
 
 def checkpoint(store: Store, name: str) -> Checkpoint:
-    """The newest checkpoint with that name, or the one whose id starts so."""
+    """The newest checkpoint with that name, the one in that folder, or the one whose id starts so."""
     known = read.checkpoints(store)
     for candidate in known:
         if candidate.name == name:
@@ -95,7 +99,28 @@ def checkpoint(store: Store, name: str) -> Checkpoint:
     by_id = [c for c in known if len(name) >= 4 and c.id.startswith(name)]
     if len(by_id) == 1:
         return by_id[0]
+    if (lying := in_folder(store, name)) is not None:
+        return lying
     raise NothingToCompare(f"no checkpoint '{name}' in {store.path}; {_known(store, name)}")
+
+
+def in_folder(store: Store, path: str) -> Checkpoint | None:
+    """The stored checkpoint that lies in a folder now; None for no folder, and for weights that were never run.
+
+    Its files are hashed (remembered by size and dates), since a training may have written over what was run.
+    """
+    folder = Path(path).expanduser()
+    if not folder.is_dir():
+        return None
+    place = config.cache() / "files.json"
+    cache = identity.load_cache(place)
+    try:
+        found = folders.read(folder, cache=cache)
+    except UserError:  # an adapter whose base is elsewhere: then the place must do
+        here = os.path.abspath(folder)  # noqa: PTH100 (as checkpoints are stored: without following links)
+        return next((c for c in read.checkpoints(store) if c.path == here), None)
+    identity.save_cache(place, cache)
+    return read.find_checkpoint(store, found.id)
 
 
 def matching(store: Store, spec: str) -> list[Run]:
@@ -116,6 +141,8 @@ def matching(store: Store, spec: str) -> list[Run]:
         raise UserError(f"'{spec}' is a baseline file, which holds no runs; `bench baseline show` reads it")
     name, _, tag = spec.partition("@")
     if not any(c.name == name or c.id.startswith(name) for c in read.checkpoints(store)):
+        if (lying := in_folder(store, spec)) is not None:
+            return read.list_runs(store, checkpoint=lying.id)
         return [run for run in read.list_runs(store) if len(spec) >= 6 and run.id.startswith(spec)]
     return read.list_runs(store, checkpoint=checkpoint(store, name).id, tag=tag or None)
 

@@ -7,37 +7,19 @@ none, the refusal ends with the command that would make one. Shots, limits of le
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from harness import identity, lookup
+from harness import _commands, identity, lookup
+from harness._commands import HERE, Form
 from harness.errors import NotComparable, NothingToCompare
-from harness.records import Checkpoint, Exam, Outcomes, Run, Settings, Task
+from harness.records import Outcomes, Run
 from harness.store import read
 from harness.store.open import Store
 
-HERE = "here"
-FLAGS = ("shots", "temperature", "top_p", "max_tokens", "seed")  # settings that have an option of their name
-
-
-class Form(NamedTuple):
-    """How a run was asked, beside the numbers: what no reader may overlook."""
-
-    chat: bool = False
-    system: str = ""
-    think: str = "default"
-    asked: str = HERE
-
-    def __str__(self) -> str:
-        if self.asked != HERE:
-            return self.asked.replace("elsewhere:", "import ")
-        words = ["through the chat template" if self.chat else "raw"]
-        words += [f"system prompt {self.system[:40]!r}"] if self.system else []
-        words += [f"thinking {self.think}"] if self.think != "default" else []
-        return ", ".join(words)
+__all__ = ["Form", "Lacking", "Pair", "again", "find", "lacking"]
 
 
 @dataclass(frozen=True)
@@ -159,14 +141,19 @@ def _refusal(store: Store, task: str, left: _Candidate, right: _Candidate, more:
     names = [c.read(store).name or "the baseline" for c in (left, right)]
     forms = [str(left.form), str(right.form)]
     what = f"{task} can't be compared: {names[0]} was asked {forms[0]}, {names[1]} {forms[1]}"
+    line = _remedy(store, left, right, more)
+    return f"{what}; run `{line}`" if line else f"{what}; run one of them again in the other's form"
+
+
+def _remedy(store: Store, left: _Candidate, right: _Candidate, more: Sequence[str]) -> str | None:
+    """The line that asks one side in the other's form, the usual one first."""
     lines = [_command(store, *sides, more) for sides in ((left, right), (right, left))]
     usual = [
         line
         for line, like in zip(lines, (right, left), strict=True)
         if line and like.form.chat is _chats(store, left, right)
     ]
-    line = next(iter((*usual, *filter(None, lines))), None)
-    return f"{what}; run `{line}`" if line else f"{what}; run one of them again in the other's form"
+    return next(iter((*usual, *filter(None, lines))), None)
 
 
 def _chats(store: Store, *sides: _Candidate) -> bool:
@@ -180,66 +167,97 @@ def _command(store: Store, again: _Candidate, like: _Candidate, more: Sequence[s
     checkpoint = read.find_checkpoint(store, again.run.checkpoint) if again.run else None
     if checkpoint is None or again.run is None or (like.form.chat and "template" not in checkpoint.parts):
         return None
-    place = _place(checkpoint)
+    place = _commands.place(checkpoint)
     exam = read.get_exam(store, again.run.exam)
-    task = _typed(exam.task, checkpoint)
+    task = _commands.typed(exam.task, checkpoint)
     if place is None or task is None:
         return None
-    return _line(place, [task], again.run, exam, _options(exam.task, like), more)
+    options = _commands.options(exam.task, like.form, like.settings)
+    return _commands.line(place, [task], again.run, exam, options, more)
 
 
 def again(store: Store, run: Run, tasks: Sequence[str], more: Sequence[str] = ()) -> str:
     """The line that asks a run's checkpoint other tasks as it was asked; `--model CKPT` where its folder is gone."""
     checkpoint = read.find_checkpoint(store, run.checkpoint)
-    place = _place(checkpoint) if checkpoint else None
-    exam = read.get_exam(store, run.exam)
-    return _line(place or ["--model", "CKPT"], tasks, run, exam, _options(exam.task, _of_run(run)), more)
+    place = _commands.place(checkpoint) if checkpoint else None
+    exam, as_asked = read.get_exam(store, run.exam), _of_run(run)
+    options = _commands.options(exam.task, as_asked.form, as_asked.settings)
+    return _commands.line(place or ["--model", "CKPT"], tasks, run, exam, options, more)
 
 
-def _line(
-    place: Sequence[str], tasks: Sequence[str], run: Run, exam: Exam, options: Sequence[str], more: Sequence[str]
-) -> str:
-    """`bench run` with this run's repeats and number of questions."""
-    repeats = ["--repeats", str(run.repeats)] if run.repeats > 1 else []
-    asked = run.expected // run.repeats
-    limit = ["--limit", str(asked)] if asked < len(exam.samples) else []
-    return shlex.join(["bench", "run", *place, "--tasks", ",".join(tasks), *options, *repeats, *limit, *more])
+class Lacking(NamedTuple):
+    """A task that can't be compared yet: which side lacks it, and the line that asks for it, where one can be given."""
+
+    task: str
+    spec: str
+    why: str
+    line: str | None
 
 
-def _typed(task: Task, checkpoint: Checkpoint) -> str | None:
-    """The task as `bench run` takes it. Options asked in words have no name of their own: only endpoints fall back to it."""
-    if task.scorer != "choice" or task.form.rpartition("-")[2] != "generate":
-        return task.key
-    return replace(task, form=task.form.rpartition("-")[0]).key if checkpoint.kind == "endpoint" else None
-
-
-def _place(checkpoint: Checkpoint) -> list[str] | None:
-    if checkpoint.kind == "endpoint":
-        parts = checkpoint.parts
-        if "endpoint" not in parts:
-            return None
-        tokenizer = (
-            ["--tokenizer", checkpoint.base_path] if checkpoint.base_path else []
-        )  # without it, another checkpoint
-        return ["--endpoint", parts["endpoint"], "--served-model", parts["model"], *tokenizer]
-    if checkpoint.path is None or not Path(checkpoint.path).is_dir():
-        return None
-    if checkpoint.kind == "adapter":
-        return ["--adapter", checkpoint.path, *(["--base", checkpoint.base_path] if checkpoint.base_path else [])]
-    return ["--model", checkpoint.path]
-
-
-def _options(task: Task, like: _Candidate) -> list[str]:
-    """The form, and what else of the settings is not the task's own."""
-    from harness.questions import prompts
-
-    form = like.form
-    found = ["--chat-template", "on" if form.chat else "off"]
-    found += ["--system", form.system] if form.system else []
-    found += ["--think", form.think] if form.think != "default" else []
-    usual: Settings = prompts.settings(task, form.chat, {"chat": form.chat})
-    for name in FLAGS:
-        value = like.settings.get(name, getattr(usual, name))
-        if task.ask == "generate" or name == "shots":
-            found += [f"--{name.replace('_', '-')}", str(value)] if value != getattr(usual, name) else []
+def lacking(
+    store: Store, before: str, after: str, *, tasks: Sequence[str] = (), more: Sequence[str] = ()
+) -> list[Lacking]:
+    """What would have to be run before the two sides are compared on `tasks`, else on all that either side has."""
+    left, right = _known(store, before), _known(store, after)
+    found: list[Lacking] = []
+    for task in tasks or sorted(left.keys() | right.keys()):
+        a, b = left.get(task, []), right.get(task, [])
+        if a and b:
+            found += _unlike(store, task, (before, a[0], a), (after, b[0], b), more)
+            continue
+        for spec, own, known, other in ((before, a, left, b), (after, b, right, a)):
+            if not own:
+                of = f"{before if spec == after else after} only" if other else "neither side"
+                why = f"{task} was run on {of}"
+                found.append(Lacking(task, spec, why, _missing_line(store, spec, task, known, other, more)))
     return found
+
+
+def _known(store: Store, spec: str) -> dict[str, list[_Candidate]]:
+    try:
+        return _side(store, spec, ())
+    except NothingToCompare:
+        return {}
+
+
+def _unlike(
+    store: Store,
+    task: str,
+    before: tuple[str, _Candidate, Sequence[_Candidate]],
+    after: tuple[str, _Candidate, Sequence[_Candidate]],
+    more: Sequence[str],
+) -> list[Lacking]:
+    """Both have it: in another form, or one of them not to its end."""
+    if not any(a.form == b.form for a in before[2] for b in after[2]):
+        line = _remedy(store, before[1], after[1], more)
+        why = f"{task}: {before[0]} was asked {before[1].form}, {after[0]} {after[1].form}"
+        return [Lacking(task, after[0], why, line)]
+    unfinished = [(spec, c.run) for spec, c, _ in (before, after) if c.run and c.run.status != "done"]
+    return [
+        Lacking(task, spec, f"{task} of {spec} is not finished ({run.done:,} of {run.expected:,} answers)",
+                again(store, run, [read.get_task(store, run.exam).key], more))
+        for spec, run in unfinished
+    ]  # fmt: skip
+
+
+def _missing_line(
+    store: Store,
+    spec: str,
+    task: str,
+    known: Mapping[str, Sequence[_Candidate]],
+    other: Sequence[_Candidate],
+    more: Sequence[str],
+) -> str | None:
+    """Asked as the other side was; with the task's own settings where there is no other."""
+    like = next((c for c in other if c.run), None)
+    mine = next((c.run for side in known.values() for c in side if c.run), None)
+    checkpoint = read.find_checkpoint(store, mine.checkpoint) if mine else None
+    place = _commands.place(checkpoint) if checkpoint else ["--model", spec] if Path(spec).is_dir() else None
+    if place is None or (other and like is None):  # the other side is a file, which knows no settings of a run
+        return None
+    if like is None or like.run is None:
+        return _commands.plain(place, [task], more)
+    exam = read.get_exam(store, like.run.exam)
+    name = _commands.typed(exam.task, checkpoint) if checkpoint else exam.task.key
+    options = _commands.options(exam.task, like.form, like.settings)
+    return _commands.line(place, [name], like.run, exam, options, more) if name else None

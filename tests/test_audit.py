@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pairs import outcomes
 
 from harness.checkpoints import lineage
 from harness.records import Lineage, Outcomes
@@ -141,7 +140,7 @@ def test_an_unknown_training_is_said_to_be_unknown() -> None:
 
 
 def named(name: str, checkpoint: str, fingerprint: dict[str, dict[str, Any]]) -> Outcomes:
-    return replace(outcomes("quiz", [1, 0]), name=name, checkpoint=checkpoint, fingerprint=fingerprint)
+    return Outcomes("quiz", "accuracy", checkpoint, fingerprint, ("s0", "s1"), (1.0, 0.0), name=name)
 
 
 def test_a_parent_and_its_child_differ_by_the_training() -> None:

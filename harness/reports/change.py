@@ -5,15 +5,104 @@ Example: Worse: -3.1 points on ceval (90 % interval -4.8 to -1.4), 118 lost and 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+
+from rich.table import Table
 
 from harness.records import Change, Difference
 from harness.reports import _plain
-from harness.verdicts import audit, wording
+from harness.verdicts import audit, comparison, wording
 
 SHOWN_RECIPE = 3
 SHOWN_MOVES = 5
 SURE = 0.10  # Benjamini-Hochberg's q below which a subject is named
+COLOURS = {"worse": "bold red", "better": "green"}
+RATES = {"unparsed_rate": "unparsed", "truncated_rate": "cut off", "empty_rate": "empty"}
+FOLLOWS = ("weights", "config")  # of the checkpoint's own: with other weights they differ as a matter of course
+
+
+def render(base: str, lines: Sequence[comparison.Line], notes: Sequence[str] = (), colour: bool = False) -> str:
+    """Everything that `bench compare` shows of one or more checkpoints against `base`: sentences, table, where it moved."""
+    console = _plain.console(colour)
+    names = list(dict.fromkeys(line.name for line in lines))
+    by = {name: [line for line in lines if line.name == name] for name in names}
+    for name, mine in by.items():
+        lead = f"{name}: " if len(by) > 1 else ""
+        console.print(_plain.words(lead + comparison.sentence(mine), style="bold"))
+    console.print()
+    console.print(_plain.words(f"before: {base}   after: {', '.join(names)}"))
+    console.print(_lines(lines, several=len(by) > 1))
+    methods = dict.fromkeys(line.change.method for line in lines)
+    family = f", Holm over {len(lines)} lines" if len(lines) > 1 else ""
+    console.print(_plain.words(f"p: one-sided, in the direction seen{family}; {'; '.join(methods)}"))
+    console.print(
+        _plain.words("catches: the smallest drop seen 8 times of 10; nothing is judged here, `bench gate` judges")
+    )
+    for line in lines:
+        if told := _beside(line.beside):
+            console.print(_plain.words(f"{_titled(line, by)}: {told}"))
+    for name, mine in by.items():
+        for text in _variables(name if len(by) > 1 else "", mine):
+            console.print(_plain.words(text))
+    for text in [*notes, *_elsewise(lines)]:
+        console.print(_plain.words(text))
+    for line in lines:
+        if line.change.moved:
+            console.print()
+            console.print(_plain.words(_where(line.change, _titled(line, by))))
+            if any(row["q"] <= SURE for row in line.change.moved):
+                console.print(_moves(line.change, ("before", "after")))
+    return _plain.text(console)
+
+
+def _lines(lines: Sequence[comparison.Line], several: bool) -> Table:
+    heads = ["task", "n", "before", "after", "change [90 % interval]", "lost/gained", "p(Holm)", "catches", "verdict"]
+    table = _plain.table([*heads[:1], *(["checkpoint"] if several else []), *heads[1:]])
+    for line in lines:
+        change, points = line.change, wording.in_points(line.change)
+        before, after, caught = (wording.number(v, points) for v in (change.before, change.after, change.mde))
+        cells = [
+            change.task,
+            *([line.name] if several else []),
+            f"{change.n:,}",
+            before,
+            after,
+            _plain.interval(change),
+        ]
+        cells += [f"{change.lost}/{change.gained}", wording.p_value(line.p), caught]
+        table.add_row(*map(_plain.words, cells), _plain.words(line.verdict, style=COLOURS.get(line.verdict, "")))
+    return table
+
+
+def _titled(line: comparison.Line, by: Mapping[str, object]) -> str:
+    return line.change.task + (f", {line.name}" if len(by) > 1 else "")
+
+
+def _beside(rates: Mapping[str, tuple[float | None, float | None]]) -> str:
+    """'unparsed 0.4 -> 2.3 %, cut off 0.0 -> 1.0 %'."""
+    told = (f"{RATES[name]} {' -> '.join(wording.number(v, True) for v in both)} %" for name, both in rates.items())
+    return ", ".join(told)
+
+
+def _variables(name: str, lines: Sequence[comparison.Line]) -> Iterable[str]:
+    """The one-variable audit: once where it is the same of all tasks."""
+    said = {line.change.task: f"{line.variables.sentence} [{line.variables.kind}]" for line in lines}
+    lead = f"{name}: " if name else ""
+    for text in dict.fromkeys(said.values()):
+        tasks = [task for task, other in said.items() if other == text]
+        yield lead + (f"{', '.join(tasks)}: " if len(tasks) < len(said) else "") + text[:1].upper() + text[1:]
+
+
+def _elsewise(lines: Sequence[comparison.Line]) -> list[str]:
+    """What should match and what came with the checkpoint, where the audit didn't name it already."""
+    found: dict[str, None] = {}
+    for line in lines:
+        counted = {d.field.removeprefix("engine.") for d in line.variables.differing}
+        for d in line.change.differences:
+            told = d.field.removeprefix("engine.") in counted or d.field.startswith("environment.")
+            if d.class_ in ("should", "own") and d.field not in FOLLOWS and not told:
+                found.update(dict.fromkeys(_differences([d])))
+    return list(found)
 
 
 def render_change(change: Change, names: tuple[str, str], colour: bool = False) -> str:
@@ -36,15 +125,20 @@ def render_change(change: Change, names: tuple[str, str], colour: bool = False) 
     if change.moved:
         console.print()
         console.print(_plain.words(_where(change)))
-        moves = _plain.table(("subject", "n", *names, "change", "q"))
-        for row in change.moved[:SHOWN_MOVES]:
-            both = (wording.number(row[k], points) for k in ("before", "after"))
-            moved = wording.number(row["change"], points, signed=True)
-            moves.add_row(*map(_plain.words, (row["subject"], str(row["n"]), *both, moved, f"{row['q']:.2f}")))
-        console.print(moves)
+        console.print(_moves(change, names))
     for line in _differences(change.differences):
         console.print(_plain.words(line))
     return _plain.text(console)
+
+
+def _moves(change: Change, names: tuple[str, str]) -> Table:
+    points = wording.in_points(change)
+    moves = _plain.table(("subject", "n", *names, "change", "q"))
+    for row in change.moved[:SHOWN_MOVES]:
+        both = (wording.number(row[k], points) for k in ("before", "after"))
+        moved = wording.number(row["change"], points, signed=True)
+        moves.add_row(*map(_plain.words, (row["subject"], str(row["n"]), *both, moved, f"{row['q']:.2f}")))
+    return moves
 
 
 def _differences(found: Sequence[Difference]) -> list[str]:
@@ -60,7 +154,7 @@ def _differences(found: Sequence[Difference]) -> list[str]:
     return lines
 
 
-def _where(change: Change) -> str:
+def _where(change: Change, title: str = "") -> str:
     sure = sum(1 for row in change.moved if row["q"] <= SURE)
     lead = f"{sure} of {len(change.moved)} subjects moved (q at most {SURE:.2f})"
-    return f"where it moved: {lead}; to look at, never judged"
+    return f"{title}{': ' if title else ''}where it moved: {lead}; to look at, never judged"

@@ -64,10 +64,27 @@ class Paired:
     def mde(self, alpha: float = 0.05) -> float:
         """Smallest drop caught 8 times of 10, in the metric's unit."""
         n, moment = self.effective
-        if self.measured or max(abs(self.before).max(), abs(self.after).max()) > 1:  # not made of 0/1 flips
-            normal = NormalDist()
-            return (normal.inv_cdf(1 - alpha) + normal.inv_cdf(0.8)) * math.sqrt(moment / n)
+        if self._graded:
+            return _quantiles(alpha) * math.sqrt(moment / n)
         return stats.mde(n, moment, alpha)
+
+    def needed(self, change: float, alpha: float = 0.05) -> float:
+        """Questions, of which as many as now are asked per subject, that catch this change 8 times of 10."""
+        n, moment = self.effective
+        if change == 0:
+            return math.inf
+        if self._graded:
+            return self.n * moment * (_quantiles(alpha) / change) ** 2 / n
+        return self.n * (stats.needed_n(abs(change), moment, alpha) or math.inf) / n
+
+    @property
+    def _graded(self) -> bool:
+        """Whether the change is not made of 0/1 flips."""
+        return bool(self.measured) or max(abs(self.before).max(), abs(self.after).max()) > 1
+
+
+def _quantiles(alpha: float) -> float:
+    return NormalDist().inv_cdf(1 - alpha) + NormalDist().inv_cdf(0.8)
 
 
 def compare(before: Outcomes, after: Outcomes, strict: bool = False, same: Sequence[str] = ()) -> Change:
