@@ -86,6 +86,20 @@ def test_a_few_distinct_grades_cost_a_fraction_of_their_digits() -> None:
     assert len(json.loads(packed(thirds, thirds.samples))["outcomes"][0]["values"]["data"]) < 3000
 
 
+def test_the_parts_of_one_measure_are_packed_together() -> None:
+    """Chosen letter minus the key's, a column per letter: what makes the file of a task with options large."""
+    rng = np.random.default_rng(5)
+    gold, chosen = rng.integers(0, 4, 12_342), rng.integers(0, 4, 12_342)
+    chosen = np.where(rng.random(12_342) < 0.4, gold, chosen)
+    parts = {f"choice_skew:{letter}": ((chosen == i).astype(float) - (gold == i)).tolist()
+             for i, letter in enumerate("ABCD")}  # fmt: skip
+    parts = {name: tuple(None if k % 97 == 0 else v for k, v in enumerate(column)) for name, column in parts.items()}
+    o = made((chosen == gold).astype(float).tolist(), measures={**parts, "choice_skew:n": (1.0,) * 12_342})
+    text = packed(o, o.samples)
+    assert baseline.named(loaded(text), o.samples) == o
+    assert len(gzip.compress(text.encode(), 9)) < 7_000
+
+
 def test_a_part_of_an_exam_keeps_its_places_and_pairs_with_the_whole() -> None:
     order = hashes(200)
     part = made([i % 2 for i in range(197)], samples=tuple(order[3:]))
@@ -136,6 +150,11 @@ def damages(text: str) -> list[str]:
         edited(values={"kind": "table", "table": values["data"], "data": values["data"]}),
         edited(values={"kind": "<f8", "data": _squeezed(np.full(40, np.nan))}),
         edited(chance="a quarter"),
+        edited(
+            measures={
+                "skew:": {"parts": ["A"], "rows": [values], "of": 40, "each": {"kind": "<u2", "data": values["data"]}}
+            }
+        ),
         edited(fingerprint=[]),
         edited(average="mean"),
         edited(samples=["same"] * 40),

@@ -176,12 +176,14 @@ def show(path: Path, as_json: bool) -> None:
     echo(f"{blessed.name}: {said}")
     if blessed.accepted:
         echo(f"accepted: {blessed.accepted}")
-    lines = [["task", "metric", "checkpoint", "run", "n", "mean", "measures"]]
+    lines = [["task", "metric", "checkpoint", "run", "n", "mean"]]
     for row in summary["tasks"]:
         mean = "–" if row["mean"] is None else _tables.score(row["mean"], row["metric"])
-        known = ", ".join(row["measures"])
-        lines.append([row["task"], row["metric"], row["checkpoint"], row["run"][:8], str(row["n"]), mean, known])
+        lines.append([row["task"], row["metric"], row["checkpoint"], row["run"][:8], str(row["n"]), mean])
     echo(_tables.table(lines))
+    for row in summary["tasks"]:
+        if row["measures"]:
+            echo(f"{row['task']} also holds {', '.join(dict.fromkeys(m.partition(':')[0] for m in row['measures']))}")
 
 
 def _summary(path: Path, blessed: Baseline) -> dict[str, Any]:

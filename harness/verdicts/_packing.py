@@ -81,6 +81,44 @@ def unpack(packed: Mapping[str, str], n: int) -> tuple[float | None, ...]:
     return tuple(next(follow) if there else None for there in present.tolist())
 
 
+def pack_measures(measures: Mapping[str, Sequence[float | None]]) -> dict[str, Any]:
+    """By name; the parts of one measure (`choice_skew:A`, `:B` …) as the distinct rows of all of them, where shorter."""
+    groups: dict[str, list[str]] = {}
+    for name in sorted(measures):
+        groups.setdefault(name.partition(":")[0], []).append(name)
+    packed: dict[str, Any] = {}
+    for head, names in groups.items():
+        plain = {name: pack(measures[name]) for name in names}
+        joint = _joint([measures[name] for name in names]) if len(names) > 1 else None
+        if joint and len(str(joint)) < len(str(plain)):
+            packed[f"{head}:"] = {"parts": [name.partition(":")[2] for name in names], **joint}
+        else:
+            packed |= plain
+    return packed
+
+
+def _joint(columns: Sequence[Sequence[float | None]]) -> dict[str, Any] | None:
+    distinct = list(dict.fromkeys(zip(*columns, strict=True)))
+    if len(distinct) > 1 << 8:
+        return None
+    where = {row: float(i) for i, row in enumerate(distinct)}
+    each = pack([where[row] for row in zip(*columns, strict=True)])
+    return {"rows": [pack(column) for column in zip(*distinct, strict=True)], "of": len(distinct), "each": each}
+
+
+def unpack_measures(packed: Mapping[str, Any], n: int) -> dict[str, tuple[float | None, ...]]:
+    found: dict[str, tuple[float | None, ...]] = {}
+    for name, one in packed.items():
+        if "parts" not in one:
+            found[name] = unpack(one, n)
+            continue
+        each = [int(i or 0) for i in unpack(one["each"], n)]
+        for part, column in zip(one["parts"], one["rows"], strict=True):
+            distinct = unpack(column, int(one["of"]))
+            found[f"{name}{part}"] = tuple(distinct[i] for i in each)
+    return found
+
+
 def bits(text: str, n: int) -> NDArray[np.bool_]:
     raw = np.frombuffer(unsqueeze(text), np.uint8)
     if raw.size != -(-n // 8):

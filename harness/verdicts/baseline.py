@@ -114,7 +114,7 @@ def _pack(o: Outcomes, order: Sequence[str] | None) -> dict[str, Any]:
         packed["is_mean"] = False
         packed["statistics"] = {key: _packing.pack(o.statistics[key]) for key in sorted(o.statistics)}
     packed |= {key: getattr(o, key) for key, silent in UNSAID.items() if getattr(o, key) != silent}
-    packed["measures"] = {key: _packing.pack(o.measures[key]) for key in sorted(o.measures)}
+    packed["measures"] = _packing.pack_measures(o.measures)
     packed = json.loads(json.dumps(packed, allow_nan=False, default=list))
     packed["sha"] = digest(packed)
     return packed
@@ -132,7 +132,7 @@ def _unpack(packed: Mapping[str, Any]) -> Outcomes:
         values=_packing.unpack(body["values"], n),
         subjects=_packing.unpack_names(body["subjects"], n),
         clusters=_packing.unpack_names(body["clusters"], n),
-        measures={key: _packing.unpack(value, n) for key, value in body["measures"].items()},
+        measures=_packing.unpack_measures(body["measures"], n),
         is_mean=bool(body.get("is_mean", True)),
         statistics={key: _packing.unpack(value, n) for key, value in body.get("statistics", {}).items()},
     )
