@@ -97,7 +97,7 @@ def test_the_parts_of_one_measure_are_packed_together() -> None:
     o = made((chosen == gold).astype(float).tolist(), measures={**parts, "choice_skew:n": (1.0,) * 12_342})
     text = packed(o, o.samples)
     assert baseline.named(loaded(text), o.samples) == o
-    assert len(gzip.compress(text.encode(), 9)) < 7_000
+    assert len(gzip.compress(text.encode(), 9)) < 8_000  # 13 kB one by one
 
 
 def test_a_part_of_an_exam_keeps_its_places_and_pairs_with_the_whole() -> None:
