@@ -9,7 +9,8 @@ from __future__ import annotations
 import getpass
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -66,6 +67,18 @@ def write(path: Path, content: str) -> None:
     aside = path.with_name(path.name + ".tmp")
     aside.write_text(content, "utf-8")
     aside.replace(path)
+
+
+@contextmanager
+def store_for(path: Path, *specs: str) -> Iterator[Store | None]:
+    """The store; None where there is none and packed files need none."""
+    from harness.store.open import open_store
+
+    if all(spec.startswith("file:") for spec in specs) and not path.exists():
+        yield None
+        return
+    with open_store(path, mode="ro") as opened:
+        yield opened
 
 
 def judged(before: Sequence[Outcomes], after: Sequence[Outcomes]) -> Verdict:

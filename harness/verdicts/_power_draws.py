@@ -90,6 +90,19 @@ class Drawer:
             after["values"][rng.random(after["values"].size) < more / worth] = 0.0
 
 
+def assumed(run: Outcomes, flips: float) -> Outcomes | None:
+    """A candidate that differs from a run by that share of flips, as many gained as lost; None where values aren't 0/1."""
+    values = np.array(run.values, float)
+    if not run.is_mean or not np.isin(values[~np.isnan(values)], (0.0, 1.0)).all():
+        return None
+    rng = np.random.default_rng(0)
+    right, wrong = (rng.permutation(np.flatnonzero(values == v)) for v in (1.0, 0.0))
+    each = round(flips * (right.size + wrong.size) / 2)
+    each = min(each, right.size, wrong.size)
+    values[right[:each]], values[wrong[:each]] = 0.0, 1.0
+    return replace(run, values=_plain(values))
+
+
 def _picked(side: Outcomes, rows: Sequence[int]) -> Outcomes:
     """The common questions under neutral names, so that one order serves all columns."""
 

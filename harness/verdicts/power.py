@@ -18,9 +18,12 @@ import numpy as np
 from harness import stats
 from harness.records import Judged, Outcomes, Verdict
 from harness.verdicts import _power_draws, _power_swaps, gate
+from harness.verdicts._power_draws import assumed
 from harness.verdicts.compare import Paired, pair
 from harness.verdicts.policy import Policy
 from harness.verdicts.wording import number
+
+__all__ = ["Simulated", "TaskPower", "assumed", "power", "sentence", "simulate"]
 
 DROPS = (0.01, 0.02, 0.03, 0.05)
 POWER = 0.8

@@ -1,0 +1,172 @@
+"""`bench gate power`: before you trust the gate: how often it is wrong, and the smallest drop it catches."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from harness.cli import _options, _packed
+from harness.cli._echo import echo
+from harness.errors import NothingToCompare
+
+if TYPE_CHECKING:
+    from harness.records import Outcomes
+    from harness.verdicts.policy import Policy
+    from harness.verdicts.power import Simulated, TaskPower
+
+FLIPS = 15.0  # per cent; the median of published fine-tunes against their parents
+SECONDS = 2.0  # of silence before progress is told
+
+
+@click.command("power")
+@click.argument("candidate", metavar="CKPT|RUN")
+@click.option("--baseline", help="As of `bench gate`. Without one, --flips is assumed.")
+@click.option("--tasks", default="", metavar="T,…", help="Only these.")
+@click.option(
+    "--flips", type=click.FloatRange(0, 100, min_open=True), metavar="PERCENT",
+    help=f"Questions whose answer changes sides between two checkpoints, where no pair tells. Default: {FLIPS:g}.",
+)  # fmt: skip
+@click.option("--draws", type=click.IntRange(0), default=400, show_default=True, help="No-change gates to simulate.")
+@click.option("--config", "config_path", type=click.Path(path_type=Path, dir_okay=False), help="Default: bench.toml.")
+@_options.store_option
+@_options.include_option
+@_options.json_option
+def command(
+    candidate: str, baseline: str | None, tasks: str, flips: float | None, draws: int, config_path: Path | None,
+    store: Path | None, as_json: bool,
+) -> None:  # fmt: skip
+    """Say what the gate would see, before anybody trusts it.
+
+    From the stored answers of the two checkpoints: their own flips, the subjects' sizes, the clusters. The gate itself is
+    run on no-change draws of them, guards included; a metric that is no mean is tried by its own test. Exit 0.
+
+    \b
+    Example: bench gate power ckpt --baseline base
+             bench gate power base --flips 5              before there is a candidate
+    """
+    from harness import config, lookup
+    from harness.verdicts import gate, power
+
+    settings = config.read(config_path, config.Bench) if config_path else config.bench()
+    policy = gate.policy(settings.gate, str(config_path or "bench.toml"))
+    wanted = lookup.tasks(_options.names(tasks))
+    against = baseline or (settings.gate.get("baseline") if flips is None else None)
+    specs = [candidate, *([str(against)] if against else [])]
+    with _packed.store_for(_options.store_path(store), *specs) as opened:
+        after = lookup.outcomes(candidate, opened, tasks=wanted)
+        before = None
+        if against and flips is None:
+            own = {o.run for o in after}
+            try:
+                before = lookup.outcomes(str(against), opened, tasks=wanted, without=own)
+            except NothingToCompare as error:
+                if baseline:
+                    raise
+                echo(f"note: {error}; {FLIPS:g} % of flips are assumed", err=True)
+    share = (FLIPS if flips is None else flips) / 100
+    pairs = _pairs(before, after) if before is not None else _assumed(after, share)
+    found = power.power(pairs, policy)
+    if not found:
+        raise NothingToCompare(f"nothing of {candidate} can be tested: {_why(pairs, policy)}")
+    simulated = power.simulate(pairs, policy, draws, watch=_progress(draws)) if draws else None
+    said = power.sentence(found, simulated)
+    if as_json:
+        _options.print_json(_object(found, simulated, said, policy, before is None, share))
+        return
+    echo(said)
+    _show(found, simulated, policy)
+    if before is None:
+        echo(f"assumed: {100 * share:g} % of the questions flip; a stored pair says it of your own: --baseline NAME")
+
+
+def _pairs(before: Sequence[Outcomes], after: Sequence[Outcomes]) -> list[tuple[Outcomes, Outcomes]]:
+    by_task = {o.task: o for o in after}
+    return [(o, by_task[o.task]) for o in before if o.task in by_task]
+
+
+def _assumed(runs: Sequence[Outcomes], share: float) -> list[tuple[Outcomes, Outcomes]]:
+    from harness.verdicts import power
+
+    found = []
+    for run in runs:
+        other = power.assumed(run, share)
+        if other is None:
+            echo(f"note: {run.task} ({run.metric}) is not made of right and wrong: name a --baseline", err=True)
+        elif any(v is not None for v in run.values):
+            found.append((run, other))
+    return found
+
+
+def _why(pairs: Sequence[tuple[Outcomes, Outcomes]], policy: Policy) -> str:
+    from harness.verdicts import gate
+
+    return gate.judge(pairs, policy).sentence if pairs else "no common task with right and wrong answers"
+
+
+def _progress(draws: int) -> Callable[[int], None]:
+    """A line now and then, on stderr, where it takes long enough to be asked about."""
+    began = told = time.monotonic()
+
+    def watch(done: int) -> None:
+        nonlocal told
+        now = time.monotonic()
+        if now - told >= SECONDS and done < draws:
+            told = now
+            left = (draws - done) * (now - began) / done
+            end = "\r" if sys.stderr.isatty() else "\n"
+            click.echo(f"{done}/{draws} no-change gates, about {left:.0f} s left   {end}", err=True, nl=False)
+
+    return watch
+
+
+def _show(found: Sequence[TaskPower], simulated: Simulated | None, policy: Policy) -> None:
+    from harness.cli import _tables
+    from harness.verdicts.power import DROPS
+
+    head = ["task", "n", "flips", "tolerance", "caught 8 of 10", *(f"{100 * d:g} pt" for d in DROPS)]
+    lines = [head]
+    for t in found:
+        shares = t.unit in ("", "share")
+        sizes = [f"{100 * v:.1f}" if shares else f"{v:.3g}" for v in (t.tolerance, t.mde)]
+        flips = _tables.percent(t.flipped) + " %" if t.method == "flips" else "–"
+        needed = [_needed(n, drop, t) if shares else "–" for drop, n in t.needed]
+        lines.append([t.task, f"{t.n:,}", flips, *sizes, *needed])
+    echo(_tables.table(lines))
+    echo(
+        f"the last {len(DROPS)} columns: questions that prove such a drop 8 times of 10; * proven, but within the tolerance"
+    )
+    if simulated:
+        by = f"{100 * simulated.by_scores:.1f} % by scores, {100 * simulated.by_guards:.1f} % by guards alone"
+        error = 100 * 2 * (max(simulated.failed, 1 / simulated.draws) * (1 - simulated.failed) / simulated.draws) ** 0.5
+        rate = 100 * simulated.failed
+        echo(
+            f"false alarms: {rate:.1f} % ± {error:.1f} of {simulated.draws} no-change gates ({by}); alpha {policy.alpha:g}"
+        )
+
+
+def _needed(n: int, drop: float, t: TaskPower) -> str:
+    return f"{n:,}" + ("*" if drop <= t.tolerance else "")
+
+
+def _object(
+    found: Sequence[TaskPower], simulated: Simulated | None, said: str, policy: Policy, guessed: bool, share: float
+) -> dict[str, Any]:
+    tasks = [
+        {
+            "task": t.task, "metric": t.metric, "unit": t.unit, "n": t.n, "second_moment": t.flipped,
+            "tolerance": t.tolerance, "mde": t.mde, "method": t.method,
+            "needed": [{"drop": d, "n": n, "within_tolerance": d <= t.tolerance} for d, n in t.needed],
+        }
+        for t in found
+    ]  # fmt: skip
+    alarms = None
+    if simulated:
+        alarms = {"draws": simulated.draws, "failed": simulated.failed, "by_scores": simulated.by_scores,
+                  "by_guards": simulated.by_guards}  # fmt: skip
+    return {"schema_version": 1, "sentence": said, "alpha": policy.alpha, "policy_sha": policy.sha,
+            "assumed_flips": share if guessed else None, "false_alarms": alarms, "tasks": tasks}  # fmt: skip
