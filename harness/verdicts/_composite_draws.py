@@ -63,7 +63,8 @@ def _of_sheet(sheet: Sheet, draws: int, rng: np.random.Generator) -> Floats:
     for inside in members:
         clusters = [sheet.clusters[i] for i in inside] if sheet.clusters else None
         units, count = units_of(clusters, inside.size)
-        sums = np.stack([np.bincount(units, sheet.means[inside, c], count) for c in range(columns)], axis=1)
+        sums = np.zeros((count, columns))
+        np.add.at(sums, units, sheet.means[inside])
         sizes = np.bincount(units, minlength=count).astype(float)
         start = 0
         for counts in _counts(rng, count, draws):

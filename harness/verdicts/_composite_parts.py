@@ -17,9 +17,9 @@ import numpy as np
 from harness import metrics
 from harness.errors import NothingToCompare, UserError
 from harness.records import Outcomes
-from harness.stats.measures import Columns
+from harness.stats import measures
 from harness.verdicts._composite_draws import Floats, Of
-from harness.verdicts._composite_worth import Missing, between, chain, right, shortness, size_of, writes
+from harness.verdicts._composite_worth import TOLERATED, Missing, between, chain, right, shortness, size_of, writes
 from harness.verdicts.profile import Plan, Profile
 
 
@@ -28,7 +28,7 @@ class Column:
     """One part in one task: a value per question, or a measure and its statistics; times 100 it is points."""
 
     values: Floats | None
-    measure: tuple[Columns, Of] | None = None
+    measure: tuple[measures.Columns, Of] | None = None
     scale: Callable[[Floats], Floats] | None = None  # of the task's mean, None = as it is
 
 
@@ -166,8 +166,14 @@ def _measured(one: Outcomes, plan: Plan) -> Column:
         raise Missing(
             f"{plan.metric} of {one.task} offers no statistics to resample; add statistics(table) to its file"
         )
-    columns = {name: _there(values, one.task, plan.metric) for name, values in one.statistics.items()}
-    return Column(None, (columns, metrics.quick(metrics.find(one.metric))), _scale(plan))
+    columns = {name: np.array(values, float) for name, values in one.statistics.items()}  # None becomes NaN
+    there = measures.counted(columns)
+    lacking = int((~there).sum())
+    if lacking > TOLERATED * there.size or lacking == there.size:
+        raise Missing(f"{lacking:,} of {there.size:,} answers to {one.task} have no {plan.metric}; finish the run")
+    of = metrics.quick(metrics.find(one.metric))
+    kept = {name: column[there] for name, column in columns.items()}
+    return Column(None, (kept, lambda columns, often: of(columns, often[:, there])), _scale(plan))
 
 
 def _there(values: Sequence[float | None], task: str, metric: str) -> Floats:
