@@ -1,0 +1,171 @@
+"""Composite scores out of a store: what is missing is graded first, what is known is not computed again.
+
+Example: `scored(store, runs_of(store, "qwen-med", profile), profile)` -> Overall 61.3, and the store keeps it.
+Trap: a run that grew, corrected golds or a newer grader of chains make another score; its key names all of them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import asdict, replace
+from typing import Any, Protocol
+
+from harness import identity, lookup, plugins, scoring
+from harness.errors import NothingToCompare
+from harness.records import Outcomes, Overall, Response, Run, Sample
+from harness.store import read, rows
+from harness.store.open import Store
+from harness.store.write import Writer
+from harness.verdicts import composite, profile
+from harness.verdicts.profile import Profile
+
+BESIDE = ("cot", "tokens")  # scorers that need no gold: their grades stand beside the score
+NO_VOCABULARY = "no_vocabulary"  # a rule of `tokens`: not kept, since the vocabulary may be here tomorrow
+
+
+class Progress(Protocol):
+    """Whoever looks on: told how many answers there are to grade, then once per grade."""
+
+    def planned(self, total: int) -> None: ...
+    def graded(self) -> None: ...
+
+
+class Silence:
+    def planned(self, total: int) -> None:
+        return
+
+    def graded(self) -> None:
+        return
+
+
+# -- grades of chains and counts of tokens ------------------------------------------------------------------
+
+
+def ensure(store: Store, runs: Sequence[Run], progress: Progress | None = None) -> int:
+    """Grade the chains and count the tokens of generated answers that lack it; how many grades were added."""
+    progress = progress or Silence()
+    asked = list(_ungraded(store, runs))
+    if not asked:
+        return 0
+    progress.planned(len(asked))
+    with Writer(store) as writer, closing(scoring.score_each(iter(asked))) as scored:
+        for _, response, score in scored:
+            progress.graded()
+            if score.rule != NO_VOCABULARY:
+                writer.put_score(response.run, response.sample, response.repeat, score, "")
+    return len(asked)
+
+
+def _ungraded(store: Store, runs: Sequence[Run]) -> Iterator[tuple[str, Sample, Response]]:
+    for run in runs:
+        if read.get_task(store, run.exam).ask != "generate":
+            continue
+        samples: dict[str, Sample] = {}
+        for name in BESIDE:
+            module = plugins.find(scoring.SCORERS, name)
+            for number, response in enumerate(read.unscored(store, run.id, name, module.VERSION, "")):
+                samples = samples or {s.id: s for s in read.get_exam(store, run.exam).samples}
+                sample = samples[response.sample]
+                if name == "tokens" and not number and module.score(sample, response).rule == NO_VOCABULARY:
+                    break
+                yield name, sample, response
+
+
+# -- composites ---------------------------------------------------------------------------------------------
+
+
+def runs_of(store: Store, spec: str, wanted: Profile) -> list[Run]:
+    """The newest run per task of the profile that a spec names; NothingToCompare where there is none."""
+    tasks = list(wanted.task)
+    found = [run for run in lookup.runs(store, spec) if read.get_task(store, run.exam).key in tasks]
+    if not found:
+        some = ", ".join(tasks[:6]) + (" …" if len(tasks) > 6 else "")
+        raise NothingToCompare(
+            f"'{spec}' has no run of a task that profile {wanted.name} is made of ({some}); "
+            f"`bench run --tasks {tasks[0]}` asks one"
+        )
+    return found
+
+
+def outcomes(store: Store, runs: Sequence[Run], wanted: Profile, cqs: str = "rule") -> list[Outcomes]:
+    """What the profile is computed from: each task's headline, and the other metrics that a part of it names.
+
+    The grades of a judge that is not usable are left out, so that no part is made of them.
+    """
+    found = [read.outcomes(store, run.id) for run in runs]
+    for part in wanted.part:
+        for run, headline in zip(runs, list(found), strict=False):
+            if part.kind == "metric" and headline.task in part.tasks and part.metric != headline.metric:
+                found.append(read.outcomes(store, run.id, part.metric))
+    if not withheld(store, runs, cqs):
+        return found
+    judged = f"cot_{cqs}"
+    return [replace(o, measures={k: v for k, v in o.measures.items() if k != judged}) for o in found]
+
+
+def withheld(store: Store, runs: Sequence[Run], cqs: str) -> str:
+    """Why a judge's grades of these runs must not be shown; "" where they may."""
+    if cqs == "rule":
+        return ""
+    from harness import judge
+
+    wanted = cqs.removeprefix("judge:")
+    for key in dict.fromkeys(key for run in runs for key in read.judged_by(store, run.id) if key.startswith(wanted)):
+        standing = judge.standing(store, key, [run.id for run in runs])
+        if not standing.usable:
+            return standing.why
+    return ""
+
+
+def scored(
+    store: Store, runs: Sequence[Run], wanted: Profile, counter: str = "own", cqs: str = "rule",
+    of: Sequence[Outcomes] | None = None,
+) -> Overall:  # fmt: skip
+    """The composite of one checkpoint's runs, from the store where it is known, and kept there where it is not."""
+    key = key_of(store, runs, counter, cqs)
+    known = read.overalls(store).get((runs[0].checkpoint, wanted.sha, key))
+    if known is not None:
+        return known
+    made = composite.overall(of or outcomes(store, runs, wanted, cqs), wanted, counter=counter, cqs=cqs)
+    if why := withheld(store, runs, cqs):
+        made = _told(made, wanted, why)
+    if not store.readonly:
+        with Writer(store) as writer:
+            writer.put_overall(made, key, text(wanted))
+    return made
+
+
+def _told(made: Overall, wanted: Profile, why: str) -> Overall:
+    """A part that is missing because its judge is not usable says so."""
+    chains = {plan.name for plan in wanted.part if plan.kind == "cot"}
+    parts = tuple(replace(p, why=why) if p.name in chains and p.value is None else p for p in made.parts)
+    missing = "; ".join(f"{part.name}: {part.why}" for part in parts if part.value is None)
+    return replace(made, parts=parts, why=missing or made.why)
+
+
+def key_of(store: Store, runs: Sequence[Run], counter: str, cqs: str) -> str:
+    """What a composite was made of; anything that changes it changes this."""
+    checkpoint = read.find_checkpoint(store, runs[0].checkpoint)
+    assert checkpoint is not None  # a foreign key holds it
+    size = [checkpoint.bytes, checkpoint.bytes_declared]
+    states = sorted((read.state(store, run.id) for run in runs), key=lambda state: str(state[0]))
+    return identity.digest([states, size, counter, cqs, withheld(store, runs, cqs)])
+
+
+def text(wanted: Profile) -> str:
+    """A profile as the store keeps it."""
+    return rows.dump(_filled(asdict(wanted)))
+
+
+def read_text(kept: str) -> Profile:
+    """The profile in a store, which may be nobody's file any more."""
+    return profile.of(json.loads(kept), "a profile in the store")
+
+
+def _filled(value: Any) -> Any:
+    """Without what is not set: TOML knows no null."""
+    if isinstance(value, dict):
+        return {k: _filled(v) for k, v in value.items() if v is not None}
+    return [_filled(v) for v in value] if isinstance(value, list | tuple) else value
