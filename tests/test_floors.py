@@ -17,11 +17,12 @@ PACKAGES = ("harness", "tasks", "leaderboard", "trainers")
 FLOORS = {  # the longest prefix wins
     "harness": 0, "harness.records": 0, "harness.errors": 0,
     "harness.config": 1, "harness.identity": 1, "harness.files": 1, "harness.text": 1, "harness.stats": 1,
-    "harness.plugins": 1, "harness.dialect": 1, "harness.ratings": 1, "harness.environment": 1, "harness.hub": 1,
+    "harness.plugins": 1, "harness.dialect": 1, "harness.ratings": 1, "harness.environment": 1, "harness.hub": 1, "harness.commits": 1,
     "harness.scorers": 2, "harness.metrics": 2, "harness.verdicts": 2, "harness.folders": 2, "tasks": 2,
     "harness.questions": 3, "harness.checkpoints": 3, "harness.engines": 3, "harness.store": 3,
-    "harness.scoring": 4, "harness.composites": 4, "harness._grades": 4, "harness.evaluate": 4, "harness.lookup": 4, "harness.pairs": 4, "harness._commands": 4, "harness.replicates": 4, "harness.imports": 4, "harness.matching": 4, "harness.foreign": 4, "harness.published": 4, "harness.estimate": 4, "harness.variations": 4,
-    "harness.judge": 4, "harness.contamination": 4,
+    "harness.scoring": 4, "harness.composites": 4, "harness._grades": 4, "harness.evaluate": 4, "harness.lookup": 4, "harness.pairs": 4, "harness.gating": 4, "harness._commands": 4, "harness.replicates": 4, "harness.imports": 4, "harness.matching": 4, "harness.foreign": 4, "harness.published": 4, "harness.estimate": 4, "harness.variations": 4,
+    "harness.diagnosis": 4, "harness._diagnosis_facts": 4,
+    "harness.noise": 4, "harness.judge": 4, "harness.contamination": 4,
     "harness.reports": 5, "leaderboard": 5, "trainers": 5,
     "harness.cli": 6,
 }  # fmt: skip

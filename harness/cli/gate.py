@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
-import os
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harness.cli import _options, first_line
-from harness.cli._echo import echo
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from harness.store.open import Store
+    from harness.verdicts.policy import Policy
 
-    from harness.records import Outcomes, Verdict
+FILE = click.Path(path_type=Path, dir_okay=False)
 
 
 class Gate(click.Command):
@@ -47,29 +48,31 @@ def _more() -> dict[str, Path]:
 @click.argument("candidate")
 @click.option(
     "--baseline",
-    help="NAME, NAME@TAG, run:ID, tag:TAG, branch:NAME or file:PATH. Default: `gate.baseline` of bench.toml.",
+    help="NAME, NAME@TAG, run:ID, tag:TAG, branch:NAME, model:REF or file:PATH. Default: `gate.baseline` of bench.toml.",
 )
-@click.option("--tasks", default="", metavar="T,…", help="Only these. Default: all of the baseline.")
-@click.option("--strict", is_flag=True, help="Inconclusive fails too (exit 6).")
+@click.option("--anchor", help="A second, fixed baseline against slow drift. Default: `gate.anchor`.")
+@click.option("--tasks", default="", metavar="T,…", help="Only these. Default: all of the baseline but variants.")
+@click.option("--strict", is_flag=True, help="Inconclusive fails too (exit 6), and so does another engine (exit 4).")
 @click.option("--warn-only", is_flag=True, help="Say it, but exit 0 where it would be 3 or 6.")
 @click.option(
-    "--config",
-    "config_path",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Default: bench.toml above the current folder.",
-)
-@click.option("--md", type=click.Path(path_type=Path, dir_okay=False), help="Also write the verdict as Markdown.")
-@click.option("--junit", type=click.Path(path_type=Path, dir_okay=False), help="Also write it as JUnit XML.")
+    "--fail-fast", type=click.IntRange(1), metavar="N",
+    help="Also look at the first N questions, where a catastrophe fails (exit 3) and nothing passes: finish the run.",
+)  # fmt: skip
+@click.option("--config", "config_path", type=FILE, help="Default: bench.toml above the current folder.")
+@click.option("--md", type=FILE, help="Also write the verdict as Markdown.")
+@click.option("--junit", type=FILE, help="Also write it as JUnit XML.")
 @_options.store_option
 @_options.include_option
 @_options.json_option
 def command(
-    candidate: str, baseline: str | None, tasks: str, strict: bool, warn_only: bool, config_path: Path | None,
-    md: Path | None, junit: Path | None, store: Path | None, as_json: bool,
+    candidate: str, baseline: str | None, anchor: str | None, tasks: str, strict: bool, warn_only: bool,
+    fail_fast: int | None, config_path: Path | None, md: Path | None, junit: Path | None, store: Path | None,
+    as_json: bool,
 ) -> int:  # fmt: skip
     """Judge a checkpoint against a baseline.
 
-    A task regresses only when the drop is statistically real and at least the tolerance.
+    A task regresses only when the drop is statistically real and at least the tolerance. `bench gate init` writes a
+    bench.toml with every rule; CANDIDATE is a name, NAME@TAG, run:ID or file:PATH.
 
     \b
     Exit: 0 pass · 3 regressed or guard breached · 4 not comparable · 5 nothing to compare · 6 inconclusive
@@ -77,80 +80,46 @@ def command(
     Example: bench gate ckpt --baseline base
              bench gate ckpt --baseline file:results/baselines/release.json --md summary.md
     """
-    from harness import config, lookup
-    from harness.errors import NothingToCompare
-    from harness.reports import json, markdown, terminal
-    from harness.reports import junit as junit_report
-    from harness.store.open import open_store
+    from harness import gating, lookup
+    from harness.cli import _gating
+
+    policy, place = _policy(config_path, strict, fail_fast)
+    baseline, anchor = baseline or policy.baseline, anchor or policy.anchor
+    if not baseline:
+        from harness.errors import NothingToCompare
+
+        raise NothingToCompare("no baseline: pass --baseline NAME, or write `baseline` under [gate] in bench.toml")
+    specs = [spec for spec in (candidate, baseline, anchor) if spec]
+    path = _options.store_path(store)
+    with _opened(path, specs) as opened:
+        verdict = gating.judge(
+            opened, candidate, baseline, policy, anchor=anchor, today=date.today(),
+            tasks=lookup.tasks(_options.names(tasks)), more=("--store", str(store)) if store else (),
+        )  # fmt: skip
+        kept = opened is not None
+    if kept:
+        _gating.keep(path, verdict)
+    return _gating.report(verdict, place, as_json=as_json, md=md, junit=junit, warn_only=warn_only)
+
+
+def _policy(config_path: Path | None, strict: bool, fail_fast: int | None) -> tuple[Policy, Path]:
+    """The rules, and the file whose lines they stand in."""
+    from harness import config
     from harness.verdicts import gate
 
     settings = config.read(config_path, config.Bench) if config_path else config.bench()
-    baseline = baseline or settings.gate.get("baseline")
-    if not baseline:
-        raise NothingToCompare("no baseline: pass --baseline NAME, or write `baseline` under [gate] in bench.toml")
-    policy = gate.policy(settings.gate, str(config_path or "bench.toml"), strict=strict)
-    wanted = lookup.tasks(_options.names(tasks))
-    with open_store(_options.store_path(store), mode="ro") as opened:
-        after = lookup.outcomes(candidate, opened, tasks=wanted)
-        own = {outcomes.run for outcomes in after}  # a run compared with itself passes and says nothing
-        before = lookup.outcomes(baseline, opened, tasks=wanted, without=own)
-    _known(policy.task, before, after, wanted)
-    pairs, missing = _pair(before, after)
-    verdict = gate.judge(pairs, policy, missing, today=date.today())
-    if as_json:
-        click.echo(json.render(verdict))
-    else:
-        echo(terminal.render(verdict))
-    _write(md, markdown.render(verdict))
-    _write(junit, junit_report.render(verdict))
-    _github(verdict, config_path or config.root() / "bench.toml")
-    return _exit_code(verdict, warn_only)
+    place = config_path or config.root() / "bench.toml"
+    table = {**settings.gate, **({"fail_fast": fail_fast} if fail_fast else {})}
+    return gate.policy(table, str(config_path or "bench.toml"), strict=strict), place
 
 
-def _pair(before: list[Outcomes], after: list[Outcomes]) -> tuple[list[tuple[Outcomes, Outcomes]], list[str]]:
-    """Pairs by task, and the baseline's tasks that the candidate lacks: a task that vanished is not a pass."""
-    by_task = {outcomes.task: outcomes for outcomes in after}
-    pairs = [(outcomes, by_task[outcomes.task]) for outcomes in before if outcomes.task in by_task]
-    scored = [o for o in before if o.labelled or any(v is not None for v in o.values)]  # others have nothing to lose
-    return pairs, [outcomes.task for outcomes in scored if outcomes.task not in by_task]
+@contextlib.contextmanager
+def _opened(path: Path, specs: list[str]) -> Iterator[Store | None]:
+    """The store, or None where files are all that is judged and there is none: a runner without GPU and results."""
+    from harness.store.open import open_store
 
-
-def _github(verdict: Verdict, place: Path) -> None:
-    """Job summary and annotations; a runner that can't take them must not change the verdict."""
-    from harness.reports import github, markdown
-
-    summary = os.environ.get("GITHUB_STEP_SUMMARY")
-    if not summary:
+    if all(spec.startswith("file:") for spec in specs) and not path.exists():
+        yield None
         return
-    try:
-        with Path(summary).open("a", encoding="utf-8") as file:
-            file.write(markdown.render(verdict))
-        lines = github.places(place.read_text("utf-8")) if place.is_file() else {}
-    except OSError as error:
-        echo(f"note: the job summary could not be written: {error}", err=True)
-        return
-    echo(github.render(verdict, lines, str(place)), err=True)
-
-
-def _known(configured: Iterable[str], before: list[Outcomes], after: list[Outcomes], wanted: tuple[str, ...]) -> None:
-    """A misspelt task in the configuration would otherwise be gated by defaults, or not at all."""
-    from harness.errors import UserError
-    from harness.plugins import nearest
-
-    tasks = {outcomes.task for outcomes in (*before, *after)}
-    for task in configured:
-        if task not in tasks and not wanted:
-            raise UserError(f"[gate.task.{task}] is about a task that neither side has; {nearest(task, tasks)}")
-
-
-def _write(path: Path | None, text: str) -> None:
-    if path is not None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, "utf-8")
-
-
-def _exit_code(verdict: Verdict, warn_only: bool) -> int:
-    if warn_only and verdict.exit_code in (3, 6):
-        echo(f"--warn-only: exit 0 instead of {verdict.exit_code}", err=True)
-        return 0
-    return verdict.exit_code
+    with open_store(path, mode="ro") as opened:
+        yield opened

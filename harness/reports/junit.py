@@ -18,9 +18,13 @@ def render(verdict: Verdict) -> str:
     root = ElementTree.Element("testsuites", name="bench gate")
     _suite(root, "tasks", [_task(t) for t in verdict.tasks])
     _suite(root, "guards", [_guard(g) for g in verdict.guards])
+    if verdict.anchor:
+        _suite(root, "anchor tasks", [_task(t, "anchor tasks") for t in verdict.anchor.tasks])
+        _suite(root, "anchor guards", [_guard(g, "anchor guards") for g in verdict.anchor.guards])
     if not verdict.tasks and not verdict.guards:
         nothing = _case("gate", "comparison")
-        ElementTree.SubElement(nothing, "error", message=_clean(verdict.sentence))
+        tag = "error" if verdict.exit_code else "skipped"
+        ElementTree.SubElement(nothing, tag, message=_clean(verdict.sentence))
         _suite(root, "gate", [nothing])
     ElementTree.indent(root)
     return ElementTree.tostring(root, encoding="unicode", xml_declaration=False) + "\n"
@@ -38,10 +42,12 @@ def _suite(root: ElementTree.Element, name: str, cases: list[ElementTree.Element
 KINDS = {"failures": "failure", "errors": "error", "skipped": "skipped"}
 
 
-def _task(judged: Judged) -> ElementTree.Element:
-    case = _case("tasks", judged.task)
+def _task(judged: Judged, suite: str = "tasks") -> ElementTree.Element:
+    case = _case(suite, judged.task)
     text = wording.moved_by(judged.change) if judged.change and judged.change.n else judged.why
-    if judged.judgement == "regressed":
+    if judged.waived:
+        ElementTree.SubElement(case, "skipped", message=_clean(f"waived {judged.waived}: {text}"))
+    elif judged.judgement == "regressed":
         ElementTree.SubElement(case, "failure", message=_clean(f"regressed: {text}"))
     elif judged.judgement == "not_comparable":
         ElementTree.SubElement(case, "error", message=_clean(judged.why))
@@ -53,8 +59,8 @@ def _task(judged: Judged) -> ElementTree.Element:
     return case
 
 
-def _guard(finding: Finding) -> ElementTree.Element:
-    case = _case("guards", f"{finding.source} {finding.task or ''}".strip())
+def _guard(finding: Finding, suite: str = "guards") -> ElementTree.Element:
+    case = _case(suite, f"{finding.source} {finding.task or ''}".strip())
     text = _clean(f"{finding.what}; {finding.evidence}" if finding.evidence else finding.what)
     if finding.level == "refuse":
         ElementTree.SubElement(case, "failure", message=text)
@@ -66,7 +72,7 @@ def _guard(finding: Finding) -> ElementTree.Element:
 
 
 def _case(suite: str, name: str) -> ElementTree.Element:
-    return ElementTree.Element("testcase", classname=f"bench.gate.{suite}", name=_clean(name))
+    return ElementTree.Element("testcase", classname=f"bench.gate.{suite.replace(' ', '.')}", name=_clean(name))
 
 
 def _clean(text: str) -> str:

@@ -13,30 +13,36 @@ from harness.verdicts import audit, wording
 
 SHOWN_SUBJECTS = 10
 ALERTS = {"pass": "NOTE", "inconclusive": "WARNING"}
+CUT = "\n\nThe rest is left out here: a job's page takes no more. `bench gate --md FILE` writes all of it.\n"
 TEMPLATE = """\
 ### bench gate: {{ after }} against {{ before }}
 
 > [!{{ alert }}]
 > **{{ sentence }}** (exit {{ exit_code }})
-{% if rows %}
+{% for part in parts %}
+{% if part.title %}
 
-| task | n | before | after | change [90 % interval] | lost / gained | p (Holm) | catches | verdict |
-|---|--:|--:|--:|--:|--:|--:|--:|---|
-{% for row in rows %}
+#### Against the anchor {{ part.title }}
+{% endif %}
+{% if part.rows %}
+
+| task | n | before | after | change [90 % interval] | lost / gained | p (Holm) | catches | unparsed % | cut off % | verdict |
+|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|---|
+{% for row in part.rows %}
 | {{ row | join(" | ") }} |
 {% endfor %}
 
 "catches": the smallest true drop that this gate fails 8 times of 10.
 {% endif %}
-{% if guards %}
+{% if part.guards %}
 
 | guard | | evidence |
 |---|---|---|
-{% for row in guards %}
+{% for row in part.guards %}
 | {{ row | join(" | ") }} |
 {% endfor %}
 {% endif %}
-{% for task, subjects in moved %}
+{% for task, subjects in part.moved %}
 
 <details><summary>Where {{ task }} moved (to look at, never judged)</summary>
 
@@ -48,20 +54,21 @@ TEMPLATE = """\
 
 </details>
 {% endfor %}
-{% if differences %}
+{% if part.differences %}
 
 <details><summary>How the two runs differ</summary>
 
 | task | field | class | before | after |
 |---|---|---|---|---|
-{% for row in differences %}
+{% for row in part.differences %}
 | {{ row | join(" | ") }} |
 {% endfor %}
 
 </details>
 {% endif %}
-{% for note in notes %}
+{% for note in part.notes %}
 {{ "\\n" if loop.first }}- {{ note }}
+{% endfor %}
 {% endfor %}
 {% if failed %}
 
@@ -70,21 +77,37 @@ To accept a fall knowingly: bless this run as the baseline with a reason, or add
 """
 
 
-def render(verdict: Verdict) -> str:
+def render(verdict: Verdict, most: int | None = None) -> str:
+    """`most`: bytes that there is room for; what is left out is said, and a table is never cut inside a line."""
     from jinja2 import Environment, StrictUndefined
 
     environment = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False)
-    return environment.from_string(TEMPLATE).render(_facts(verdict))
+    text = environment.from_string(TEMPLATE).render(_facts(verdict))
+    whole = text.encode()
+    if most is None or len(whole) <= most:
+        return text
+    kept = whole[: max(0, most - len(CUT.encode()))].rpartition(b"\n")[0].decode("utf-8", "ignore")
+    opened = kept.count("<details>") - kept.count("</details>")
+    return kept + "\n" + "\n</details>" * opened + CUT
 
 
 def _facts(verdict: Verdict) -> dict[str, Any]:
-    marks = {"refuse": "**breached**", "warn": "warning", "info": "ok"}
     return {
         "before": cell(verdict.before or "nothing"),
         "after": cell(verdict.after or "nothing"),
         "alert": ALERTS.get(verdict.status, "CAUTION"),
         "sentence": cell(verdict.sentence),
         "exit_code": verdict.exit_code,
+        "parts": [_part(verdict, ""), *([_part(verdict.anchor, verdict.anchor.before)] if verdict.anchor else [])],
+        "failed": verdict.status == "fail",
+    }
+
+
+def _part(verdict: Verdict, title: str) -> dict[str, Any]:
+    """One comparison: against the baseline, or under a title against the anchor."""
+    marks = {"refuse": "**breached**", "warn": "warning", "info": "ok"}
+    return {
+        "title": cell(title),
         "rows": [_row(t) for t in verdict.tasks],
         "guards": [(cell(g.what), marks[g.level], cell(g.evidence)) for g in verdict.guards],
         "moved": [(cell(t.task), _subjects(t)) for t in verdict.tasks if t.change and t.change.moved],
@@ -95,14 +118,13 @@ def _facts(verdict: Verdict) -> dict[str, Any]:
             for d in t.change.differences
         ],
         "notes": [cell(n) for n in verdict.notes],
-        "failed": verdict.status == "fail",
     }
 
 
 def _row(judged: Judged) -> tuple[str, ...]:
     change, name = judged.change, cell(judged.task)
     if change is None or not change.n:
-        return (name, *["–"] * 7, f"**not comparable**: {cell(judged.why)}")
+        return (name, *["–"] * 9, f"**not comparable**: {cell(judged.why)}")
     points = wording.in_points(change)
     before, after, caught, tolerance = (
         wording.number(v, points) for v in (change.before, change.after, change.mde, judged.tolerance)
@@ -110,10 +132,20 @@ def _row(judged: Judged) -> tuple[str, ...]:
     moved, low, high = (wording.number(v, points, signed=True) for v in (change.change, change.low, change.high))
     verdict = f"**{judged.judgement}**" if judged.judgement == "regressed" else judged.judgement
     verdict += f" (tolerance {tolerance})" + (f", needs n ≈ {judged.needs_n:,}" if judged.needs_n else "")
+    verdict += f", waived {cell(judged.waived)}" if judged.waived else ""
     interval = f"{moved} [{low}, {high}]"
     flips = f"{change.lost} / {change.gained}"
     p = cell(wording.p_value(judged.p_holm))
-    return (name, f"{change.n:,}", before, after, interval, flips, p, caught, verdict)
+    return (name, f"{change.n:,}", before, after, interval, flips, p, caught, *_rates(judged), verdict)
+
+
+def _rates(judged: Judged) -> list[str]:
+    """Answers that nothing could be read out of, and that were cut off: before and after."""
+    found = []
+    for name in ("unparsed_rate", "truncated_rate"):
+        before, after = (wording.number(v, True) for v in judged.rates.get(name, (None, None)))
+        found.append(after if before == after else f"{before} → {after}")
+    return found
 
 
 def _subjects(judged: Judged) -> list[tuple[str, ...]]:

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table
+from rich.text import Text
 
 from harness.records import Judged, Verdict
 from harness.reports import _plain
@@ -22,6 +24,13 @@ COLOURS = {
     "improved": "green",
 }
 STATUS = {"pass": "PASS", "fail": "FAIL", "not_comparable": "NOT COMPARABLE", "nothing": "NOTHING"}
+TESTED = {  # column -> its head over two lines, so that all of them fit
+    "change": "change\n[90 % interval]",
+    "flips": "lost/\ngained",
+    "p": "p\n(Holm)",
+    "catches": "catches",
+}
+RATES = {"unparsed_rate": "un-\nparsed %", "truncated_rate": "cut\noff %"}  # of the candidate, where there are any
 SURE = 0.10  # Benjamini-Hochberg's q below which a subject is named
 
 
@@ -30,6 +39,20 @@ def render(verdict: Verdict, colour: bool = False) -> str:
     console.print(_plain.words(f"bench gate  {verdict.after or '–'}  vs  {verdict.before or '–'}", style="dim"))
     style = "bold green" if verdict.status == "pass" else "yellow" if verdict.exit_code in (0, 6) else "bold red"
     console.print(_plain.words(verdict.sentence, style=style))
+    _body(console, verdict)
+    if verdict.anchor:
+        console.print(
+            _plain.words(f"\nanchor  {verdict.after or '–'}  vs  {verdict.anchor.before or '–'}", style="dim")
+        )
+        console.print(_plain.words(verdict.anchor.sentence))
+        _body(console, verdict.anchor)
+    status = STATUS.get(verdict.status, "INCONCLUSIVE")
+    console.print(_plain.words(f"{status}  exit {verdict.exit_code}", style=style))
+    return _plain.text(console)
+
+
+def _body(console: Console, verdict: Verdict) -> None:
+    """The table, what it has no room for, guards, notes."""
     if verdict.tasks:
         console.print()
         console.print(_tasks(verdict.tasks))
@@ -44,36 +67,29 @@ def render(verdict: Verdict, colour: bool = False) -> str:
         console.print(Padding(_plain.words(f"{mark:<8}  {finding.what}{evidence}", style=tone), (0, 0, 0, 2)))
     for note in verdict.notes:
         console.print(_plain.words(f"note: {note}"))
-    status = STATUS.get(verdict.status, "INCONCLUSIVE")
-    console.print(_plain.words(f"{status}  exit {verdict.exit_code}", style=style))
-    return _plain.text(console)
 
 
 def _tasks(tasks: Sequence[Judged]) -> Table:
-    heads = (
-        "task",
-        "n",
-        "before",
-        "after",
-        "change [90 % interval]",
-        "lost/gained",
-        "p(Holm)",
-        "catches",
-        "verdict",
-    )
-    table = _plain.table(heads)
+    rates = [name for name in RATES if any(any(t.rates.get(name, ())) for t in tasks)]
+    table = _plain.table(["task", "n", "before", "after", *TESTED, *rates, "verdict"])
+    for column, words in zip(
+        table.columns, ["", "", "", "", *TESTED.values(), *map(RATES.get, rates), ""], strict=True
+    ):
+        if words:
+            column.header = Text(words)
     for judged in tasks:
         change = judged.change
         word = judged.judgement.replace("_", " ")
         shout = word.upper() if judged.judgement in ("regressed", "not_comparable", "inconclusive") else word
-        verdict = _plain.words(shout, style=COLOURS.get(judged.judgement, ""))
+        verdict = _plain.words(f"{shout}, waived" if judged.waived else shout, style=COLOURS.get(judged.judgement, ""))
         if change is None or not change.n:
-            table.add_row(_plain.words(judged.task), *["–"] * 7, verdict)
+            table.add_row(_plain.words(judged.task), *["–"] * (7 + len(rates)), verdict)
             continue
         points = wording.in_points(change)
         before, after, caught = (wording.number(v, points) for v in (change.before, change.after, change.mde))
         numbers = (f"{change.n:,}", before, after, _plain.interval(change), f"{change.lost}/{change.gained}")
-        table.add_row(_plain.words(judged.task), *numbers, wording.p_value(judged.p_holm), caught, verdict)
+        shares = (wording.number(judged.rates.get(name, (None, None))[1], True) for name in rates)
+        table.add_row(_plain.words(judged.task), *numbers, wording.p_value(judged.p_holm), caught, *shares, verdict)
     return table
 
 
@@ -82,7 +98,7 @@ def _remarks(judged: Judged) -> list[str]:
     if judged.change is None or not judged.change.n:
         return [judged.why]
     points = wording.in_points(judged.change)
-    lines = []
+    lines = [f"{judged.task}: waived {judged.waived}"] if judged.waived else []
     if judged.judgement in ("regressed", "slipped", "inconclusive"):
         settle = f"; about {judged.needs_n:,} questions would settle it" if judged.needs_n else ""
         lines.append(f"{judged.task}: tolerance {wording.number(judged.tolerance, points)}{settle}")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from harness.records import Finding, Judged, Outcomes, Verdict
@@ -34,19 +34,25 @@ WORST_FIRST = (4, 5, 3, 6, 0)  # what can't be judged outranks what got worse, s
 
 
 def judge(
-    pairs: Pairs, policy: Policy | None = None, missing: Sequence[str] = (), today: datetime.date | None = None
+    pairs: Pairs,
+    policy: Policy | None = None,
+    missing: Sequence[str] = (),
+    today: datetime.date | None = None,
+    refused: Mapping[str, str] | None = None,
 ) -> Verdict:
     """The verdict over (before, after) pairs; `missing` are tasks of the baseline that the candidate lacks.
 
-    A pure function: `today` is only held against the dates of waivers, which are not applied without it.
+    `refused`: task -> why its two sides can't be paired at all. A pure function: `today` is only held against the dates of waivers, which are not applied without it.
     """
     policy = policy or Policy()
+    lacking = {task: f"{task} is in the baseline but was not run on the candidate" for task in missing}
+    lacking.update(refused or {})
     if not policy.fail_fast:
-        return _verdict(pairs, policy, missing, today)
+        return _verdict(pairs, policy, lacking, today)
     count = policy.fail_fast
     look, rest = _gate_looks.split(policy)
-    early = _verdict(_gate_looks.first(pairs, count), look, (), today, looking=True)
-    whole = _verdict(pairs, rest, missing, today)
+    early = _verdict(_gate_looks.first(pairs, count), look, {}, today, looking=True)
+    whole = _verdict(pairs, rest, lacking, today)
     seen = {j.task: j for j in early.tasks if j.judgement == "regressed" and not j.waived}
     if early.status == "fail" and whole.status == "not_comparable":  # the rest need not be asked
         said = f"{early.sentence.rstrip('.')}, seen at the first {count:,} questions."
@@ -67,14 +73,12 @@ def judge(
 
 
 def _verdict(
-    pairs: Pairs, policy: Policy, missing: Sequence[str], today: datetime.date | None, looking: bool = False
+    pairs: Pairs, policy: Policy, lacking: Mapping[str, str], today: datetime.date | None, looking: bool = False
 ) -> Verdict:
     """`looking`: of a part of the questions, at which only the tasks are judged."""
     pairs = sorted(pairs, key=lambda p: p[1].task)
     compared = _gate_pairs.compare_all(pairs, policy)
-    for task in sorted(missing):
-        why = f"{task} is in the baseline but was not run on the candidate"
-        compared.refused[task] = _gate_pairs.refusal(task, why)
+    compared.refused.update({task: _gate_pairs.refusal(task, why) for task, why in sorted(lacking.items())})
     comparable = [p for p in pairs if p[1].task not in compared.refused]
     composite = _gate_composite.judge(comparable, policy)
     family = _gate_family.judge(compared.tested, composite.tested, policy)

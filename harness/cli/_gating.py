@@ -1,0 +1,86 @@
+"""What happens to a verdict: printed, written where CI looks for it, kept in the store, turned into an exit code.
+
+Example: on GitHub the Markdown goes to the job's page and annotations to the tolerance's line; a page that can't be
+written is a note, because a runner must not change a verdict.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from harness.cli._echo import echo
+
+if TYPE_CHECKING:
+    from harness.records import Verdict
+
+NOTHING = 5
+
+
+def report(
+    verdict: Verdict, place: Path, *, as_json: bool, md: Path | None, junit: Path | None, warn_only: bool
+) -> int:
+    """Everything that is to be seen of a verdict, and the exit code; `place`: the file in which its rules stand."""
+    from harness.reports import json, markdown, terminal
+    from harness.reports import junit as junit_report
+
+    if as_json:
+        click.echo(json.render(verdict), nl=False)
+    else:
+        echo(terminal.render(verdict))
+    _write(md, markdown.render(verdict))
+    _write(junit, junit_report.render(verdict))
+    _github(verdict, place)
+    if verdict.exit_code == NOTHING:  # as every mistake of a call: the sentence on stderr
+        echo(f"bench: {verdict.sentence}", err=True)
+    if warn_only and verdict.exit_code in (3, 6):
+        echo(f"--warn-only: exit 0 instead of {verdict.exit_code}", err=True)
+        return 0
+    return verdict.exit_code
+
+
+def keep(path: Path, verdict: Verdict) -> None:
+    """As history in the store; one that can't be written to, as a published copy, has none."""
+    from harness import gating
+    from harness.errors import UserError
+    from harness.store.open import open_store
+
+    try:
+        with open_store(path) as store:
+            gating.record(store, verdict)
+    except (UserError, OSError) as error:
+        echo(f"note: the verdict is not kept in {path}: {error}", err=True)
+
+
+def _github(verdict: Verdict, place: Path) -> None:
+    """Job summary and annotations; a runner that can't take them must not change the verdict."""
+    from harness.reports import github, markdown
+
+    summary = os.environ.get("GITHUB_STEP_SUMMARY")
+    if not summary:
+        return
+    try:
+        with Path(summary).open("a", encoding="utf-8") as file:
+            file.write(markdown.render(verdict, most=github.SUMMARY_BYTES))
+        lines = github.places(place.read_text("utf-8")) if place.is_file() else {}
+    except (OSError, UnicodeDecodeError) as error:
+        echo(f"note: the job summary could not be written: {error}", err=True)
+        return
+    echo(github.render(verdict, lines, _in_repository(place)), err=True)
+
+
+def _in_repository(place: Path) -> str:
+    """As annotations name a file: from the repository's root."""
+    for root in filter(None, (os.environ.get("GITHUB_WORKSPACE"), str(Path.cwd()))):
+        if place.resolve().is_relative_to(Path(root).resolve()):
+            return str(place.resolve().relative_to(Path(root).resolve()))
+    return str(place)
+
+
+def _write(path: Path | None, text: str) -> None:
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, "utf-8")
