@@ -1,0 +1,130 @@
+"""Diagnose, what the answers look like: length, ends, format, circles, language, refusals, letters.
+
+Example: answer_tokens 33 -> 8 on demo_math is "short", at the guards' own limit and test. Trap: a longer answer is no
+collapse and by itself no fault, so it is told with both means and the typical ratio, and gets no alarm.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+
+from harness import stats
+from harness.records import Outcomes
+from harness.verdicts import guards
+from harness.verdicts._diagnose_facts import Test
+from harness.verdicts.compare import Floats
+from harness.verdicts.policy import GuardPolicy, Policy
+
+KINDS = {
+    "empty_rate": "empty",
+    "unparsed_rate": "format",
+    "truncated_rate": "cut",
+    "repetition": "circles",
+    "wrong_language": "language",
+    "refusal_rate": "refusal",
+    "choice_skew": "letters",
+}
+LENGTHS = ("answer_tokens", "answer_characters")
+CUT, RUNS_ON = "cut_at_the_limit", "runs_on"  # measured for diagnose alone, from the stored texts
+EXTRA = {CUT: ("eos", GuardPolicy(max_increase=0.05)), RUNS_ON: ("run_on", GuardPolicy(max_increase=0.03))}
+SAID = {
+    "short": "answer length",
+    "long": "answer length",
+    "empty": "empty answers",
+    "format": "answers that can be read",
+    "cut": "answers cut off",
+    "eos": "answers that end by themselves",
+    "run_on": "stopping after the answer",
+    "circles": "repetition",
+    "language": "language",
+    "refusal": "refusals",
+    "letters": "spread of the letters",
+}
+
+
+def tests(before: Outcomes, after: Outcomes) -> Iterator[Test]:
+    """One test per measure that both sides have."""
+    for reading in guards.readings_of(before, after, Policy()):
+        if reading.measure in LENGTHS:
+            yield _length(before, after, reading)
+        elif reading.measure in KINDS:
+            risen = _lettered if reading.measure == "choice_skew" else _risen
+            samples = risen(before, after, reading.measure)
+            yield _of(
+                KINDS[reading.measure], reading, guards.said(reading), 100 * (reading.after - reading.before), samples
+            )
+    for name, (kind, limit) in EXTRA.items():
+        if name in before.measures and name in after.measures:
+            extra = guards.read(before, after, name, limit)
+            if extra:
+                yield _of(kind, extra, _extra(extra), 100 * (extra.after - extra.before), _risen(before, after, name))
+
+
+def _of(kind: str, reading: guards.Reading, what: str, size: float, samples: tuple[str, ...]) -> Test:
+    return Test(kind, reading.task, reading.p, bool(reading.crossed), what, size, samples, reading.n)
+
+
+def _length(before: Outcomes, after: Outcomes, reading: guards.Reading) -> Test:
+    """The typical ratio decides, as in the guards; the means are what people know."""
+    a, b = _common(before, after, reading.measure)
+    unit = reading.measure.removeprefix("answer_")
+    ratio = reading.after / reading.before
+    logs = np.log(np.maximum(b, 1.0)) - np.log(np.maximum(a, 1.0))
+    low, high = (math.exp(v) for v in stats.paired_interval(logs, None, None, 0.90))
+    kind = "short" if ratio < 1 else "long"
+    means = f"{a.mean():,.0f} -> {b.mean():,.0f} {unit} on average, {b.mean() / max(a.mean(), 1e-9):.2g}x"
+    what = f"answers became {'shorter' if ratio < 1 else 'longer'} on {reading.task}: {means}"
+    evidence = f"a typical answer is {ratio:.2f}x its parent's (90 % interval {low:.2f}x to {high:.2f}x; alarm {_ends(reading)})"
+    ids = _ids(before, after, reading.measure)
+    order = sorted(zip(ids, logs.tolist(), strict=True), key=lambda row: (row[1] if ratio < 1 else -row[1], row[0]))
+    return Test(
+        kind, reading.task, reading.p, bool(reading.crossed), what, 10 * abs(math.log2(ratio)),
+        tuple(sample for sample, _ in order[:50]), reading.n, evidence,
+    )  # fmt: skip
+
+
+def _ends(reading: guards.Reading) -> str:
+    return reading.crossed.replace("limit", "below" if reading.after < reading.before else "above") or reading.limit
+
+
+def _extra(reading: guards.Reading) -> str:
+    was, now = (f"{100 * value:.1f} %" for value in (reading.before, reading.after))
+    if reading.measure == CUT:
+        was, now = (f"{100 * (1 - value):.1f} %" for value in (reading.before, reading.after))
+        return f"answers that end by themselves went from {was} to {now} on {reading.task}"
+    return f"answers that run on into a next question or show template marks went from {was} to {now} on {reading.task}"
+
+
+def _ids(before: Outcomes, after: Outcomes, name: str) -> list[str]:
+    left = {s for s, v in zip(before.samples, before.measures[name], strict=True) if v is not None}
+    return sorted(s for s, v in zip(after.samples, after.measures[name], strict=True) if v is not None and s in left)
+
+
+def _common(before: Outcomes, after: Outcomes, name: str) -> tuple[Floats, Floats]:
+    ids = _ids(before, after, name)
+    sides = [dict(zip(side.samples, side.measures[name], strict=True)) for side in (before, after)]
+    a, b = (np.array([side[i] for i in ids], float) for side in sides)
+    return a, b
+
+
+def _risen(before: Outcomes, after: Outcomes, name: str) -> tuple[str, ...]:
+    """Samples where a rate went up most; those of the most chosen letter for letters."""
+    if name in before.measures and name in after.measures:
+        a, b = _common(before, after, name)
+        rows = sorted(zip(_ids(before, after, name), (a - b).tolist(), strict=True), key=lambda row: (row[1], row[0]))
+        return tuple(sample for sample, change in rows if change < 0)[:50]
+    return ()
+
+
+def _lettered(before: Outcomes, after: Outcomes, name: str) -> tuple[str, ...]:
+    """Questions where the letter that is chosen too often is chosen against the key, and wasn't by the parent."""
+    parts = {
+        full: column for full, column in after.measures.items() if full.startswith(f"{name}:") and full[-2:] != ":n"
+    }
+    most = max(sorted(parts), key=lambda full: math.fsum(v for v in parts[full] if v is not None))
+    left = dict(zip(before.samples, before.measures.get(most, ()), strict=False))
+    found = (s for s, v in zip(after.samples, parts[most], strict=True) if v and v > 0 and (left.get(s) or 0) <= 0)
+    return tuple(sorted(found))[:50]

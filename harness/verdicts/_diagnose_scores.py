@@ -1,0 +1,210 @@
+"""Diagnose, what became wrong: the scores' falls, where they fell, general tasks against the domain, form against form.
+
+Example: ceval:generate fell by 31 points and ceval, by log-probability, by 0.4: the same questions, so what was lost is the
+way to say the answer, not the knowledge. Its test is of the difference of the two changes, paired by question.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from harness import stats
+from harness.errors import NotComparable, NothingToCompare
+from harness.records import Change, Outcomes
+from harness.verdicts import compare, wording
+from harness.verdicts._diagnose_facts import Facts, Pairs, Test, Unchecked
+
+LEAST = 0.01  # a point: the smallest fall of a share that is told
+UNREAD = ("unparsed_rate", "truncated_rate", "empty_rate")
+WHERE_Q = 0.10
+SAYS = ("generate", "cot")  # forms that must say their answer
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """A task whose scores compare."""
+
+    before: Outcomes
+    after: Outcomes
+    change: Change
+    paired: compare.Paired
+
+    @property
+    def drop(self) -> float:
+        return -self.paired.sign * (self.change.change or 0.0)
+
+
+def scored(pairs: Pairs) -> tuple[dict[str, Scored], list[Unchecked]]:
+    """Tasks by key, and those whose scores don't compare with the reason."""
+    found: dict[str, Scored] = {}
+    refused = []
+    for before, after in pairs:
+        if not any(v is not None for v in (*before.values, *after.values)) and before.is_mean:
+            continue  # no golds: what the answers look like is all there is
+        try:
+            change = compare.compare(before, after)
+            found[after.task] = Scored(before, after, change, compare.pair(before, after))
+        except (NotComparable, NothingToCompare) as error:
+            refused.append(Unchecked(f"the score of {after.task}", str(error)))
+    return found, refused
+
+
+def tests(by_task: Mapping[str, Scored], facts: Facts) -> Iterator[Test]:
+    """Falls of single tasks, of the general ones together against the domain, and of what is said against what is known."""
+    for task, one in by_task.items():
+        large = one.drop >= LEAST if wording.in_points(one.change) else one.drop > 0
+        p = one.change.p if large and one.change.p is not None else 1.0
+        yield Test(
+            "score",
+            task,
+            p,
+            large,
+            f"{task} fell: {wording.moved_by(one.change)}",
+            100 * one.drop,
+            lost(one),
+            one.change.n,
+        )
+    yield from _forgetting(by_task, facts)
+    for shown, known, kind in _forms(by_task):
+        yield from _against(by_task[shown], by_task[known], kind)
+
+
+def lost(one: Scored) -> tuple[str, ...]:
+    """Questions that the parent answered and the child doesn't, worst first."""
+    was = dict(zip(one.before.samples, one.before.values, strict=True))
+    sign = one.paired.sign
+    fell = [
+        ((value - old) * sign, sample)
+        for sample, value in zip(one.after.samples, one.after.values, strict=True)
+        if value is not None and (old := was.get(sample)) is not None and (value - old) * sign < 0
+    ]
+    return tuple(sample for _, sample in sorted(fell))[:50]
+
+
+# -- general against domain -------------------------------------------------------------------------------------
+
+
+def _forgetting(by_task: Mapping[str, Scored], facts: Facts) -> Iterator[Test]:
+    """All general tasks together fell, and fell by more than the domain's did."""
+    general = [one for task, one in by_task.items() if task not in facts.domain and wording.in_points(one.change)]
+    domain = [one for task, one in by_task.items() if task in facts.domain and wording.in_points(one.change)]
+    if not general or not domain:
+        return
+    fall = math.fsum(one.drop for one in general) / len(general)
+    rise = -math.fsum(one.drop for one in domain) / len(domain)
+    units = [one.paired.units / len(general) for one in general]
+    alone = stats.sign_flip(np.concatenate(units))[0]
+    both = stats.sign_flip(np.concatenate([*units, *(-one.paired.units / len(domain) for one in domain)]))[0]
+    large = fall >= LEAST and fall + rise >= LEAST
+    worst = max(general, key=lambda one: (one.drop, one.after.task))
+    what = f"general tasks fell by {100 * fall:.1f} points and the domain {_went(rise)}"
+    names = [", ".join(sorted(one.after.task for one in side)) for side in (general, domain)]
+    evidence = f"general: {names[0]}; domain ({facts.domain_from}): {names[1]}; difference p {wording.p_value(both)}"
+    n = sum(one.change.n for one in general)
+    yield Test("forgetting", worst.after.task, max(alone, both) if large else 1.0, large, what, 100 * fall, lost(worst), n, evidence)  # fmt: skip
+
+
+def _went(rise: float) -> str:
+    return f"rose by {100 * rise:.1f}" if rise >= 0 else f"fell by {-100 * rise:.1f}"
+
+
+# -- one form against another -----------------------------------------------------------------------------------
+
+
+def _forms(by_task: Mapping[str, Scored]) -> Iterator[tuple[str, str, str]]:
+    """(what must be said, what is only known, kind) for tasks that are there in both forms."""
+    for key in by_task:
+        name, _, form = key.partition(":")
+        last, rest = form.rpartition("-")[2], form.rpartition("-")[0]
+        base = f"{name}:{rest}" if rest else name
+        if "~" in key:
+            continue
+        if last in SAYS and base in by_task:
+            yield key, base, "saying"
+        if last == "texts" and base in by_task:
+            yield base, key, "binding"
+
+
+def _against(shown: Scored, known: Scored, kind: str) -> Iterator[Test]:
+    """The change of what is said minus that of what is known, on the same questions."""
+    sides = [dict(zip(o.samples, o.values, strict=True)) for one in (shown, known) for o in (one.before, one.after)]
+    ids = sorted(s for s in sides[0] if all(side.get(s) is not None for side in sides))
+    if not ids:
+        return
+    a, b, c, d = (np.array([side[s] for s in ids], float) for side in sides)
+    said, meant = b - a, d - c
+    gap = said - meant
+    low, high = stats.paired_interval(gap, None, None, compare.CONFIDENCE)
+    fall, other = -float(said.mean()), -float(meant.mean())
+    large = fall >= LEAST and fall - other >= LEAST and other < fall / 2
+    p = stats.sign_flip(gap)[0] if large else 1.0
+    names = (shown.after.task, known.after.task)
+    way = "has to be said" if kind == "saying" else "is asked by letter"
+    what = f"what {way} fell by {100 * fall:.1f} points on {names[0]}, what is known {_went(-other)} on {names[1]}"
+    evidence = f"the same {len(ids):,} questions; difference {100 * gap.mean():+.1f} points, 90 % interval {100 * low:+.1f} to {100 * high:+.1f}"  # fmt: skip
+    yield Test(kind, names[0], p, large, what, 100 * (fall - other), lost(shown), len(ids), evidence)
+
+
+# -- what a fall is made of -------------------------------------------------------------------------------------
+
+
+def fallen(one: Scored) -> str:
+    """`demo_math 71.5 -> 2.5 (-69.0 points, 90 % interval -74.1 to -63.4; 138 right -> wrong, 0 the other way)`."""
+    change, points = one.change, wording.in_points(one.change)
+    ends = " -> ".join(wording.number(v, points) for v in (change.before, change.after))
+    unit = "points" if points else change.metric
+    moved, low, high = (wording.number(v, points, signed=True) for v in (change.change, change.low, change.high))
+    flips = f"; {change.lost:,} right -> wrong, {change.gained:,} the other way" if points else ""
+    return f"{change.task} {ends} ({moved} {unit}, 90 % interval {low} to {high}{flips})"
+
+
+def where(one: Scored, categories: Mapping[str, Sequence[str]]) -> str:
+    """The subjects or categories that fell surest, "" where none does: Benjamini-Hochberg at 0.10."""
+    rows = [row for row in one.change.moved if row["q"] <= WHERE_Q and row["change"] * one.paired.sign < 0]
+    named = [
+        f"{row['subject']} {100 * row['change']:+.1f} (n {row['n']}, q {wording.p_value(row['q'])})" for row in rows
+    ]
+    by_category = _by_category(one, categories)
+    said = [f"fell most in {', '.join(named[:3])}"] if named else []
+    return "; ".join([*said, *([f"by category: {by_category}"] if by_category else [])])
+
+
+def _by_category(one: Scored, categories: Mapping[str, Sequence[str]]) -> str:
+    was = dict(zip(one.before.samples, one.before.values, strict=True))
+    moved: dict[str, list[float]] = {}
+    for sample, value in zip(one.after.samples, one.after.values, strict=True):
+        old = was.get(sample)
+        if value is not None and old is not None:
+            for name in categories.get(sample, ()):
+                moved.setdefault(name, []).append((value - old) * one.paired.sign)
+    rows = [
+        (name, float(np.mean(values)), stats.sign_flip(values)[0])
+        for name, values in sorted(moved.items())
+        if len(values) > 1
+    ]
+    kept = [row for row, q in zip(rows, stats.bh([row[2] for row in rows]), strict=True) if q <= WHERE_Q and row[1] < 0]
+    kept.sort(key=lambda row: row[1])
+    return ", ".join(f"{name} {100 * change:+.1f}" for name, change, _ in kept[:3]) if len(moved) > 1 else ""
+
+
+def unread(one: Scored) -> tuple[int, int, float] | None:
+    """(lost questions that can't be read now, lost questions, change among those read on both sides); None if not known."""
+    known = [name for name in UNREAD if name in one.after.measures and name in one.before.measures]
+    if not known:
+        return None
+    now, then = (
+        {s for name in known for s, v in zip(side.samples, side.measures[name], strict=True) if v}
+        for side in (one.after, one.before)
+    )
+    was = dict(zip(one.before.samples, one.before.values, strict=True))
+    both = [
+        (sample, value - old) for sample, value in zip(one.after.samples, one.after.values, strict=True)
+        if value is not None and (old := was.get(sample)) is not None
+    ]  # fmt: skip
+    fell = [sample for sample, change in both if change * one.paired.sign < 0]
+    read = [change for sample, change in both if sample not in now and sample not in then]
+    return sum(sample in now for sample in fell), len(fell), float(np.mean(read)) if read else 0.0

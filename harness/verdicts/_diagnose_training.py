@@ -1,0 +1,111 @@
+"""Diagnose, what the training left: nothing learnt, trained on the metric or the test, faults of the folder.
+
+Example: an adapter whose 48 B matrices are all zeros answers as its base does, whatever the loss curve showed: another
+folder was trained than saved. Facts of files need no test; they are certain or not said.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from harness.records import Level
+from harness.verdicts._diagnose_facts import Facts, Pairs, Symptom
+from harness.verdicts._diagnose_remedies import learn_more
+
+NOTHING = 1e-6  # relative change of the weights; float32's own rounding is 6e-8
+LITTLE = 1e-4  # a step of SFT at 1e-5 moves more
+ALIKE = 0.98
+ENOUGH = 20  # equal answers that can be no accident
+HELD_OUT = re.compile(r"(?:^|[^a-z])(test|val|valid|validation|dev|eval)(?:[^a-z]|$)")
+
+
+def symptoms(pairs: Pairs, facts: Facts) -> Iterator[Symptom]:
+    yield from _nothing_learnt(pairs, facts)
+    yield from _trained_on(pairs, facts)
+    for found in facts.doctor:
+        if found.level != "info":
+            yield Symptom(
+                "folder",
+                found.level,
+                f"the folder: {found.what}",
+                (found.evidence,) if found.evidence else (),
+                found.remedy,
+            )
+
+
+def _nothing_learnt(pairs: Pairs, facts: Facts) -> Iterator[Symptom]:
+    same, of = (sum(counts[i] for counts in facts.same_answers.values()) for i in (0, 1))
+    answers = f"{same:,} of {of:,} answers are the parent's, letter for letter" if of else ""
+    loss = facts.lineage.loss if facts.lineage else ()
+    more = [answers] if answers else []
+    more += [f"the training loss went from {loss[0][1]:.3g} to {loss[-1][1]:.3g}"] if len(loss) > 1 else []
+    untouched = _untouched(pairs, facts)
+    if untouched:
+        what, remedy = untouched
+        yield Symptom("learnt_nothing", "refuse", what, tuple(more), remedy)
+    elif (
+        facts.weights
+        and (moved := facts.weights.relative) is not None
+        and moved < LITTLE
+        and of >= ENOUGH
+        and same >= ALIKE * of
+    ):
+        what = f"{facts.child} learnt next to nothing: its weights moved by {100 * moved:.2g} % of their norm"
+        yield Symptom("learnt_little", "warn", what, tuple(more), learn_more(facts))
+    elif facts.weights is None and of >= ENOUGH and same == of:
+        what = f"{facts.child} answers exactly as {facts.parent} does, all {of:,} times"
+        remedy = "see that the folder that was asked is the trained one, and that its adapter was loaded or merged"
+        yield Symptom("learnt_nothing", "warn", what, tuple(more[1:]), remedy)
+
+
+def _untouched(pairs: Pairs, facts: Facts) -> tuple[str, str] | None:
+    """(what, remedy) where the weights are the parent's."""
+    weights = facts.weights
+    remedy = "the training or the merge changed nothing: merge again, or look which folder was saved"
+    if weights and weights.kind == "adapter" and weights.equal == weights.tensors:
+        what = f"{facts.child} learnt nothing: all {weights.tensors} B matrices of its adapter are zeros, as before training"
+        return what, "save the adapter after its training; see that its parameters get a gradient and a learning rate"
+    if weights and weights.kind == "full" and not weights.other and weights.relative is not None:
+        whole = weights.equal == weights.tensors and not weights.sampled
+        alike = "byte for byte" if whole and not weights.rounding else "to within rounding"
+        if whole or weights.relative <= NOTHING:
+            return f"{facts.child} learnt nothing: its {weights.tensors} tensors are {facts.parent}'s, {alike}", remedy
+    own = [(b.fingerprint.get("own", {}).get("weights"), a.fingerprint.get("own", {}).get("weights")) for b, a in pairs]
+    if not weights and own and all(one is not None and one == other for one, other in own):
+        return f"{facts.child} learnt nothing: its weight files have {facts.parent}'s hashes", remedy
+    return None
+
+
+def _trained_on(pairs: Pairs, facts: Facts) -> Iterator[Symptom]:
+    if facts.lineage is None:
+        return
+    rewarded = sorted(t for t, scorer in facts.scorers.items() if scorer in facts.lineage.trained_on)
+    if rewarded:
+        named = ", ".join(sorted(set(facts.lineage.trained_on)))
+        what = f"{facts.child} was rewarded by the scorer that grades {', '.join(rewarded)}"
+        yield _warned(
+            "trained_on_metric",
+            what,
+            f"the lineage's trained_on: {named}",
+            "show it as trained on the metric, and judge it by a task with another scorer",
+            rewarded,
+        )
+    names = [str(source.get("name") or "") for source in facts.lineage.data]
+    for task in sorted({after.task for _, after in pairs}):
+        base = re.split("[:~@]", task)[0].lower()
+        held_out = [n for n in names if base in n.lower() and HELD_OUT.search(n.lower().replace(base, " "))]
+        if held_out:
+            what = f"{facts.child} may have been trained on {task}'s own questions"
+            yield _warned(
+                "trained_on_test",
+                what,
+                f"the lineage names data {held_out[0][:80]!r}",
+                f"train without it, or rank by another task than {task}",
+                [task],
+            )
+
+
+def _warned(kind: str, what: str, evidence: str, remedy: str, tasks: list[str]) -> Symptom:
+    level: Level = "warn"
+    return Symptom(kind, level, what, (evidence,), remedy, tuple(tasks))

@@ -1,0 +1,257 @@
+"""What is wrong with a fine-tuned checkpoint beside its parent, how one knows, and what fits it.
+
+Example: "damaged: answers became shorter on demo_math (33 -> 8 tokens on average, 0.24x)" with the 69 points that fell with
+it, its p after Holm over all tests of the report, the remedy, and what was looked at and is fine. Trap: thirty measures
+of ten tasks cry wolf somewhere in every healthy pair, so nothing is said that its limit and the whole family don't prove.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from harness import stats
+from harness.records import Level
+from harness.verdicts import _diagnose_answers, _diagnose_scores, _diagnose_training, wording
+from harness.verdicts._diagnose_facts import (
+    ALPHA,
+    Diagnosis,
+    Facts,
+    Pairs,
+    Symptom,
+    Test,
+    Unchecked,
+    WeightsMoved,
+)
+from harness.verdicts._diagnose_remedies import remedy
+from harness.verdicts._diagnose_scores import Scored
+
+__all__ = ["Diagnosis", "Facts", "Pairs", "Symptom", "Unchecked", "WeightsMoved", "diagnose"]
+
+LEVELS: tuple[Level, ...] = ("refuse", "warn", "info")
+MILD = {"long": "info", "refusal": "warn"}  # a fault by itself are the others
+HARMLESS_ALONE = ("short", "cut")  # faults only where a score fell with them
+CAUSES = ("letters", "empty", "run_on", "eos", "format", "language", "circles", "short", "cut", "refusal")
+OF_SCORES = ("score", "lost", "forgetting", "saying", "binding")
+ENDS = ("eos", "run_on", "cut")
+STOPS = ("eos", "rambling", "empty")  # what a lost stop token or another template explains
+NEVER_STOPS = 50.0  # points of answers more that don't end: no longer answers, but a lost stop token
+
+
+def diagnose(pairs: Pairs, facts: Facts) -> Diagnosis:
+    """The report over (parent, child) pairs; a pure function of them."""
+    pairs = sorted(pairs, key=lambda pair: pair[1].task)
+    facts = replace(facts, parts_changed=facts.parts_changed or _parts(pairs))
+    by_task, refused = _diagnose_scores.scored(pairs)
+    tests = [test for before, after in pairs for test in _diagnose_answers.tests(before, after)]
+    tests += _diagnose_scores.tests(by_task, facts)
+    adjusted = _adjusted(tests)
+    proven = [(test, p) for test, p in zip(tests, adjusted, strict=True) if test.beyond and p <= ALPHA]
+    shown = [*_diagnose_training.symptoms(pairs, facts), *_symptoms(proven, by_task, facts)]
+    shown.sort(key=lambda s: (LEVELS.index(s.level), -s.size, s.kind, s.tasks))
+    unproven = [
+        f"{test.what} (p {wording.p_value(p)} after correction for {len(tests)} tests, n {test.n:,})"
+        for test, p in zip(tests, adjusted, strict=True)
+        if test.beyond and p > ALPHA and test.kind != "long"
+    ]
+    unchecked = (*refused, *facts.unchecked, *_at_chance(by_task))
+    fine = _fine(tests, facts)
+    return Diagnosis(
+        _sentence(shown, facts, pairs, by_task), tuple(shown), (*unproven, *_changed(facts, shown)), fine, unchecked,
+        tuple(one.change for one in by_task.values()),
+    )  # fmt: skip
+
+
+def _adjusted(tests: Sequence[Test]) -> list[float]:
+    """Holm in two families, as in the gate: what the scores did, and what the answers look like."""
+    found = [0.0] * len(tests)
+    for scores in (True, False):
+        places = [i for i, test in enumerate(tests) if (test.kind in OF_SCORES) == scores]
+        for i, p in zip(places, stats.holm([tests[i].p for i in places]), strict=True):
+            found[i] = p
+    return found
+
+
+# -- tests become symptoms ------------------------------------------------------------------------------------------
+
+
+def _symptoms(proven: Sequence[tuple[Test, float]], by_task: Mapping[str, Scored], facts: Facts) -> list[Symptom]:
+    """One per kind of fault, its worst task first; falls of scores go to the fault that explains them."""
+    kinds: dict[str, list[tuple[Test, float]]] = {}
+    for test, p in proven:
+        kinds.setdefault(test.kind, []).append((test, p))
+    fell = {test.task: (test, p) for test, p in kinds.pop("score", [])}
+    kinds = _ends(kinds, facts)
+    found, explained = [], set[str]()
+    for kind, members in kinds.items():
+        members.sort(key=lambda member: (-member[0].size, member[0].task))
+        tasks = [test.task for test, _ in members]
+        if kind == "forgetting":
+            tasks = [task for task in by_task if task not in facts.domain and task in fell] or tasks
+        if kind in (*CAUSES, "rambling", "forgetting", "saying", "binding"):
+            explained |= set(tasks)
+        found.append(_symptom(kind, members, tasks, fell, by_task, facts))
+    rest = [fell[task] for task in fell if task not in explained]
+    if rest:
+        rest.sort(key=lambda member: -member[0].size)
+        found.append(_symptom("lost", rest, [test.task for test, _ in rest], fell, by_task, facts))
+    return found
+
+
+def _ends(kinds: dict[str, list[tuple[Test, float]]], facts: Facts) -> dict[str, list[tuple[Test, float]]]:
+    """Answers that don't end are one fault, not three; without a sign of a lost stop token they ramble."""
+    if not any(kind in kinds for kind in ("eos", "run_on")):
+        return kinds
+    members = [member for kind in ENDS for member in kinds.pop(kind, [])]
+    tasks = {test.task for test, _ in members}
+    longer = [member for member in kinds.pop("long", []) if member[0].task not in tasks]
+    if longer:
+        kinds["long"] = longer
+    before, after = facts.stop_ids
+    lost = any(test.kind == "run_on" or test.size >= NEVER_STOPS for test, _ in members) or set(before) - set(after)
+    return {**kinds, "eos" if lost else "rambling": members}
+
+
+def _symptom(
+    kind: str,
+    members: Sequence[tuple[Test, float]],
+    tasks: Sequence[str],
+    fell: Mapping[str, tuple[Test, float]],
+    by_task: Mapping[str, Scored],
+    facts: Facts,
+) -> Symptom:
+    worst, p = members[0]
+    drops = [task for task in dict.fromkeys([worst.task, *tasks]) if task in fell]
+    level: Level = "refuse"
+    if kind in MILD:
+        level = "info" if MILD[kind] == "info" else "warn"
+    elif kind in HARMLESS_ALONE and not drops:
+        level = "warn"
+    evidence = [
+        f"p {wording.p_value(p)} over {worst.n:,} {'questions' if kind in ('lost', 'forgetting', 'saying', 'binding') else 'paired answers'}"
+    ]
+    evidence += [worst.evidence] if worst.evidence else []
+    evidence += _with_training(facts) if kind in STOPS else []
+    evidence += [f"also: {test.what}" for test, _ in members[1:4]] if kind != "lost" else []
+    evidence += [_diagnose_scores.fallen(by_task[task]) for task in drops[:4]]
+    for task in drops[:2]:
+        evidence += _made_of(kind, by_task[task], facts)
+    if kind in ("short", "long", "format", "forgetting", "lost", "circles") and facts.data():
+        evidence.append(f"trained on: {facts.data()}")
+    size = max([test.size if kind in OF_SCORES else 0.0 for test, _ in members])
+    size = max([size, *(fell[task][0].size for task in drops)]) or min(worst.size / 100, 1.0)
+    return Symptom(
+        kind, level, _what(kind, worst, drops, by_task), tuple(evidence), remedy(kind, facts, worst.task, fell=bool(drops)),
+        tuple(dict.fromkeys([worst.task, *tasks])), p, round(size, 6), _shown(worst, drops, by_task),
+    )  # fmt: skip
+
+
+def _what(kind: str, worst: Test, drops: Sequence[str], by_task: Mapping[str, Scored]) -> str:
+    if kind == "lost":
+        one = by_task[worst.task]
+        more = f" on {len(drops)} tasks, most" if len(drops) > 1 else ""
+        return f"right answers became wrong{more}: {wording.moved_by(one.change)}"
+    return worst.what
+
+
+def _made_of(kind: str, one: Scored, facts: Facts) -> list[str]:
+    """Whether a fall is of format or of knowledge, and where it happened."""
+    said = []
+    found = _diagnose_scores.unread(one)
+    if found and found[1]:
+        unread, lost, read = found
+        said.append(
+            f"{unread:,} of {lost:,} lost questions can't be read now; among those read on both sides {100 * read:+.1f} points"
+        )
+    place = _diagnose_scores.where(one, facts.categories.get(one.after.task, {}))
+    return [*said, *([place] if place and kind in ("lost", "forgetting", "short") else [])]
+
+
+def _shown(worst: Test, drops: Sequence[str], by_task: Mapping[str, Scored]) -> tuple[str, ...]:
+    """Samples of the worst task: those where the fault and the loss meet come first."""
+    if worst.task not in drops:
+        return worst.samples
+    lost = set(_diagnose_scores.lost(by_task[worst.task]))
+    return tuple(sorted(worst.samples, key=lambda sample: sample not in lost))
+
+
+# -- what else is said ------------------------------------------------------------------------------------------------
+
+
+def _sentence(shown: Sequence[Symptom], facts: Facts, pairs: Pairs, by_task: Mapping[str, Scored]) -> str:
+    tasks = len(pairs)
+    answers = sum(len(after.samples) for _, after in pairs)
+    if not shown:
+        better = f"; better: {', '.join(_better(by_task))}" if _better(by_task) else ""
+        of = f"{answers:,} answers on {tasks} task{'s' if tasks != 1 else ''}"
+        return f"No fault shows in {facts.child} beside {facts.parent}, over {of}{better}."
+    worst = shown[0]
+    lead = worst.what if worst.what.startswith((facts.child, "the folder")) else f"{facts.child}: {worst.what}"
+    faults = sum(symptom.level != "info" for symptom in shown)
+    if worst.level == "info":
+        return f"{lead}; that is a change, not a fault{'' if len(shown) == 1 else f', and {len(shown) - 1} more'}."
+    return f"{lead}" + (f"; {faults - 1} more finding{'s' if faults > 2 else ''}." if faults > 1 else ".")
+
+
+def _better(by_task: Mapping[str, Scored]) -> list[str]:
+    """Proven rises, in their own Holm family."""
+    ps = stats.holm([one.change.p_better if one.change.p_better is not None else 1.0 for one in by_task.values()])
+    rows = [one for one, p in zip(by_task.values(), ps, strict=True) if p <= ALPHA]
+    return [wording.moved_by(one.change) for one in sorted(rows, key=lambda one: one.drop)[:2]]
+
+
+def _fine(tests: Sequence[Test], facts: Facts) -> tuple[str, ...]:
+    """What was looked at on some task and was beyond no limit on any."""
+    seen = {_diagnose_answers.SAID.get(test.kind, test.kind) for test in tests}
+    bad = {_diagnose_answers.SAID.get(test.kind, test.kind) for test in tests if test.beyond}
+    names = {"score": "scores", "forgetting": "general tasks against the domain", "saying": "saying against knowing",
+             "binding": "letters against option texts"}  # fmt: skip
+    fine = [names.get(kind, kind) for kind in sorted(seen - bad)]
+    if facts.weights and facts.weights.relative is not None and facts.weights.relative >= _diagnose_training.LITTLE:
+        kind = "adapter moves them" if facts.weights.kind == "adapter" else "weights moved"
+        fine.append(f"{kind} by {100 * facts.weights.relative:.2g} % of their norm")
+    if facts.doctor_looked and not any(found.level != "info" for found in facts.doctor):
+        fine.append("the folder (nothing that the parent's hasn't)")
+    return tuple(fine)
+
+
+PARTS = {"template": "chat template", "tokenizer": "tokenizer", "generation": "generation config"}
+
+
+def _parts(pairs: Pairs) -> tuple[str, ...]:
+    """Parts beside the weights that both sides have and that differ."""
+    own = [(b.fingerprint.get("own", {}), a.fingerprint.get("own", {})) for b, a in pairs]
+    return tuple(
+        name for part, name in PARTS.items()
+        if any(b.get(part) is not None and a.get(part) is not None and b[part] != a[part] for b, a in own)
+    )  # fmt: skip
+
+
+def _with_training(facts: Facts) -> list[str]:
+    before, after = facts.stop_ids
+    said = (
+        [f"stop tokens are {list(after)}, the parent's {list(before)}"] if before != after and before and after else []
+    )
+    return [*said, *(f"the {name} changed with the checkpoint" for name in facts.parts_changed)]
+
+
+def _changed(facts: Facts, shown: Sequence[Symptom]) -> tuple[str, ...]:
+    """What came with the training, where no fault of the answers speaks against it."""
+    if any(symptom.kind in STOPS for symptom in shown):
+        return ()
+    return tuple(f"{text}; no answer shows harm by it" for text in _with_training(facts))
+
+
+def _at_chance(by_task: Mapping[str, Scored]) -> tuple[Unchecked, ...]:
+    """Tasks on which neither side is above guessing say nothing of what was learnt or forgotten."""
+    found = []
+    for task, one in by_task.items():
+        chance, ends = one.after.chance, (one.change.before, one.change.after)
+        if chance is None or any(value is None for value in ends):
+            continue
+        half = 1.96 * math.sqrt(max(chance * (1 - chance), 1e-9) / max(one.change.n, 1))
+        if all(value is not None and value <= chance + half for value in ends):
+            why = f"neither side is above guessing ({100 * chance:.0f} %), so it tells nothing of what was learnt or forgotten"
+            found.append(Unchecked(task, why))
+    return tuple(found)
