@@ -192,6 +192,7 @@ class Lacking(NamedTuple):
     spec: str
     why: str
     line: str | None
+    absent: bool = False  # it was never run on that side
 
 
 def lacking(
@@ -207,9 +208,10 @@ def lacking(
             continue
         for spec, own, known, other in ((before, a, left, b), (after, b, right, a)):
             if not own:
-                of = f"{before if spec == after else after} only" if other else "neither side"
-                why = f"{task} was run on {of}"
-                found.append(Lacking(task, spec, why, _missing_line(store, spec, task, known, other, more)))
+                neither = f"neither {before} nor {after}"
+                why = f"{task} was run on {f'{before if spec == after else after} only' if other else neither}"
+                line = _missing_line(store, spec, task, known, other, more)
+                found.append(Lacking(task, spec, why, line, absent=True))
     return found
 
 

@@ -133,7 +133,7 @@ def test_an_unknown_training_is_said_to_be_unknown() -> None:
     judged = audit.variables(side(), side({"should.engine": {**ENGINE, "dtype": "float16"}}, recipe={"steps": 400}))
     assert judged.kind == "unknown"
     assert judged.sentence == (
-        "how the second was trained is not recorded, so what made the difference is not known; "
+        "how the second was trained is not recorded, so the cause is not known; "
         "known to differ: dtype bfloat16 -> float16"
     )
     assert "the first and the second" in audit.variables(side(recipe=None), side(recipe=None)).sentence

@@ -27,7 +27,7 @@ def interval(change: Change) -> str:
 def table(heads: Sequence[str]) -> Table:
     made = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="dim")
     for i, head in enumerate(heads):
-        left = head in ("task", "subject", "verdict")
+        left = head in ("task", "checkpoint", "subject", "verdict")
         made.add_column(words(head), justify="left" if left else "right", overflow="fold", no_wrap=i > 0 and left)
     return made
 

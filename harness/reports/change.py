@@ -18,6 +18,7 @@ SHOWN_MOVES = 5
 SURE = 0.10  # Benjamini-Hochberg's q below which a subject is named
 COLOURS = {"worse": "bold red", "better": "green"}
 RATES = {"unparsed_rate": "unparsed", "truncated_rate": "cut off", "empty_rate": "empty"}
+CONTROLLED = {"controlled": " (controlled)", "confounded": "", "replicate": " (replicate)", "unknown": ""}
 FOLLOWS = ("weights", "config")  # of the checkpoint's own: with other weights they differ as a matter of course
 
 
@@ -34,10 +35,8 @@ def render(base: str, lines: Sequence[comparison.Line], notes: Sequence[str] = (
     console.print(_lines(lines, several=len(by) > 1))
     methods = dict.fromkeys(line.change.method for line in lines)
     family = f", Holm over {len(lines)} lines" if len(lines) > 1 else ""
-    console.print(_plain.words(f"p: one-sided, in the direction seen{family}; {'; '.join(methods)}"))
-    console.print(
-        _plain.words("catches: the smallest drop seen 8 times of 10; nothing is judged here, `bench gate` judges")
-    )
+    catches = "catches: the smallest drop seen 8 times of 10"
+    console.print(_plain.words(f"p: one-sided, in the direction seen{family}; {catches}; {'; '.join(methods)}"))
     for line in lines:
         if told := _beside(line.beside):
             console.print(_plain.words(f"{_titled(line, by)}: {told}"))
@@ -86,7 +85,7 @@ def _beside(rates: Mapping[str, tuple[float | None, float | None]]) -> str:
 
 def _variables(name: str, lines: Sequence[comparison.Line]) -> Iterable[str]:
     """The one-variable audit: once where it is the same of all tasks."""
-    said = {line.change.task: f"{line.variables.sentence} [{line.variables.kind}]" for line in lines}
+    said = {line.change.task: f"{line.variables.sentence}{CONTROLLED[line.variables.kind]}" for line in lines}
     lead = f"{name}: " if name else ""
     for text in dict.fromkeys(said.values()):
         tasks = [task for task, other in said.items() if other == text]

@@ -54,8 +54,8 @@ def variables(before: Outcomes | Fingerprint, after: Outcomes | Fingerprint) -> 
     own = [*_own(*sides)]
     silent = [name for name, recipe in zip(names, recipes, strict=True) if not _told(recipe)]
     if silent:
-        how = " and ".join(silent)
-        sentence = f"how {how} was trained is not recorded, so what made the difference is not known"
+        were = "were" if len(silent) > 1 else "was"
+        sentence = f"how {' and '.join(silent)} {were} trained is not recorded, so the cause is not known"
         both = [d for d in _training(*recipes) if d.before is not None and d.after is not None]
         known = [*asked, *own, *both]
         also = f"; known to differ: {spoken(known)}" if known else ""

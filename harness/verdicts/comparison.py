@@ -24,6 +24,7 @@ ALPHA = 0.05  # of either direction, over all lines
 SAME = 0.01  # shares whose whole interval lies within a point are alike
 BESIDE = ("unparsed_rate", "truncated_rate", "empty_rate")
 TOO_MANY = 20  # times the questions asked: nobody will ask so many more
+UNREAD = 0.05  # a change of the share of unread answers that is worth a word
 NAMED = 3  # tasks of one kind in the sentence
 
 
@@ -46,33 +47,43 @@ class Line:
         return min(self.p_worse, self.p_better)
 
 
-def compare_all(
-    pairs: Sequence[tuple[Outcomes, Outcomes]],
-) -> tuple[list[Line], list[NotComparable | NothingToCompare]]:
-    """A line per pair that can be compared, in the order given, and why the others can't."""
-    tested: list[tuple[Paired, Change, Outcomes, Outcomes]] = []
-    refused: list[NotComparable | NothingToCompare] = []
-    for before, after in pairs:
+def compare_all(pairs: Sequence[tuple[Outcomes, Outcomes]]) -> list[Line | NotComparable | NothingToCompare]:
+    """A line per pair in the order given, or why that pair can't be compared."""
+    tested: dict[int, tuple[Paired, Change]] = {}
+    refused: dict[int, NotComparable | NothingToCompare] = {}
+    for i, (before, after) in enumerate(pairs):
         try:
             found = audit.of(before, after)
             audit.refuse(after.task, found)
             paired = pair(before, after)
-            tested.append((paired, change_of(paired, before, after, found), before, after))
+            tested[i] = paired, change_of(paired, before, after, found)
         except (NotComparable, NothingToCompare) as error:
-            refused.append(error)
-    worse = stats.holm([c.p if c.p is not None else 1.0 for _, c, _, _ in tested])
-    better = stats.holm([c.p_better if c.p_better is not None else 1.0 for _, c, _, _ in tested])
-    first = ALPHA / max(1, len(tested))
-    lines = []
-    for (paired, change, before, after), down, up in zip(tested, worse, better, strict=True):
-        verdict = _verdict(change, down, up)
-        more = _more(paired, change.change or 0.0, first) if verdict == "not separable" else None
-        shown = dataclasses.replace(change, mde=paired.mde(first))
-        rates = {name: (_mean(before, name), _mean(after, name)) for name in BESIDE}
-        beside = {name: both for name, both in rates.items() if any(both)}
-        name = after.name or "the candidate"
-        lines.append(Line(shown, name, verdict, down, up, more, audit.variables(before, after), beside))
-    return lines, refused
+            refused[i] = error
+    changes = [change for _, change in tested.values()]
+    worse = dict(zip(tested, stats.holm([1.0 if c.p is None else c.p for c in changes]), strict=True))
+    better = dict(zip(tested, stats.holm([1.0 if c.p_better is None else c.p_better for c in changes]), strict=True))
+    alpha = ALPHA / max(1, len(tested))  # of the first step
+    return [
+        refused[i] if i in refused else _line(*tested[i], before, after, (worse[i], better[i]), alpha)
+        for i, (before, after) in enumerate(pairs)
+    ]
+
+
+def _line(
+    paired: Paired, change: Change, before: Outcomes, after: Outcomes, ps: tuple[float, float], alpha: float
+) -> Line:
+    verdict = _verdict(change, *ps)
+    rates = {name: (_mean(before, name), _mean(after, name)) for name in BESIDE}
+    return Line(
+        change=dataclasses.replace(change, mde=paired.mde(alpha)),
+        name=after.name or "the candidate",
+        verdict=verdict,
+        p_worse=ps[0],
+        p_better=ps[1],
+        more=_more(paired, change.change or 0.0, alpha) if verdict == "not separable" else None,
+        variables=audit.variables(before, after),
+        beside={name: both for name, both in rates.items() if any(both)},
+    )
 
 
 def _verdict(change: Change, worse: float, better: float) -> Verdict:
@@ -119,11 +130,23 @@ def sentence(lines: Sequence[Line]) -> str:
     for kind in ("worse", "better"):
         if rest := sure[kind][1:]:
             parts.append(f"also {kind}: {_several(rest)}")
+    if parts:
+        parts[0] += _format(next(x for v in ("worse", "better") for x in sure[v][:1]))
     if not parts:
         return _unsure(by["alike"], by["not separable"])
     if by["alike"]:
         parts.append(f"{_names(by['alike'])} the same within a point")
     return "; ".join(parts + _open(by["not separable"])) + "."
+
+
+def _format(line: Line) -> str:
+    """', while unread answers fell from 95.6 to 3.0 %' where that is most of the change: then the format moved, not knowledge."""
+    unread = [math.fsum(rates[i] or 0.0 for rates in line.beside.values()) for i in (0, 1)]
+    moved, change = unread[0] - unread[1], line.change.change or 0.0
+    if not wording.in_points(line.change) or moved * change <= 0 or abs(moved) < max(UNREAD, abs(change) / 2):
+        return ""
+    way = "fell" if moved > 0 else "rose"
+    return f", while unread answers {way} from {wording.number(unread[0], True)} to {wording.number(unread[1], True)} %"
 
 
 def _unsure(alike: Sequence[Line], open_: Sequence[Line]) -> str:
