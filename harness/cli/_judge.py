@@ -58,6 +58,7 @@ class Bench:
 
 def seat(given: dict[str, Any]) -> Bench:
     """The one judge that the options name; nothing is loaded before it is asked."""
+    from harness.checkpoints import template
     from harness.cli import _checkpoints
     from harness.judge import Judge
     from harness.records import Settings
@@ -73,6 +74,8 @@ def seat(given: dict[str, Any]) -> Bench:
     if len(examined.checkpoints) != 1:
         raise UserError(f"--judge names {len(examined.checkpoints)} checkpoints; give one")
     checkpoint = examined.checkpoints[0]
+    if given["think"] != "auto" and checkpoint.kind != "endpoint" and not template.thinking_switch(checkpoint):
+        raise UserError(f"the chat template of {checkpoint.name} has no thinking switch; leave out --think")
     forced = {"on": True, "off": False, "auto": _engine.form_of(given)}[given["chat"]]
     chat = "template" in checkpoint.parts if forced is None else forced
     settings = Settings(chat=chat, max_tokens=given["max_tokens"])

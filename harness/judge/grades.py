@@ -60,13 +60,13 @@ def judge_all(
     store: Store, work: Sequence[Work], judge: Judge, load: Callable[[], Engine]
 ) -> Iterator[tuple[Work, Score]]:
     """Every answer's grade as it is found and written; an engine starts only where one has to be asked."""
-    asked: dict[str, tuple[Work, steps.Chain]] = {}
+    asked: list[tuple[Work, steps.Chain]] = []
     with Writer(store) as writer:
         for one in work:
             chain = steps.chain_of(one.response)
             score = _without_asking(one.response, chain)
             if score is None:
-                asked[str(len(asked))] = one, chain
+                asked.append((one, chain))
                 continue
             _write(writer, one, score, judge)
             yield one, score
@@ -74,9 +74,9 @@ def judge_all(
             return
         engine = load()
         try:
-            chains = (_chain(name, one, chain) for name, (one, chain) in asked.items())
+            chains = (_chain(str(i), one, chain) for i, (one, chain) in enumerate(asked))
             for reading in asking.judged(engine, judge, chains):
-                one, chain = asked.pop(reading.chain.name)
+                one, chain = asked[int(reading.chain.name)]
                 score = score_of(reading, chain.place)
                 _write(writer, one, score, judge)
                 yield one, score

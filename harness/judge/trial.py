@@ -7,7 +7,7 @@ are remembered first. The file is named by the judge's key, so another prompt or
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 
 from harness.engines import Engine
@@ -20,7 +20,7 @@ from harness.judge.prompt import FORMS
 
 def trial(
     judge: Judge, chains: Sequence[Labelled], load: Callable[[], Engine], place: Path
-) -> Iterator[tuple[Labelled, Reading]]:
+) -> Generator[tuple[Labelled, Reading]]:
     """Every chain once; an engine starts only where one has not been judged yet. Failed requests are not remembered."""
     path = place / f"{judge.key}.jsonl"
     known = _remembered(path)
@@ -37,6 +37,7 @@ def trial(
     engine = load()
     try:
         with path.open("a", encoding="utf-8") as file:
+            file.write("\n")  # a kill may have cut off the last line
             asked = (chain.chain(str(i)) for i, chain in enumerate(missing))
             for reading in asking.judged(engine, judge, asked):
                 chain = missing[int(reading.chain.name)]
