@@ -57,8 +57,12 @@ def part(kind, weight=1.0, name="P", **keys):
 
 
 ALL_PARTS = "\n".join(
-    (part("accuracy", 0.4, "AS"), part("cot", 0.3, "CQS"), part("tokens", 0.2, "ES"))
-    + (part("bytes", 0.1, "MLS", bytes_low=268435456, bytes_high=68719476736),)
+    [
+        part("accuracy", 0.4, "AS"),
+        part("cot", 0.3, "CQS"),
+        part("tokens", 0.2, "ES"),
+        part("bytes", 0.1, "MLS", bytes_low=268435456, bytes_high=68719476736),
+    ]
 )
 
 
