@@ -133,7 +133,7 @@ def _show(found: Sequence[TaskPower], simulated: Simulated | None, policy: Polic
     for t in found:
         shares = t.unit in ("", "share")
         sizes = [f"{100 * v:.1f}" if shares else f"{v:.3g}" for v in (t.tolerance, t.mde)]
-        flips = _tables.percent(t.flipped) + " %" if t.method == "flips" else "–"
+        flips = f"{_tables.percent(t.flipped)} %"
         needed = [_needed(n, drop, t) if shares else "–" for drop, n in t.needed]
         lines.append([t.task, f"{t.n:,}", flips, *sizes, *needed])
     echo(_tables.table(lines))
@@ -158,7 +158,7 @@ def _object(
 ) -> dict[str, Any]:
     tasks = [
         {
-            "task": t.task, "metric": t.metric, "unit": t.unit, "n": t.n, "second_moment": t.flipped,
+            "task": t.task, "metric": t.metric, "unit": t.unit, "n": t.n, "flipped": t.flipped,
             "tolerance": t.tolerance, "mde": t.mde, "method": t.method,
             "needed": [{"drop": d, "n": n, "within_tolerance": d <= t.tolerance} for d, n in t.needed],
         }

@@ -33,7 +33,7 @@ POWER = 0.8
 class TaskPower:
     task: str
     n: int
-    flipped: float  # share of questions whose verdict changed (graded: mean squared difference)
+    flipped: float  # share of questions with another value
     mde: float  # smallest drop that the gate as a whole catches 8 times of 10, in the metric's unit
     needed: tuple[tuple[float, int], ...]  # (true drop, questions that prove it 8 times of 10)
     metric: str = ""
@@ -65,7 +65,7 @@ def power(pairs: Sequence[tuple[Outcomes, Outcomes]], policy: Policy | None = No
 
 def _of_task(before: Outcomes, after: Outcomes, judged: Judged, alpha: float) -> TaskPower:
     paired = pair(before, after)
-    _, moment = paired.effective
+    flipped = float((paired.better != 0).mean())
     change = judged.change
     mde = (change.mde if change else None) or 1.0
     if paired.measured:
@@ -74,7 +74,7 @@ def _of_task(before: Outcomes, after: Outcomes, judged: Judged, alpha: float) ->
     else:
         method = "flips" if _binary(paired) else "squares"
     needed = tuple((drop, _needed(paired, drop, alpha, mde)) for drop in DROPS)
-    return TaskPower(after.task, paired.n, moment, mde, needed, after.metric, after.unit, judged.tolerance, method)
+    return TaskPower(after.task, paired.n, flipped, mde, needed, after.metric, after.unit, judged.tolerance, method)
 
 
 def _needed(paired: Paired, drop: float, alpha: float, mde: float) -> int:
