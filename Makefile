@@ -1,6 +1,7 @@
 # make demo: the main job on an embedded default. make test: everything that must hold. Both install what they need.
 PYTHON ?= python3
 VENV ?= .venv
+WORKERS ?= 2
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
@@ -20,7 +21,7 @@ demo: $(READY)  ## train tiny checkpoints, run, rank and gate them (about three 
 	$(BIN)/bench demo
 
 test: $(READY) lint  ## everything that must hold
-	$(BIN)/pytest
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile
 
 bench: $(READY)  ## side by side with lm-eval, every answer compared; the table for results/LOG.md
 	$(BIN)/python tests/benchmarks/vs_lm_eval.py --markdown
