@@ -8,14 +8,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from harness.records import Checkpoint, Exam, Result, Run, Task
+from harness.records import Checkpoint, Exam, Overall, Result, Run, Task
+from harness.verdicts.profile import Profile
 from leaderboard.charts import Scale
 from leaderboard.words import slug
 
 MARKED_SHARE = 0.05  # unparsed or truncated answers above it make a score doubtful
 PERCENT_UNITS = ("share", "fraction", "percent", "%", "accuracy", "")
 UNGRADED = "text"  # the scorer of tasks without gold
-UNRANKED = frozenset(("partial", "subset", "ungraded"))  # longer is not better
+UNRANKED = frozenset(("partial", "subset", "ungraded", "lacking", "guessing"))  # longer is not better
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,7 @@ class Cell:
     best: int | None = None  # the 95 % interval of the rank
     worst: int | None = None
     tied: bool = False  # can't be told from the leader
+    overall: Overall | None = None  # of a composite's column
 
     @property
     def ranked(self) -> bool:
@@ -113,6 +115,7 @@ class Column:
     cells: Mapping[str, Cell] = field(default_factory=dict)  # checkpoint id -> cell
     task: Task | None = None
     members: tuple[str, ...] = ()
+    composite: Composite | None = None
 
     @property
     def percent(self) -> bool:
@@ -130,6 +133,17 @@ class Column:
             for c in self.cells.values()
         ]
         return Scale.around(spans)
+
+
+@dataclass(frozen=True)
+class Composite:
+    """By which rules the Overalls of a column were made."""
+
+    profile: Profile
+    sha: str
+    tasks: tuple[str, ...]
+    counter: str  # own | neutral
+    cqs: str  # rule | judge:ID
 
 
 @dataclass(frozen=True)

@@ -65,6 +65,46 @@ def axis(scale: Scale, factor: float = 100.0) -> Markup:
     return _svg(WIDTH, HEIGHT, Markup("").join(ends), "axis")
 
 
+@dataclass(frozen=True)
+class Dot:
+    label: str
+    x: float  # above 0, on a log scale
+    y: float
+    weight: float  # above 0: makes the dot larger
+    full: bool  # else hollow
+
+
+def scatter(dots: Sequence[Dot], label: str) -> Markup:
+    """Dots with numbers, the axes' ends written out; small x is left and large y is up, where the better ones are."""
+    if not dots:
+        return Markup("")
+    wide, tall, pad = 480, 260, 34
+    xs, ys, sizes = (
+        [math.log(max(d.x, 1.0)) for d in dots],
+        [d.y for d in dots],
+        [math.log(max(d.weight, 1.0)) for d in dots],
+    )
+    low, high = min(xs), max(xs)
+    scale = Scale.around([(y, y) for y in ys])
+    marks = [Markup('<path class="rule" d="M{} 8V{}H{}"/>').format(pad, tall - pad, wide - 8)]
+    for dot, x, size in zip(dots, xs, sizes, strict=True):
+        left = pad + 16 + (x - low) / ((high - low) or 1.0) * (wide - pad - 48)
+        top = tall - pad - 10 - (dot.y - scale.low) / (scale.high - scale.low) * (tall - pad - 28)
+        radius = 4 + 4 * (size - min(sizes)) / ((max(sizes) - min(sizes)) or 1.0)
+        circle = '<circle class="{}" cx="{:.1f}" cy="{:.1f}" r="{:.1f}"/><text x="{:.1f}" y="{:.1f}">{}</text>'
+        name = "dot" if dot.full else "dot beaten"
+        marks.append(Markup(circle).format(name, left, top, radius, left + radius + 2, top - radius + 2, dot.label))
+    text = '<text x="{}" y="{}"{}>{}</text>'
+    end = Markup(' text-anchor="end"')
+    marks += [
+        Markup(text).format(pad + 8, tall - pad + 16, "", f"{math.exp(low):,.0f}"),
+        Markup(text).format(wide - 8, tall - pad + 16, end, f"{math.exp(high):,.0f}" if high > low else ""),
+        Markup(text).format(pad - 5, tall - pad - 6, end, _number(scale.low)),
+        Markup(text).format(pad - 5, 18, end, _number(scale.high)),
+    ]
+    return _svg(wide, tall, Markup("").join(marks), "scatter", label=label)
+
+
 def stacked(parts: Sequence[tuple[str, int]]) -> Markup:
     """One bar of outcomes, class by class; the counts stand beside it as text."""
     total = sum(n for _, n in parts)

@@ -11,9 +11,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.questions import catalogue
-from harness.records import Checkpoint, Exam, Result, Run
+from harness.records import Checkpoint, Exam, Outcomes, Result, Run
 from harness.store import read
 from harness.store.open import Store
+from leaderboard import composites
 from leaderboard.cells import Cell, Column, Entry
 from leaderboard.columns import alike, columns
 from leaderboard.ranks import ranked
@@ -50,7 +51,15 @@ def read_board(store: Store) -> Board:
         entries.append(
             Entry(run, by_id[run.checkpoint], exams[run.exam], results, engines[run.engine], read.scorer(store, run.id))
         )
-    found = ranked(columns(entries, catalogue.groups()), lambda entry: read.outcomes(store, entry.run.id, entry.metric))
+    known: dict[tuple[str, str], Outcomes] = {}
+
+    def outcomes(entry: Entry, metric: str) -> Outcomes:
+        if (entry.run.id, metric) not in known:
+            known[entry.run.id, metric] = read.outcomes(store, entry.run.id, metric)
+        return known[entry.run.id, metric]
+
+    found = ranked(columns(entries, catalogue.groups()), lambda entry: outcomes(entry, entry.metric))
+    found = _with_composites(found, composites.columns(store, entries, outcomes))
     lead = _lead(found)
     runs_of: dict[str, list[Entry]] = {}
     for entry in entries:
@@ -67,6 +76,13 @@ def _results(store: Store, run: Run, exam: Exam) -> dict[tuple[str, str], Result
 
         results = metrics.summarise(read.table(store, run.id), exam.task, run.id)
     return {(result.metric, result.slice): result for result in results}
+
+
+def _with_composites(found: list[Column], made: list[Column]) -> list[Column]:
+    """A composite that is made of every task on the board leads it; another stands behind the tasks."""
+    tasks = {column.name for column in found if column.task}
+    leading = [c for c in made if c.composite and tasks <= set(c.composite.tasks)]
+    return [*leading, *found, *(c for c in made if c not in leading)]
 
 
 def _lead(found: Sequence[Column]) -> Column | None:

@@ -12,9 +12,11 @@ from typing import Any
 from harness import identity
 from harness.questions import checks
 from harness.records import Checkpoint, Exam, Lineage, Result, Run, Task
+from leaderboard import composite_pages
 from leaderboard.cells import Column, Entry
 from leaderboard.charts import curve
 from leaderboard.columns import alike, cell_of
+from leaderboard.composites import Front
 from leaderboard.entries import Board, order_of
 from leaderboard.words import size, slug
 
@@ -46,6 +48,7 @@ def board_page(board: Board, where: Paths) -> dict[str, Any]:
         "rows": rows,
         "columns": board.columns,
         "lead": board.lead,
+        "composites": any(column.composite for column in board.columns),
         "runs": len(board.entries),
         "tasks": _tasks(board, where),
     }
@@ -166,6 +169,7 @@ def checkpoint_page(board: Board, where: Paths, checkpoint: Checkpoint) -> dict[
         "checkpoint": checkpoint,
         "base": _name(board, checkpoint.base),
         "runs": [_run_line(board, where, entry) for entry in mine],
+        "composites": composite_pages.lines(board.columns, checkpoint.id),
         "lineage": _lineage(board, checkpoint.lineage),
         "children": [{"name": c.name, "href": where.checkpoints[c.id]} for c in children],
     }
@@ -230,6 +234,10 @@ def _source(source: Mapping[str, Any]) -> str:
     facts = [f"{key} {source[key]}" for key in ("rows", "dropped", "sha") if source.get(key) is not None]
     rest = [f"{key} {value}" for key, value in sorted(source.items()) if key not in ("name", "rows", "dropped", "sha")]
     return " · ".join([str(source.get("name", "?")), *facts, *rest])
+
+
+def pareto_page(board: Board, where: Paths, found: Sequence[Front]) -> dict[str, Any]:
+    return {"fronts": [composite_pages.front(front, board.by_id, where.checkpoints) for front in found]}
 
 
 # -- the answers of one run -----------------------------------------------------------------------------------

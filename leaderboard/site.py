@@ -8,6 +8,7 @@ bytes, because no clock, no random number and no folder name gets into a page.
 from __future__ import annotations
 
 import contextlib
+import json
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -22,7 +23,7 @@ from harness import __version__
 from harness.errors import UserError
 from harness.store import read
 from harness.store.open import Store
-from leaderboard import charts, pages, words
+from leaderboard import charts, composite_pages, composites, pages, words
 from leaderboard.cells import MARKED_SHARE, Entry
 from leaderboard.entries import Board, read_board
 from leaderboard.samples import MAP_LIMIT, SHOWN, count_outcomes, outline, sample_pages
@@ -63,6 +64,11 @@ def render(
 
 
 def _print_all(press: Press, store: Store, board: Board, where: pages.Paths, samples: str) -> None:
+    fronts = composites.fronts(board.columns)
+    press.environment.globals["pareto"] = bool(fronts)
+    if fronts:
+        press.page("pareto.html", "pareto.html.j2", {"page": "pareto"} | pages.pareto_page(board, where, fronts))
+        press.data("pareto.json", composite_pages.pareto_data(fronts, board.by_id))
     press.page("index.html", "index.html.j2", {"page": "board"} | pages.board_page(board, where))
     press.page("about.html", "about.html.j2", {"page": "about"} | pages.about_page(board, where))
     for key, path in sorted(where.tasks.items()):
@@ -115,6 +121,10 @@ class Press:
         self._write(path, text.encode("utf-8"))
         self.pages += 1
 
+    def data(self, path: str, content: Any) -> None:
+        """For other programs; a page can't read it from file://, so none does."""
+        self._write(path, (json.dumps(content, ensure_ascii=True, indent=1, allow_nan=False) + "\n").encode("ascii"))
+
     def copy_static(self) -> None:
         for name in ("board.js", "site.css"):
             self._write(f"static/{name}", (files("leaderboard") / "static" / name).read_bytes())
@@ -135,7 +145,7 @@ def _environment(store: Store, title: str, language: str) -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    for name in ("visible", "inline", "attribute", "points", "decimal", "count", "size", "parameters"):
+    for name in ("visible", "inline", "attribute", "points", "decimal", "tenth", "count", "size", "parameters"):
         environment.filters[name] = getattr(words, name)
     t = words.Words()
     uuid = store.db.execute("SELECT value FROM meta WHERE key = 'uuid'").fetchone()

@@ -117,6 +117,11 @@ def decimal(value: float | None) -> str:
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:,.1f}" if abs(value) >= 10 else f"{value:,.2f}"
 
 
+def tenth(value: float | None) -> str:
+    """Points of 100 to one decimal."""
+    return DASH if value is None else f"{value:.1f}"
+
+
 def count(value: int | None) -> str:
     return DASH if value is None else f"{value:,}"
 

@@ -31,6 +31,8 @@ def changes(found: Sequence[Change], names: tuple[str, str]) -> Iterator[str]:
 def _verdict(change: Change) -> str:
     if change.low is None or change.high is None:
         return ""
+    if change.low == change.high == 0:
+        return "  the same"
     return "  better" if change.low > 0 else "  worse" if change.high < 0 else "  no clear difference"
 
 
@@ -50,7 +52,8 @@ def spread_of(shares: Mapping[str, float]) -> Iterator[str]:
     if shares:
         parts = ", ".join(f"{name} {100 * share:.0f} %" for name, share in shares.items())
         yield ""
-        yield f"Of what tells these Overalls apart: {parts}."
+        against = "; a negative share pulled against the order" if min(shares.values()) < -0.005 else ""
+        yield f"What tells these Overalls apart: {parts}{against}."
 
 
 def flips(found: Sequence[Flip], before: str, after: str) -> Iterator[str]:

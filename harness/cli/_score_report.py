@@ -15,8 +15,16 @@ if TYPE_CHECKING:
     from harness.records import Change, Dominated
     from harness.store.open import Store
     from harness.verdicts.composite import Flip, WhatIf
+    from harness.verdicts.ranking import RankInterval
 
 FAULTY = "faults"
+
+
+def _label(rank: RankInterval) -> str:
+    """As on the board: `1=` can't be told from the leader, `3-4` the ranks in 95 % of the draws."""
+    if rank.tie_band and rank.high > 1:
+        return "1="
+    return str(rank.low) if rank.low == rank.high else f"{rank.low}-{rank.high}"
 
 
 @dataclass(frozen=True)
@@ -34,7 +42,10 @@ class Report:
         groups = _score.groups(self.found)
         yield from _score_words.head(self.asked.profile, self.found[0].overall, self.counted)
         for group in groups:
-            yield _score_words.table(group)
+            labels = {spec: _label(rank) for spec, rank in self.ranks(group).items()}
+            yield _score_words.table(group, labels)
+            if any(not label.isdigit() for label in labels.values()):
+                yield _score_words.TIES
             yield from _score_words.unranked(group)
             if group is not groups[0]:
                 yield _score_words.apart(groups[0], group)
@@ -73,6 +84,13 @@ class Report:
 
     def others(self) -> list[Entrant]:
         return [one for one in self.found if self.base is not None and one is not self.base]
+
+    def ranks(self, group: Sequence[Entrant]) -> dict[str, RankInterval]:
+        """By name as typed, of those of a group that may be ranked."""
+        from harness.verdicts import composite_ranks
+
+        sides = {one.spec: one.outcomes for one in group if one.overall.status == "ok"}
+        return composite_ranks.rank(sides, self.asked.profile, group[0].overall.counter, self.asked.cqs)
 
     def explained(self) -> dict[str, float]:
         from harness.verdicts import composite
@@ -153,6 +171,7 @@ class Report:
             "counted": self.counted,
             "overalls": [asdict(one.overall) for one in self.found],
             "ranked": [[one.name for one in group if one.overall.status == "ok"] for group in groups],
+            "ranks": {n: asdict(r) for group in groups for n, r in self.ranks(group).items()},
             "explained": self.explained(),
         }
         if self.base is not None:

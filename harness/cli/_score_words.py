@@ -19,6 +19,9 @@ CAVEAT = (
 CAVEAT_OTHER = "A composite of your own making: it ranks what was scored by the same profile, and nothing else."
 
 
+TIES = "1= can't be told from the leader, 3-4 are the ranks in 95 % of draws of the questions."
+
+
 def line(o: Overall) -> str:
     """One checkpoint under one profile in a line: `qwen-med: distill-v1 61.3 (59.8–62.7) = AS 57.1 …`"""
     from harness.verdicts.wording import printable
@@ -51,7 +54,9 @@ def size(count: float) -> str:
 
 def caveat(wanted: Profile) -> str:
     """What the score can't say, before it says anything."""
-    return CAVEAT if "contest" in f"{wanted.title} {wanted.source}" else CAVEAT_OTHER
+    from harness.verdicts import profile
+
+    return CAVEAT if wanted.name in profile.names() else CAVEAT_OTHER
 
 
 def head(wanted: Profile, o: Overall, counted: str) -> list[str]:
@@ -72,17 +77,17 @@ BESIDE = {
 }
 
 
-def table(group: Sequence[Entrant]) -> str:
+def table(group: Sequence[Entrant], ranks: Mapping[str, str]) -> str:
     """Ranked ones first, best first; who can't be ranked has no rank."""
     names = [part.name for part in group[0].overall.parts]
     lines = [["rank", "checkpoint", "Overall", "95 % interval", *names, *(head for head, _, _ in BESIDE.values())]]
-    for place, one in enumerate(group, 1):
+    for one in group:
         o = one.overall
-        rank = str(place) if o.status == "ok" else "–"
         ends = "–" if o.low is None or o.high is None else f"{o.low:.1f} – {o.high:.1f}"
         values = [(o.beside.get(key), factor, digits) for key, (_, factor, digits) in BESIDE.items()]
         shown = [number(None if value is None else factor * value, digits) for value, factor, digits in values]
-        lines.append([rank, one.name, number(o.value), ends, *(number(p.value) for p in o.parts), *shown])
+        parts = [number(part.value) for part in o.parts]
+        lines.append([ranks.get(one.spec, "–"), one.name, number(o.value), ends, *parts, *shown])
     return _tables.table(lines)
 
 

@@ -1,0 +1,155 @@
+"""Composite scores on the board: who may share a column, which are fresh, ranks from the same drawn questions, the front.
+
+One column holds scores of one profile (by its sha), the same tasks, questions and golds, one counter of tokens and one
+grader of chains; scores by own tokens also one tokenizer. Example: distill-v1 on gsm8k by own tokens, chains by rule.
+Trap: the store keeps what was scored once; a run that grew since then makes its score stale, and a stale one isn't shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from harness import composites, identity
+from harness.records import Dominated, Outcomes, Overall
+from harness.store import read
+from harness.store.open import Store
+from harness.verdicts import composite_ranks, ranking
+from harness.verdicts.profile import Profile
+from leaderboard.cells import Cell, Column, Composite, Entry, Form
+
+Outcome = Callable[[Entry, str], Outcomes]  # of a run and a metric
+
+
+@dataclass(frozen=True)
+class Front:
+    """Accuracy x tokens x bytes of a composite column: who is dominated, and who lacks one of the three."""
+
+    column: Column
+    points: Sequence[Dominated]  # by checkpoint id: (right answers in a hundred, tokens per answer, bytes)
+    lacking: Sequence[str]  # checkpoint ids
+
+
+def columns(store: Store, entries: Sequence[Entry], outcomes: Outcome) -> list[Column]:
+    """A column per kind of score, by profile and tasks, ranked."""
+    by_run = {entry.run.id: entry for entry in entries}
+    kept = {sha: composites.read_text(text) for sha, (_, text) in read.profiles(store).items()}
+    found: dict[str, dict[str, tuple[Overall, list[Entry]]]] = {}
+    for (_, sha, key), overall in sorted(read.overalls(store).items()):
+        mine = [by_run[run] for run in overall.runs if run in by_run]
+        if len(mine) < len(overall.runs) or sha not in kept or kept[sha].sha != sha:
+            continue
+        if composites.key_of(store, [entry.run for entry in mine], overall.counter, overall.cqs) != key:
+            continue  # answers, grades or a size came since
+        cells = found.setdefault(_alike(overall, mine, kept[sha]), {})
+        other = cells.get(overall.checkpoint)
+        if other is None or _newer(mine) > _newer(other[1]):
+            cells[overall.checkpoint] = overall, mine
+    made = [_column(key, cells, kept) for key, cells in found.items()]
+    ranked = [_ranked(column, found[column.key], kept, outcomes) for column in made]
+    return sorted(ranked, key=lambda c: (c.name, c.composite.tasks if c.composite else (), c.key))
+
+
+def _alike(overall: Overall, mine: Sequence[Entry], profile: Profile) -> str:
+    kinds = {plan.kind for plan in profile.part}
+    asked = sorted([e.task.key, e.exam.id, e.exam.key, e.scorer] for e in mine)
+    counted = [overall.counter if "tokens" in kinds else "", overall.cqs if "cot" in kinds else ""]
+    if "tokens" in kinds and overall.counter == "own":
+        counted += sorted({e.checkpoint.parts.get("tokenizer", e.checkpoint.id) for e in mine})
+    return identity.digest([overall.profile_sha, asked, counted])
+
+
+def _newer(mine: Sequence[Entry]) -> tuple[object, ...]:
+    """Complete ones first, then those with more answers, then the newest."""
+    runs = [entry.run for entry in mine]
+    return (
+        all(entry.complete for entry in mine),
+        sum(entry.samples for entry in mine),
+        max(run.attempt for run in runs),
+        max(run.started or "" for run in runs),
+        sorted(run.id for run in runs),
+    )
+
+
+def _column(key: str, cells: Mapping[str, tuple[Overall, list[Entry]]], kept: Mapping[str, Profile]) -> Column:
+    first = next(iter(cells.values()))[0]
+    profile = kept[first.profile_sha]
+    full = max(_asked(mine) for _, mine in cells.values())
+    made = Composite(profile, first.profile_sha, first.tasks, first.counter, first.cqs)
+    return Column(
+        key, {"en": profile.name, "zh": profile.name}, profile.name, Form(False, (), "default", "here"), "Overall", "mean",
+        "points", True, None, {c: _cell(overall, mine, full) for c, (overall, mine) in cells.items()}, composite=made,
+    )  # fmt: skip
+
+
+def _asked(mine: Sequence[Entry]) -> int:
+    return sum(entry.samples for entry in mine)
+
+
+def _cell(overall: Overall, mine: Sequence[Entry], full: int) -> Cell:
+    marks = []
+    if not all(entry.complete for entry in mine):
+        marks.append("partial")
+    elif _asked(mine) < full:
+        marks.append("subset")
+    if overall.status == "partial":
+        marks.append("lacking")
+    elif overall.status == "below_chance":
+        marks.append("guessing")
+    done, expected = (sum(getattr(entry.run, name) for entry in mine) for name in ("done", "expected"))
+    health = [overall.beside.get(name) for name in ("unparsed_rate", "truncated_rate")]
+    return Cell(
+        overall.value, overall.low, overall.high, max((part.n for part in overall.parts), default=0), health[0], health[1],
+        tuple(marks), None, done, expected, overall=overall,
+    )  # fmt: skip
+
+
+def _ranked(
+    column: Column, cells: Mapping[str, tuple[Overall, list[Entry]]], kept: Mapping[str, Profile], outcomes: Outcome
+) -> Column:
+    """Ranks of those that may have one, from the same draws; the rest keeps its marks."""
+    placed = [c for c, cell in column.cells.items() if cell.ranked]
+    if not placed or column.composite is None:
+        return column
+    profile, how = kept[column.composite.sha], column.composite
+    sides = {c: _read(cells[c][1], profile, outcomes) for c in placed}
+    ranks = composite_ranks.rank(sides, profile, how.counter, how.cqs)
+    alone = sum(rank.tie_band for rank in ranks.values()) == 1
+    changed = dict(column.cells)
+    for c, found in ranks.items():
+        rank = 1 if found.tie_band else found.rank
+        changed[c] = replace(changed[c], rank=rank, best=found.low, worst=found.high, tied=found.tie_band and not alone)
+    return replace(column, cells=changed)
+
+
+def _read(mine: Sequence[Entry], profile: Profile, outcomes: Outcome) -> list[Outcomes]:
+    headlines = [outcomes(entry, entry.metric) for entry in mine]
+    others = [
+        outcomes(entry, part.metric)
+        for part in profile.part
+        for entry in mine
+        if part.kind == "metric" and entry.task.key in part.tasks and part.metric != entry.metric
+    ]
+    return headlines + others
+
+
+def fronts(found: Sequence[Column]) -> list[Front]:
+    """Of every composite column that has points in all three."""
+    return [front for column in found if column.composite and (front := _front(column, column.composite)).points]
+
+
+def _front(column: Column, how: Composite) -> Front:
+    kinds = {plan.name: plan.kind for plan in how.profile.part}
+    points, lacking = {}, []
+    for checkpoint, cell in sorted(column.cells.items()):
+        overall = cell.overall
+        if overall is None or "partial" in cell.marks or "subset" in cell.marks:
+            continue
+        right = next((part.value for part in overall.parts if kinds.get(part.name) == "accuracy"), None)
+        size = next((part.detail.get("bytes") for part in overall.parts if kinds.get(part.name) == "bytes"), None)
+        tokens = overall.beside.get("tokens_per_answer")
+        if right is None or tokens is None or size is None:
+            lacking.append(checkpoint)
+        else:
+            points[checkpoint] = (right, tokens, float(size))
+    return Front(column, ranking.pareto(points, (True, False, False)) if points else [], lacking)
