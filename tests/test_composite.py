@@ -245,6 +245,31 @@ def test_a_measure_that_is_no_mean_is_computed_anew_in_every_draw(tmp_path):
     assert "9 of 300 answers to gsm8k have no rmse" in composite.overall([made(right=(1,) * 300), unread], wanted).why
 
 
+def test_subjects_of_few_questions_vary_as_much_as_they_do():
+    """52 subjects of one or two questions each: the interval is that of the mean of subjects, not narrower."""
+    rng = np.random.default_rng(14)
+    for each in (1, 2, 3):
+        subjects = tuple(f"s{i // each}" for i in range(52 * each))
+        found, widths = [], []
+        for seed in range(60):
+            side = made(right=rng.random(52 * each) < 0.5, subjects=subjects, average="macro")
+            as_ = parts(composite.overall([side], DISTILL, draws=300, seed=seed))["AS"]
+            found.append(as_.value)
+            widths.append(as_.high - as_.low)
+        assert np.mean(widths) == pytest.approx(2 * 1.96 * 50 / math.sqrt(52 * each), rel=0.08)
+        assert np.std(found) == pytest.approx(50 / math.sqrt(52 * each), rel=0.3)
+
+
+def test_one_question_or_one_case_has_no_interval_and_no_rank():
+    for side in (made(right=(1,)), made(right=(1, 1, 1), clusters=("case",) * 3)):
+        found = composite.overall([side], DISTILL)
+        assert found.value is not None and found.low is found.high is parts(found)["AS"].low is None
+        assert found.status == "below_chance"
+        worse = dataclasses.replace(side, values=(0.0,) * len(side.values), name="b")
+        change = composite.change([side], [worse], DISTILL)[0]
+        assert change.change < 0 and change.p is None and "no spread" in change.method
+
+
 def test_any_tasks_any_metric_can_be_weighed(tmp_path):
     text = "\n".join((
         part("accuracy", 0.5, "School", tasks=["gsm8k"]),
@@ -525,6 +550,9 @@ def test_what_if_is_what_a_new_score_would_say():
         more[chosen] = True
         gains.append(composite.overall([made(right=more, tokens=tokens)], DISTILL, draws=0).value - now.value)
     assert told.one_more_right == pytest.approx(np.mean(gains))
+    split = dataclasses.replace(DISTILL, part=(
+        *(dataclasses.replace(DISTILL.part[0], name=f"AS {i}", weight=0.2) for i in range(2)), *DISTILL.part[1:]))  # fmt: skip
+    assert composite.what_if([made(right=right, tokens=tokens)], split) == told
     bare = composite.what_if([made(tokens=None, bytes=None)], DISTILL)
     assert (bare.fewer_tokens, bare.one_more_right, bare.half_the_bytes) == (None, None, None)
 

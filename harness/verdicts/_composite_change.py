@@ -135,12 +135,15 @@ def _change(
         return plain
     moved = after - before
     left, right = draws
-    if left is None or right is None or not np.ptp(drawn := right - left) > 1e-9:
-        exact = ((0.0, 1.0) if moved < 0 else (1.0, 0.0)) if abs(moved) > 1e-9 else (1.0, 1.0)
-        method = "; ".join(filter(None, ("exact", note)))
-        return dataclasses.replace(
-            plain, change=moved, low=moved, high=moved, p=exact[0], p_better=exact[1], method=method
-        )
+    drawn = right - left if left is not None and right is not None else np.zeros(1)
+    drawn = drawn[np.isfinite(drawn)]
+    if not drawn.size:
+        why = "; ".join(filter(None, ("one question, or one case, tells no spread", note)))
+        return dataclasses.replace(plain, change=moved, method=why)
+    if not np.ptp(drawn) > 1e-9:
+        worse, better = ((0.0, 1.0) if moved < 0 else (1.0, 0.0)) if abs(moved) > 1e-9 else (1.0, 1.0)
+        how = "; ".join(filter(None, ("exact", note)))
+        return dataclasses.replace(plain, change=moved, low=moved, high=moved, p=worse, p_better=better, method=how)
     low, high = ends(moved, drawn, CONFIDENCE)
     tie = float((drawn == 0).sum()) / 2
     worse, better = ((float((side > 0).sum()) + tie + 1) / (drawn.size + 1) for side in (drawn, -drawn))

@@ -54,24 +54,29 @@ def drawn(sheets: Sequence[Sheet], draws: int = DRAWS, seed: int = 0) -> list[Fl
     return [_of_sheet(sheet, draws, np.random.default_rng([seed, i])) for i, sheet in enumerate(sheets)]
 
 
+@dataclass(frozen=True, eq=False)
+class _Stratum:
+    rows: NDArray[np.int64]
+    units: NDArray[np.int64]  # of each row
+    sums: Floats  # [unit, column]
+    sizes: Floats  # questions of each unit
+    share: float  # of the task's score
+
+
 def _of_sheet(sheet: Sheet, draws: int, rng: np.random.Generator) -> Floats:
     n, columns = sheet.means.shape
-    groups = stats.strata_of(sheet.strata)[1] if sheet.strata else np.zeros(n, np.int64)
-    members = np.split(np.argsort(groups, kind="stable"), np.cumsum(np.bincount(groups))[:-1])
+    strata = list(_strata(sheet))
     values = np.zeros((draws, sheet.width))
+    if sum(stratum.sizes.size for stratum in strata) < 2:
+        return values * np.nan  # one question, or one case, tells no spread
     kept = np.zeros((draws, n), np.uint16) if sheet.measures else None
-    for inside in members:
-        clusters = [sheet.clusters[i] for i in inside] if sheet.clusters else None
-        units, count = units_of(clusters, inside.size)
-        sums = np.zeros((count, columns))
-        np.add.at(sums, units, sheet.means[inside])
-        sizes = np.bincount(units, minlength=count).astype(float)
+    for stratum in strata:
         start = 0
-        for counts in _counts(rng, count, draws):
+        for counts in _counts(rng, stratum.sizes.size, draws):
             rows = slice(start, start + len(counts))
-            values[rows, :columns] += counts @ sums / ((counts @ sizes)[:, None] * len(members))
+            values[rows, :columns] += stratum.share * (counts @ stratum.sums) / (counts @ stratum.sizes)[:, None]
             if kept is not None:
-                kept[rows, inside] = counts[:, units]
+                kept[rows, stratum.rows] = counts[:, stratum.units]
             start += len(counts)
     if kept is not None:
         step = max(1, BLOCK // n)
@@ -82,11 +87,36 @@ def _of_sheet(sheet: Sheet, draws: int, rng: np.random.Generator) -> Floats:
     return values
 
 
+def _strata(sheet: Sheet) -> Iterator[_Stratum]:
+    """What is drawn from; subjects of one question vary as a stratum of such subjects, or they would not vary at all."""
+    n, columns = sheet.means.shape
+    groups = stats.strata_of(sheet.strata)[1] if sheet.strata else np.zeros(n, np.int64)
+    members = np.split(np.argsort(groups, kind="stable"), np.cumsum(np.bincount(groups))[:-1])
+    single: list[NDArray[np.int64]] = []
+    for inside in members:
+        units, count = units_of([sheet.clusters[i] for i in inside] if sheet.clusters else None, inside.size)
+        if count == 1 and len(members) > 1:
+            single.append(inside)
+            continue
+        sums = np.zeros((count, columns))
+        np.add.at(sums, units, sheet.means[inside])
+        yield _Stratum(inside, units, sums, np.bincount(units, minlength=count).astype(float), 1 / len(members))
+    if single:
+        rows = np.concatenate(single)
+        units = np.repeat(np.arange(len(single)), [inside.size for inside in single])
+        means = np.stack([sheet.means[inside].mean(axis=0) for inside in single])
+        yield _Stratum(rows, units, means, np.ones(len(single)), len(single) / len(members))
+
+
 def _counts(rng: np.random.Generator, count: int, draws: int) -> Iterator[Floats]:
-    """How often each unit is drawn, [draw, unit], a block at a time."""
+    """How often each unit is drawn, [draw, unit], a block at a time.
+
+    One fewer than there are: then the spread is unbiased also in strata of a few (McCarthy & Snowden 1985).
+    """
+    size = max(1, count - 1)
     step = max(1, BLOCK // count)
     for start in range(0, draws, step):
         many = min(draws, start + step) - start
-        picked = rng.integers(0, count, size=(many, count), dtype=np.int32)
+        picked = rng.integers(0, count, size=(many, size), dtype=np.int32)
         picked += np.arange(many, dtype=np.int32)[:, None] * count
         yield np.bincount(picked.ravel(), minlength=many * count).reshape(many, count).astype(float)

@@ -113,12 +113,12 @@ def summed(parts: Sequence[Part], draws: Sequence[Floats | None]) -> Floats | No
 
 
 def ends(value: float | None, drawn: Floats | None, confidence: float) -> tuple[float | None, float | None]:
-    """Percentiles of the draws; they hold the value, also where draws of a measure are biased."""
+    """Percentiles of the draws; they hold the value, also where draws of a measure are biased. None without spread to see."""
     if value is None or drawn is None:
         return None, None
     drawn = drawn[np.isfinite(drawn)]
     if not drawn.size:
-        return value, value
+        return None, None
     tail = (1 - confidence) / 2
     low, high = np.quantile(drawn, (tail, 1 - tail))
     return min(float(low), value), max(float(high), value)

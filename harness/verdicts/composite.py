@@ -81,10 +81,12 @@ def _status(found: Entrant, parts: Sequence[Part]) -> tuple[Literal["ok", "parti
         return "partial", missing
     if found.profile.above_chance:
         for part, plan in zip(parts, found.profile.part, strict=True):
-            if plan.kind != "accuracy" or part.low is None:
+            if plan.kind != "accuracy":
                 continue
             tasks = part.detail["tasks"]
             chance = 100 * math.fsum(found.heads[task].chance or 0.0 for task in tasks) / len(tasks)
+            if part.low is None:
+                return "below_chance", f"{part.name} of one question can't be told from guessing; run more of them"
             if part.low <= chance:
                 return "below_chance", (
                     f"{part.name} {part.value:.1f} (95 % interval from {part.low:.1f}) is not above what guessing gets, "
