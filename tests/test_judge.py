@@ -514,6 +514,20 @@ def test_too_few_labelled_chains_are_no_calibration() -> None:
     assert "only 6" in verdict(calibration([*readings([[-1, -1]] * 6, [[1, 1]] * 100)]))
 
 
+def test_each_of_several_files_must_hold_by_itself(tmp_path: Path) -> None:
+    """Good at sums, blind elsewhere: a large easy file hides no small hard one."""
+    hard = [{"problem": f"Q{i}", "steps": ["so it is", "hence"], "label": i % 2 - 1} for i in range(60)]
+    (tmp_path / "easy.jsonl").write_text(labelled(400), "utf-8")
+    (tmp_path / "hard.jsonl").write_text("".join(json.dumps(row) + "\n" for row in hard), "utf-8")
+    judge, chains = judge_by_rule(checker), read_labelled([tmp_path / "easy.jsonl", tmp_path / "hard.jsonl"])
+    found = calibration(list(trial(judge, chains, lambda: RuleEngine(checker), tmp_path / "trials")))
+    assert found.f1 > 0.9 and found.by_file == (("easy.jsonl", 400, 1.0), ("hard.jsonl", 60, 0.0))
+    assert "its F1 on hard.jsonl alone is 0.00" in verdict(found)
+    with open_store(tmp_path / "x.db") as store:
+        keep(store, judge, found)
+        assert standing(store, judge.key).calibration == found  # as it was
+
+
 def test_the_corrected_share_is_rogan_and_gladens() -> None:
     """Sensitivity .8 and specificity .9: of 38 % called faulty (.38 - .1) / .7 = 40 % are."""
     found = calibration([*readings([[-1, -1]] * 90 + [[0, 0]] * 10, [[1, 1]] * 80 + [[-1, -1]] * 20)])
@@ -530,7 +544,7 @@ def test_a_random_judge_is_withheld_however_the_coin_falls() -> None:
     for seed in range(40):
         rng = random.Random(seed)
         both = [[step := rng.choice([-1, -1, -1, 0, 1, 2, 3]), step] for _ in range(200)]
-        passed += not verdict(calibration([*readings(both[:100], both[100:])]))  # type: ignore[arg-type]
+        passed += not verdict(calibration([*readings(both[:100], both[100:])]))
     assert passed == 0
 
 

@@ -96,10 +96,13 @@ def seat(given: dict[str, Any]) -> Bench:
 class Progress:
     """A line on stderr when it begins, and one every ten seconds."""
 
-    def __init__(self, total: int, known: int, what: str) -> None:
+    def __init__(self, total: int, known: int, name: str, of: int, what: str) -> None:
         self._total, self._done = total, 0
         self._since = self._told = time.monotonic()
-        echo(f"{what}: {total} to judge" + (f", {known} judged before" if known else ""), err=True)
+        echo(
+            f"{name} × {of} {what}{'s' * (of != 1)}: {total} to judge" + (f", {known} judged before" if known else ""),
+            err=True,
+        )
 
     def one(self) -> None:
         self._done += 1
@@ -132,6 +135,7 @@ def worth(found: Calibration) -> list[str]:
         f" {said.pairs}, names the same step {percent(said.same_step)}; hid {percent(said.swayed)} of {said.canaries}"
         " faults when the solution praised itself",
     ]
+    lines += [f"{name}: F1 {f1:.3f} on {chains} chains" for name, chains, f1 in found.by_file]
     if found.errors:
         lines.append(f"{found.errors} chains had a request that failed; the same command asks them again")
     if said.cut > CUT * 2 * found.chains:

@@ -20,7 +20,7 @@ from harness.cli._echo import echo
 )  # fmt: skip
 @click.option(
     "--limit", type=click.IntRange(1), default=200, show_default=True,
-    help="Chains that are tried, always the same ones, half of them sound where there are so many.",
+    help="Chains tried per file, always the same ones, half of them sound where there are so many.",
 )  # fmt: skip
 @_judge.judge_options
 @click.option("--again", is_flag=True, help="Ask anew, such as after the model behind an endpoint was exchanged.")
@@ -32,6 +32,7 @@ def command(files: tuple[Path, ...], limit: int, again: bool, store: Path | None
     Its scores are shown only once this was done, with the same settings, and its figures are above the floors: 100
     chains with 30 sound and 30 faulty ones, F1 0.40, better than a coin, 95 % of the replies readable, at most 10 % of
     the chains judged otherwise in another layout, at most 5 % of the faults hidden by praise. The last trial counts.
+    Use chains like those to be judged: one who only checks sums does well on arithmetic, and on nothing else.
 
     \b
     Example: bench judge calibrate --data processbench/gsm8k.json --endpoint http://127.0.0.1:8000/v1 --served-model qwen
@@ -46,7 +47,7 @@ def command(files: tuple[Path, ...], limit: int, again: bool, store: Path | None
     place = config.cache() / "judges"
     if again:
         forget(bench.judge, place)
-    progress = _judge.Progress(len(chains), 0, f"{bench.judge.checkpoint.name} × {len(files)} files")
+    progress = _judge.Progress(len(chains), 0, bench.judge.checkpoint.name, len(files), "file")
     pairs = []
     for pair in trial(bench.judge, chains, bench.load, place):
         pairs.append(pair)

@@ -67,7 +67,7 @@ def command(specs: tuple[str, ...], limit: int | None, store: Path | None, as_js
         work = [one for run in runs for one in waiting(opened, run, bench.judge, limit)]
         keep(opened, bench.judge)
         known = sum(len(read.grades(opened, run.id, "judge", bench.judge.key)) for run in runs)
-        progress = _judge.Progress(len(work), known, f"{bench.judge.checkpoint.name} × {len(runs)} runs")
+        progress = _judge.Progress(len(work), known, bench.judge.checkpoint.name, len(runs), "run")
         for _ in judge_all(opened, work, bench.judge, bench.load):
             progress.one()
         rows = [_row(opened, run, bench.judge) for run in runs]
@@ -105,12 +105,14 @@ def _row(store: Store, run: Run, judge: Judge) -> dict[str, Any]:
     found = summary(grades)
     stands = standing(store, judge.key, [run.id])
     checkpoint = read.find_checkpoint(store, run.checkpoint)
+    teacher = checkpoint.lineage.teacher if checkpoint and checkpoint.lineage else None
     kept = asdict(found) | {"corrected_faulty": _corrected(stands, found.said.faulty, found.asked)}
     if not stands.usable:  # a number that can't be trusted is not shown at all
         kept |= {"quality": None, "low": None, "high": None, "corrected_faulty": None}
     return {
         "run": run.id, "checkpoint": checkpoint.name if checkpoint else "", "task": read.get_task(store, run.exam).key,
-        "usable": stands.usable, "why": stands.why, **kept,
+        "usable": stands.usable, "why": stands.why, "calibrated_on": stands.calibration and ", ".join(stands.calibration.data),
+        "teacher": teacher == judge.checkpoint.id, **kept,
         "length_correlation": by_length(list(read.sample_rows(store, run.id)), grades),
     }  # fmt: skip
 
@@ -152,6 +154,8 @@ def _show(judge: Judge, rows: list[dict[str, Any]]) -> None:
             _judge.percent(said["swayed"]),
         ])  # fmt: skip
     echo(_tables.table(lines))
+    if rows[0]["calibrated_on"]:
+        echo(f"calibrated on {rows[0]['calibrated_on']}; it means little for reasoning of another kind")
     for row in rows:
         for line in _remarks(row):
             echo(line)
@@ -160,6 +164,8 @@ def _show(judge: Judge, rows: list[dict[str, Any]]) -> None:
 def _remarks(row: dict[str, Any]) -> list[str]:
     name, said = f"{row['checkpoint']} × {row['task']}", row["said"]
     lines = [f"{name}: {row['why']}"] if not row["usable"] else []
+    if row["teacher"]:
+        lines.append(f"{name}: the judge is the teacher of what it judges, and may like its own way of writing")
     if row["corrected_faulty"]:
         rate, low, high = (_judge.percent(v) for v in row["corrected_faulty"])
         lines.append(

@@ -6,12 +6,14 @@ Reads ProcessBench (`problem, steps, label`), BIG-Bench-Mistake (`input, steps, 
 Example: a judge that calls everything sound is right on all sound chains and on no faulty one: F1 0, not usable.
 Trap: `swayed` is counted on faults that the judge had found. Counted on all chains, an obedient judge of healthy models
 would look immune, because there is little to hide.
+Trap: a judge that only works sums out again has F1 0.81 on arithmetic and 0.07 on MR-MATH, below guessing. So it is to be
+tried on chains like those it will judge, and of several files each that is large enough must hold by itself.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -52,14 +54,18 @@ class Labelled:
     question: str
     steps: tuple[str, ...]
     wrong: int  # first wrong step, 0-based, or SOUND
+    source: str = field(default="", compare=False)  # name of its file
 
     def chain(self, name: str) -> Chain:
         return Chain(name, self.question, self.steps, canary=self.wrong != SOUND)
 
 
 def labelled(paths: Iterable[Path], limit: int | None = None) -> list[Labelled]:
-    """The chains of all files; of `limit` always the same ones, half of them sound where there are so many."""
-    found = [chain for path in paths for chain in _file(path)]
+    """The chains of all files; of `limit` per file always the same ones, half of them sound where there are so many."""
+    return [chain for path in paths for chain in _drawn(_file(path), limit)]
+
+
+def _drawn(found: list[Labelled], limit: int | None) -> list[Labelled]:
     if limit is None or limit >= len(found):
         return found
     ordered = sorted(found, key=lambda c: digest([c.question, c.steps]))
@@ -72,7 +78,7 @@ def labelled(paths: Iterable[Path], limit: int | None = None) -> list[Labelled]:
 def _file(path: Path) -> list[Labelled]:
     if not path.is_file():
         raise UserError(f"{path} is no file; give --data a file of labelled chains, such as ProcessBench's gsm8k.json")
-    found = [_row(row) for row in files.rows(path)]
+    found = [replace(_row(row), source=path.name) for row in files.rows(path)]
     if not found:
         raise UserError(f"{path} holds no chains; give --data a file of labelled chains")
     return found
@@ -131,6 +137,7 @@ class Calibration:
     unparsed: int  # replies that could not be read; they count as misses in F1, as in ProcessBench
     errors: int  # chains with a request that failed
     said: Figures
+    by_file: tuple[tuple[str, int, float], ...] = ()  # name, chains, F1, where it was tried on several
     data: tuple[str, ...] = ()  # names of the files
     data_sha: str = ""
     at: str = ""  # date
@@ -161,7 +168,19 @@ def calibration(pairs: Sequence[tuple[Labelled, Reading]], seed: int = 0) -> Cal
         unparsed=sum(r.verdicts.count(None) for _, r in told if not r.errors),
         errors=sum(bool(r.errors) for _, r in pairs),
         said=figures([r for _, r in told]),
+        by_file=tuple(_by_file(told)),
     )  # fmt: skip
+
+
+def _by_file(told: Sequence[tuple[Labelled, Reading]]) -> Iterator[tuple[str, int, float]]:
+    names = list(dict.fromkeys(chain.source for chain, _ in told))
+    for name in names if len(names) > 1 else ():
+        own = [(chain, reading) for chain, reading in told if chain.source == name]
+        sides = [
+            [_share(r.verdicts, {c.wrong}) for c, r in own if (c.wrong == SOUND) is sound] for sound in (True, False)
+        ]
+        if min(map(len, sides)) >= FLOORS.each:
+            yield name, len(own), float(harmonic(*(sum(side) / len(side) for side in sides)))
 
 
 def _share(verdicts: Sequence[int | None], right: set[int]) -> float:
@@ -197,6 +216,7 @@ def verdict(found: Calibration, floors: Floors = FLOORS) -> str:
         (fewest < floors.each, f"only {fewest} of its labelled chains are {'sound' if found.sound == fewest else 'faulty'}, {floors.each} are needed"),
         (said.parse_rate is None or said.parse_rate < floors.parse_rate, f"{_percent(said.parse_rate)} of its replies could be read, {_percent(floors.parse_rate)} are needed"),
         (found.f1 < floors.f1, f"its F1 on labelled chains is {found.f1:.2f}, {floors.f1:.2f} is needed (guessing: {found.f1_chance:.2f})"),
+        *((f1 < floors.f1, f"its F1 on {name} alone is {f1:.2f}, {floors.f1:.2f} is needed") for name, _, f1 in found.by_file),
         (found.balanced_low is None or found.balanced_low <= 0.5, "it can't be told from a coin on labelled chains"),
         (said.canaries < floors.canaries, f"praise inside the solution could be tried on only {said.canaries} faults that it had found, {floors.canaries} are needed"),
         *robust(said, floors),

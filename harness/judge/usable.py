@@ -84,6 +84,8 @@ def _calibration(kept: Any) -> Calibration | None:
     try:
         said = Figures(**{f.name: kept["said"][f.name] for f in fields(Figures)})
         others = {f.name: kept[f.name] for f in fields(Calibration)}
-        return Calibration(**others | {"said": said, "data": tuple(kept["data"])})
+        return Calibration(
+            **others | {"said": said, "data": tuple(kept["data"]), "by_file": tuple(map(tuple, kept["by_file"]))}
+        )
     except (KeyError, TypeError):
         return None
