@@ -39,7 +39,9 @@ def of(
     unchecked: list[Unchecked] = []
     weights = _weights(child, parent, unchecked)
     named, source = _domain(domain, child, [after.task for _, after in both])
-    if not named:
+    if len(both) < 2:
+        pass  # one task has no others to be held against
+    elif not named:
         why = "neither --domain nor the lineage's data says which tasks the training was for"
         unchecked.append(Unchecked("general tasks against the domain", why, "bench diagnose … --domain TASK,…"))
     elif len(named) == len(both):

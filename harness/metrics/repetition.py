@@ -2,6 +2,8 @@
 
 Example: "He travels 30 miles in 5 hours. He travels 30 miles in 5 hours. …" up to max_tokens, the usual end of a
 damaged checkpoint. Replies with fewer than 24 words can't be judged and count as healthy. Thinking counts as well.
+Trap: code, tables and markup repeat their lines by nature, so only the 8-grams are looked at there (since version 2; a
+third of the "circles" that phi-2-dpo ran in on AlpacaEval were HTML and table rows).
 """
 
 import re
@@ -12,7 +14,7 @@ import numpy as np
 from harness.metrics import Floats, Limit, Table, texts
 from harness.text import words
 
-VERSION = 1
+VERSION = 2
 NEEDS = ("text",)
 UNIT = "share"
 HIGHER_IS_BETTER = False
@@ -22,6 +24,8 @@ GRAM = 8
 SHORTEST = 3 * GRAM  # words; below that nothing can repeat often enough to be a circle
 SENTENCE = 10  # characters; shorter ones ("所以：") recur in healthy text
 LONGEST = 4000  # words looked at; a circle shows long before
+_CODE = re.compile(r"```.*?(?:```|\Z)", re.DOTALL)
+_ROW = re.compile(r"^[ \t]*[|<].*$", re.MULTILINE)
 _SENTENCE = re.compile(r"[。！？!?\n]+|\.(?=\s)")
 
 
@@ -39,5 +43,6 @@ def circles(text: str) -> bool:
     different = len(set(zip(*(tokens[i:] for i in range(GRAM)), strict=False)))
     if different <= 0.5 * (len(tokens) - GRAM + 1):
         return True
-    sentences = Counter(s for s in map(str.strip, _SENTENCE.split(text)) if len(s) >= SENTENCE)
+    prose = _ROW.sub("", _CODE.sub("\n", text))
+    sentences = Counter(s for s in map(str.strip, _SENTENCE.split(prose)) if len(s) >= SENTENCE)
     return max(sentences.values(), default=0) >= 3

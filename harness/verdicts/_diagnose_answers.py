@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
@@ -27,6 +28,7 @@ KINDS = {
     "refusal_rate": "refusal",
     "choice_skew": "letters",
 }
+FEWEST = 10  # answers that a ratio is taken over
 LENGTHS = ("answer_tokens", "answer_characters")
 CUT, RUNS_ON = "cut_at_the_limit", "runs_on"  # measured for diagnose alone, from the stored texts
 EXTRA = {CUT: ("eos", GuardPolicy(max_increase=0.05)), RUNS_ON: ("run_on", GuardPolicy(max_increase=0.03))}
@@ -47,15 +49,15 @@ SAID = {
 
 def tests(before: Outcomes, after: Outcomes) -> Iterator[Test]:
     """One test per measure that both sides have."""
+    graded = any(value is not None for value in after.values)
     for reading in guards.readings_of(before, after, Policy()):
         if reading.measure in LENGTHS:
-            yield _length(before, after, reading)
-        elif reading.measure in KINDS:
+            yield from _length(before, after, reading.measure)
+        elif reading.measure in KINDS and not _blind(reading, after, graded):
             risen = _lettered if reading.measure == "choice_skew" else _risen
             samples = risen(before, after, reading.measure)
-            yield _of(
-                KINDS[reading.measure], reading, guards.said(reading), 100 * (reading.after - reading.before), samples
-            )
+            size = 100 * (reading.after - reading.before)
+            yield _of(KINDS[reading.measure], reading, guards.said(reading), size, samples)
     for name, (kind, limit) in EXTRA.items():
         if name in before.measures and name in after.measures:
             extra = guards.read(before, after, name, limit)
@@ -63,27 +65,55 @@ def tests(before: Outcomes, after: Outcomes) -> Iterator[Test]:
                 yield _of(kind, extra, _extra(extra), 100 * (extra.after - extra.before), _risen(before, after, name))
 
 
+def _blind(reading: guards.Reading, after: Outcomes, graded: bool) -> bool:
+    """A rate of nothing that nobody could have counted: imports don't know how they ended, ungraded text is not read."""
+    unknown = (reading.measure == "truncated_rate" and CUT not in after.measures) or (
+        reading.measure == "unparsed_rate" and not graded
+    )
+    return unknown and reading.before == reading.after == 0
+
+
 def _of(kind: str, reading: guards.Reading, what: str, size: float, samples: tuple[str, ...]) -> Test:
-    return Test(kind, reading.task, reading.p, bool(reading.crossed), what, size, samples, reading.n)
+    beyond = bool(reading.crossed) and not reading.why_not
+    return Test(kind, reading.task, reading.p if beyond else 1.0, beyond, what, size, samples, reading.n)
 
 
-def _length(before: Outcomes, after: Outcomes, reading: guards.Reading) -> Test:
-    """The typical ratio decides, as in the guards; the means are what people know."""
-    a, b = _common(before, after, reading.measure)
-    unit = reading.measure.removeprefix("answer_")
-    ratio = reading.after / reading.before
+def _length(before: Outcomes, after: Outcomes, name: str) -> Iterator[Test]:
+    """By the guards' limit and test, over questions that both sides gave some answer to: empty ones are another fault."""
+    spoken = (_spoken(before, name), _spoken(after, name))
+    limit, ids = guards.default_limit(name), _ids(*spoken, name)
+    reading = guards.read(*spoken, name, limit) if limit and len(ids) >= FEWEST else None
+    if reading is None:
+        return
+    a, b = _common(*spoken, name)
     logs = np.log(np.maximum(b, 1.0)) - np.log(np.maximum(a, 1.0))
     low, high = (math.exp(v) for v in stats.paired_interval(logs, None, None, 0.90))
-    kind = "short" if ratio < 1 else "long"
-    means = f"{a.mean():,.0f} -> {b.mean():,.0f} {unit} on average, {b.mean() / max(a.mean(), 1e-9):.2g}x"
-    what = f"answers became {'shorter' if ratio < 1 else 'longer'} on {reading.task}: {means}"
-    evidence = f"a typical answer is {ratio:.2f}x its parent's (90 % interval {low:.2f}x to {high:.2f}x; alarm {_ends(reading)})"
-    ids = _ids(before, after, reading.measure)
-    order = sorted(zip(ids, logs.tolist(), strict=True), key=lambda row: (row[1] if ratio < 1 else -row[1], row[0]))
-    return Test(
-        kind, reading.task, reading.p, bool(reading.crossed), what, 10 * abs(math.log2(ratio)),
-        tuple(sample for sample, _ in order[:50]), reading.n, evidence,
-    )  # fmt: skip
+    typical, mean = reading.after / reading.before, float(b.mean() / max(a.mean(), 1e-9))
+    shorter = typical < 1
+    means = f"{a.mean():,.0f} -> {b.mean():,.0f} {name.removeprefix('answer_')} on average, {_times(mean)}"
+    one = f"a typical answer is {_times(typical)} its parent's"
+    evidence = f"{one} (90 % interval {_times(low)} to {_times(high)}; alarm {_ends(reading)})"
+    if (mean < 1) != shorter:  # a few run-away answers make the mean
+        means, evidence = one, f"{means}, made by a few; {evidence}"
+    what = f"answers became {'shorter' if shorter else 'longer'} on {reading.task}: {means}"
+    order = sorted(zip(logs.tolist() if shorter else (-logs).tolist(), ids, strict=True))
+    far = abs(math.log(limit.min_ratio or 1.0) if shorter else math.log(limit.max_ratio or 1.0)) if limit else 0.0
+    samples = tuple(sample for log, sample in order if log <= -far)
+    kind = "short" if shorter else "long"
+    size = 10 * abs(math.log2(typical))
+    yield Test(kind, reading.task, reading.p, bool(reading.crossed), what, size, samples, reading.n, evidence)
+
+
+def _spoken(side: Outcomes, name: str) -> Outcomes:
+    """The lengths of answers that say something."""
+    empty = side.measures.get("empty_rate") or (None,) * len(side.samples)
+    column = tuple(None if none else value for value, none in zip(side.measures[name], empty, strict=True))
+    return replace(side, measures={name: column})
+
+
+def _times(ratio: float) -> str:
+    digits = 0 if ratio >= 10 else 1 if ratio >= 1.05 else 2
+    return f"{ratio:,.{digits}f}x" if ratio >= 0.01 else f"{ratio:.1g}x"
 
 
 def _ends(reading: guards.Reading) -> str:
@@ -115,7 +145,7 @@ def _risen(before: Outcomes, after: Outcomes, name: str) -> tuple[str, ...]:
     if name in before.measures and name in after.measures:
         a, b = _common(before, after, name)
         rows = sorted(zip(_ids(before, after, name), (a - b).tolist(), strict=True), key=lambda row: (row[1], row[0]))
-        return tuple(sample for sample, change in rows if change < 0)[:50]
+        return tuple(sample for sample, change in rows if change < 0)
     return ()
 
 
@@ -127,4 +157,4 @@ def _lettered(before: Outcomes, after: Outcomes, name: str) -> tuple[str, ...]:
     most = max(sorted(parts), key=lambda full: math.fsum(v for v in parts[full] if v is not None))
     left = dict(zip(before.samples, before.measures.get(most, ()), strict=False))
     found = (s for s, v in zip(after.samples, parts[most], strict=True) if v and v > 0 and (left.get(s) or 0) <= 0)
-    return tuple(sorted(found))[:50]
+    return tuple(sorted(found))

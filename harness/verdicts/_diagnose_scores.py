@@ -82,7 +82,7 @@ def lost(one: Scored) -> tuple[str, ...]:
         for sample, value in zip(one.after.samples, one.after.values, strict=True)
         if value is not None and (old := was.get(sample)) is not None and (value - old) * sign < 0
     ]
-    return tuple(sample for _, sample in sorted(fell))[:50]
+    return tuple(sample for _, sample in sorted(fell))
 
 
 # -- general against domain -------------------------------------------------------------------------------------

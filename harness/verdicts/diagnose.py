@@ -36,6 +36,7 @@ CAUSES = ("letters", "empty", "run_on", "eos", "format", "language", "circles", 
 OF_SCORES = ("score", "lost", "forgetting", "saying", "binding")
 ENDS = ("eos", "run_on", "cut")
 STOPS = ("eos", "rambling", "empty")  # what a lost stop token or another template explains
+SAMPLES = 50  # named per finding
 NEVER_STOPS = 50.0  # points of answers more that don't end: no longer answers, but a lost stop token
 
 
@@ -122,29 +123,46 @@ def _symptom(
     facts: Facts,
 ) -> Symptom:
     worst, p = members[0]
-    drops = [task for task in dict.fromkeys([worst.task, *tasks]) if task in fell]
-    level: Level = "refuse"
-    if kind in MILD:
-        level = "info" if MILD[kind] == "info" else "warn"
-    elif kind in HARMLESS_ALONE and not drops:
-        level = "warn"
-    evidence = [
-        f"p {wording.p_value(p)} over {worst.n:,} {'questions' if kind in ('lost', 'forgetting', 'saying', 'binding') else 'paired answers'}"
-    ]
+    scores = kind in OF_SCORES
+    drops = [task for task in dict.fromkeys([worst.task, *tasks]) if task in fell and kind not in MILD]
+    shares = {test.task: _share(test, by_task[test.task]) for test, _ in members if test.task in drops and not scores}
+    drops = [task for task in drops if scores or shares.get(task, 0.0) > 0]
+    evidence = [f"p {wording.p_value(p)} over {worst.n:,} {'questions' if scores else 'paired answers'}"]
     evidence += [worst.evidence] if worst.evidence else []
     evidence += _with_training(facts) if kind in STOPS else []
     evidence += [f"also: {test.what}" for test, _ in members[1:4]] if kind != "lost" else []
-    evidence += [_diagnose_scores.fallen(by_task[task]) for task in drops[:4]]
+    for task in drops[:4]:
+        evidence.append(_diagnose_scores.fallen(by_task[task]))
+        if task in shares:
+            evidence.append(
+                f"{round(shares[task] * by_task[task].change.lost):,} of the {by_task[task].change.lost:,} lost questions have it"
+            )
     for task in drops[:2]:
         evidence += _made_of(kind, by_task[task], facts)
     if kind in ("short", "long", "format", "forgetting", "lost", "circles") and facts.data():
         evidence.append(f"trained on: {facts.data()}")
-    size = max([test.size if kind in OF_SCORES else 0.0 for test, _ in members])
-    size = max([size, *(fell[task][0].size for task in drops)]) or min(worst.size / 100, 1.0)
+    size = max([shares.get(task, 1.0) * fell[task][0].size for task in drops], default=0.0)
+    size = max(size, worst.size if kind in ("forgetting", "saying", "binding") else min(worst.size / 100, 1.0))
     return Symptom(
-        kind, level, _what(kind, worst, drops, by_task), tuple(evidence), remedy(kind, facts, worst.task, fell=bool(drops)),
-        tuple(dict.fromkeys([worst.task, *tasks])), p, round(size, 6), _shown(worst, drops, by_task),
+        kind, _level(kind, bool(drops), worst.task, by_task), _what(kind, worst, drops, by_task), tuple(evidence),
+        remedy(kind, facts, worst.task, fell=bool(drops)), tuple(dict.fromkeys([worst.task, *tasks])), p,
+        round(size, 6), _shown(worst, drops, by_task)[:SAMPLES],
     )  # fmt: skip
+
+
+def _level(kind: str, fell: bool, task: str, by_task: Mapping[str, Scored]) -> Level:
+    if kind in MILD:
+        return "info" if MILD[kind] == "info" else "warn"
+    if kind in HARMLESS_ALONE and not fell:
+        one = by_task.get(task)
+        return "info" if one and (one.change.p_better or 1.0) <= ALPHA else "warn"
+    return "refuse"
+
+
+def _share(test: Test, one: Scored) -> float:
+    """Of the questions that were lost, those that show the fault."""
+    lost = _diagnose_scores.lost(one)
+    return len(set(lost) & set(test.samples)) / len(lost) if lost else 0.0
 
 
 def _what(kind: str, worst: Test, drops: Sequence[str], by_task: Mapping[str, Scored]) -> str:
@@ -159,11 +177,13 @@ def _made_of(kind: str, one: Scored, facts: Facts) -> list[str]:
     """Whether a fall is of format or of knowledge, and where it happened."""
     said = []
     found = _diagnose_scores.unread(one)
-    if found and found[1]:
+    if found and found[0] and wording.in_points(one.change):
         unread, lost, read = found
         said.append(
-            f"{unread:,} of {lost:,} lost questions can't be read now; among those read on both sides {100 * read:+.1f} points"
+            f"{unread:,} of {lost:,} lost questions can't be read now; those read on both sides moved by {100 * read:+.1f} points"
         )
+    elif found and kind == "lost":
+        said.append("all lost questions are read well: the answers are wrong, not their form")
     place = _diagnose_scores.where(one, facts.categories.get(one.after.task, {}))
     return [*said, *([place] if place and kind in ("lost", "forgetting", "short") else [])]
 
@@ -183,15 +203,20 @@ def _sentence(shown: Sequence[Symptom], facts: Facts, pairs: Pairs, by_task: Map
     tasks = len(pairs)
     answers = sum(len(after.samples) for _, after in pairs)
     if not shown:
-        better = f"; better: {', '.join(_better(by_task))}" if _better(by_task) else ""
+        rises = _better(by_task)
+        told = f"; better: {', '.join(rises)}" if rises else ""
         of = f"{answers:,} answers on {tasks} task{'s' if tasks != 1 else ''}"
-        return f"No fault shows in {facts.child} beside {facts.parent}, over {of}{better}."
+        return f"No fault shows in {facts.child} beside {facts.parent}, over {of}{told}."
     worst = shown[0]
     lead = worst.what if worst.what.startswith((facts.child, "the folder")) else f"{facts.child}: {worst.what}"
     faults = sum(symptom.level != "info" for symptom in shown)
+    better = _better(by_task)
+    if worst.level == "info" and better:
+        return f"{facts.child} is better: {', '.join(better)}; {worst.what}: a change, not a fault."
     if worst.level == "info":
         return f"{lead}; that is a change, not a fault{'' if len(shown) == 1 else f', and {len(shown) - 1} more'}."
-    return f"{lead}" + (f"; {faults - 1} more finding{'s' if faults > 2 else ''}." if faults > 1 else ".")
+    more = f"; {faults - 1} more finding{'s' if faults > 2 else ''}" if faults > 1 else ""
+    return f"{lead}{more}{f', though better: {better[0]}' if better else ''}."
 
 
 def _better(by_task: Mapping[str, Scored]) -> list[str]:

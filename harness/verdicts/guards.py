@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -36,6 +36,7 @@ WORDS = {
     "model_bytes": "bytes of the model",
     "tokens_per_second": "tokens per second",
 }
+UNREAD = ("empty_rate", "unparsed_rate", "truncated_rate")  # one answer is at most one of these
 BYTES, SPEED = "model_bytes", "tokens_per_second"
 ADVICE = {BYTES: GuardPolicy(max_ratio=1.05), SPEED: GuardPolicy(min_ratio=0.7)}  # told, never failed by default
 ENGINE = ("name", "version", "dtype", "quantization", "device")
@@ -74,13 +75,28 @@ def judge(pairs: Sequence[tuple[Outcomes, Outcomes]], policy: Policy) -> list[Fi
 def readings_of(before: Outcomes, after: Outcomes, policy: Policy) -> list[Reading]:
     """All measures of a pair that both sides have and somebody limits, by name."""
     found = []
+    more = _more_unread(before, after)
     for name in sorted(before.measures.keys() & after.measures.keys()):
         limit = policy.guard.get(name) or default_limit(name)
-        found.append(read(before, after, name, limit) if limit and ":" not in name else None)
+        reading = read(before, after, name, limit) if limit and ":" not in name else None
+        if reading and reading.crossed and name in UNREAD and not more:
+            reading = replace(reading, why_not="not judged: fewer answers than before are unread in all")
+        found.append(reading)
     for name in sorted(_guards_swapped.names(before) & _guards_swapped.names(after)):
         limit = policy.guard.get(name) or default_limit(name) or ADVICE.get(name)
         found.append(_whole(before, after, name, limit, name not in policy.guard and name in ADVICE) if limit else None)
     return [reading for reading in found if reading]
+
+
+def _more_unread(before: Outcomes, after: Outcomes) -> bool:
+    """Whether more answers are unread for any reason: empty ones that became unreadable are no new fault."""
+    known = [name for name in UNREAD if name in before.measures and name in after.measures]
+    rates = []
+    for side in (before, after):
+        rows = zip(*(side.measures[name] for name in known), strict=True)
+        values = [max(v for v in row if v is not None) for row in rows if any(v is not None for v in row)]
+        rates.append(sum(values) / len(values) if values else 0.0)
+    return rates[1] > rates[0]
 
 
 def default_limit(name: str) -> GuardPolicy | None:
