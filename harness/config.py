@@ -53,6 +53,9 @@ def fill(into: type[T], table: dict[str, Any], where: str, prefix: str = "") -> 
 def _convert(hint: Any, value: Any, where: str, key: str) -> Any:
     origin, args = typing.get_origin(hint), typing.get_args(hint)
     if origin in (types.UnionType, typing.Union):
+        tables = [option for option in args if dataclasses.is_dataclass(option)]
+        if tables and isinstance(value, dict):  # the error inside says more than that it is none of these
+            return _convert(tables[0], value, where, key)
         for option in args:
             if option is type(None):
                 continue

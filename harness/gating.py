@@ -112,10 +112,10 @@ def find(
             else:
                 _take(sides, task, [baseline], store, candidate, more)
         return sides
-    runs = _baseline_runs(store, candidate, baseline, tasks, sides)
+    spec, runs = _baseline_runs(store, candidate, baseline, tasks, sides)
     for task in _asked(list(runs), policy, tasks, sides):
         if task in after:
-            _take(sides, task, [f"run:{run.id}" for run in runs[task]], store, candidate, more)
+            _take(sides, task, [spec] if spec else [f"run:{run.id}" for run in runs[task]], store, candidate, more)
         else:
             _miss(sides, read.outcomes(store, runs[task][0].id))
     return sides
@@ -151,20 +151,25 @@ def _miss(sides: Sides, before: Outcomes) -> None:
 
 def _take(sides: Sides, task: str, specs: Sequence[str], store: Store, candidate: str, more: Sequence[str]) -> None:
     """The first of the baseline's runs that was asked as the candidate was, else the first that can be named."""
-    second, why = None, ""
-    for spec in specs[:TRIES]:
+    taken, why, place = None, "", 0
+    for i, spec in enumerate(specs[:TRIES]):
         found, refused = pairs.find(store, spec, candidate, tasks=[task], more=more)
-        if found and not any(d.class_ == "must" for d in audit.of(found[0].before, found[0].after)):
-            second = found
+        fits = bool(found) and not any(d.class_ == "must" for d in audit.of(found[0].before, found[0].after))
+        if fits or (found and not taken):
+            taken, place = found, i
+        if fits:
             break
-        second, why = second or found, why or "; ".join(refused)
-    if not second:
+        why = why or "; ".join(refused)
+    if not taken:
         sides.refused[task] = why
         return
-    sides.pairs.append((second[0].before, second[0].after))
-    if second[0].note or len(second) > 1:
-        also = f"; {', '.join(str(p.form) for p in second[1:])} too: see `bench compare`" if len(second) > 1 else ""
-        sides.notes.append(f"{second[0].note or task}{also}")
+    first, *others = taken
+    sides.pairs.append((first.before, first.after))
+    if first.note or others or place:
+        words = [first.note or f"{task}: both {first.form}"]
+        words += [f"not the newest run of {first.before.name}, which was asked otherwise"] if place else []
+        words += [f"`bench compare` shows {', '.join(str(p.form) for p in others)} too"] if others else []
+        sides.notes.append("; ".join(words))
 
 
 # -- which run is the baseline --------------------------------------------------------------------------------------
@@ -172,8 +177,11 @@ def _take(sides: Sides, task: str, specs: Sequence[str], store: Store, candidate
 
 def _baseline_runs(
     store: Store, candidate: str, baseline: str, tasks: Sequence[str], sides: Sides
-) -> dict[str, list[Run]]:
-    """Task -> runs that may stand for the baseline, the best first; never the very run that is judged."""
+) -> tuple[str, dict[str, list[Run]]]:
+    """Task -> runs that may stand for the baseline, the best first; never the very run that is judged.
+
+    And the spec that means just them; "" where only their ids do.
+    """
     own = set() if candidate.startswith("file:") else {run.id for run in lookup.runs(store, candidate)}
     kind, _, name = baseline.partition(":")
     try:
@@ -184,14 +192,15 @@ def _baseline_runs(
     except NothingToCompare as error:
         raise NoBaseline(str(error)) from None
     found: dict[str, list[Run]] = {read.get_task(store, run.exam).key: [run] for run in best}
-    for run in lookup.matching(store, spec):
+    every = lookup.matching(store, spec)
+    for run in every:
         runs = found.get(read.get_task(store, run.exam).key, [])
         done = run.status == "done" or (runs and runs[0].status != "done")
         if runs and run.id not in own and done and run.id not in {r.id for r in runs}:
             runs.append(run)
     if kind == "branch":
-        found = {task: _passed(store, task, runs, candidate, baseline, sides) for task, runs in found.items()}
-    return found
+        return "", {task: _passed(store, task, runs, candidate, baseline, sides) for task, runs in found.items()}
+    return "" if own & {run.id for run in every} else spec, found
 
 
 def _passed(store: Store, task: str, runs: list[Run], candidate: str, baseline: str, sides: Sides) -> list[Run]:

@@ -86,7 +86,9 @@ def render(verdict: Verdict, most: int | None = None) -> str:
     whole = text.encode()
     if most is None or len(whole) <= most:
         return text
-    kept = whole[: max(0, most - len(CUT.encode()))].rpartition(b"\n")[0].decode("utf-8", "ignore")
+    kept = (
+        whole[: max(0, most - len(CUT.encode()) - len("\n\n</details>"))].rpartition(b"\n")[0].decode("utf-8", "ignore")
+    )
     opened = kept.count("<details>") - kept.count("</details>")
     return kept + "\n" + "\n</details>" * opened + CUT
 

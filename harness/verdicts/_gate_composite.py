@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from harness.errors import NotComparable, NothingToCompare
 from harness.records import Change, Finding, Judged
-from harness.verdicts import _gate_floors, profile, wording
+from harness.verdicts import _gate_floors, composite, profile, wording
 from harness.verdicts._gate_family import Tested
 from harness.verdicts._gate_pairs import Pairs, refusal
 from harness.verdicts.policy import CompositePolicy, Policy
@@ -32,8 +32,6 @@ def judge(pairs: Pairs, policy: Policy) -> Composite:
     asked, out = policy.composite, Composite()
     if asked is None:
         return out
-    from harness.verdicts import composite
-
     rules = profile.read(asked.profile)
     try:
         changes = composite.change(

@@ -41,6 +41,8 @@ def compare_all(pairs: Pairs, policy: Policy) -> Compared:
             )
         found = audit.promote(audit.of(before, after), policy.strict, policy.same)
         try:
+            if _empty(before) != _empty(after):  # says so before anything else: who was not graded has no scorer either
+                pair(before, after)
             audit.refuse(task, found)
             if _has_no_gold(before) and _has_no_gold(after):
                 out.notes.append(f"{task} has no gold answers; only its guards are judged")
@@ -60,14 +62,18 @@ def compare_all(pairs: Pairs, policy: Policy) -> Compared:
     return out
 
 
+def _empty(side: Outcomes) -> bool:
+    return not any(measured.there(side))
+
+
 def _has_no_gold(side: Outcomes) -> bool:
     """Answers with health measures but no value: a task without labels, not an empty run."""
-    return bool(side.measures) and not any(measured.there(side)) and side.is_mean and bool(side.samples)
+    return bool(side.measures) and _empty(side) and side.is_mean and bool(side.samples)
 
 
 def _handed_in(side: Outcomes) -> bool:
     """Answers to a split without public labels; numbers that were measured elsewhere have no labels, but values."""
-    return not side.labelled and not any(measured.there(side))
+    return not side.labelled and _empty(side)
 
 
 def refusal(task: str, why: str, metric: str = "", found: Sequence[Difference] = ()) -> Judged:
