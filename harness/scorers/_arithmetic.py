@@ -7,10 +7,11 @@ Example: side(tokens("16 eggs - 3 eggs = 13"), 0) has value 13 and stands before
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from fractions import Fraction
 from typing import NamedTuple
 
-from harness.scorers._arithmetic_tokens import CURRENCY, OPERATORS, Token, skip_unit
+from harness.scorers._arithmetic_tokens import CURRENCY, OPERATORS, Token, skip_phrase, skip_unit, skip_words
 from harness.scorers._exact import Value, bounded, number, power, quotient, root
 
 DEEPEST = 25  # brackets in brackets
@@ -22,37 +23,50 @@ class Side(NamedTuple):
 
     value: Value | None
     end: int  # first token behind it, units skipped
-    operands: tuple[Token, ...]
-    operators: int
-    unit: str
-    first: Value | None  # the first operand's value: where a running sum goes on
+    operands: tuple[Token, ...] = ()
+    operators: int = 0
+    units: tuple[str, ...] = ()  # of the operands, and behind the whole
+    first: Value | None = None  # the first operand's value: where a running sum goes on
     percent: bool = False
     whole: int = 0  # first token behind it before units were skipped
+    names: frozenset[str] = frozenset()  # of its variables
+    start: int = 0
+    clean: bool = True  # False: what stands beside it may belong to it
 
 
 class Unreadable(Exception):
     """No sum begins here."""
 
 
-def side(line: list[Token], start: int) -> Side | None:
-    """The sum that begins at this token, as far as it goes; None where none does."""
-    reader = _Reader(line, start)
+def side(line: list[Token], start: int, values: Mapping[str, Value] | None = None) -> Side | None:
+    """The sum that begins at this token, as far as it goes; None where none does. `values`: of variables."""
+    reader = _Reader(line, start, values or {})
     try:
         value = reader.sum(0)
     except (Unreadable, OverflowError, ZeroDivisionError, ValueError):
         return None
     whole = reader.at
     end, unit = skip_unit(line, whole)
+    if reader.operators and (end == len(line) or line[end].kind != "relation"):
+        behind = skip_phrase(line, whole)
+        end = behind if behind < len(line) and line[behind].kind == "relation" else end
     percent = whole > start and line[whole - 1].text == "%"
-    return Side(value, end, tuple(reader.operands), reader.operators, unit, reader.first, percent, whole)
+    units = (*reader.units, unit) if unit or not reader.units else tuple(reader.units)
+    return Side(
+        value, end, tuple(reader.operands), reader.operators, units, reader.first, percent, whole,
+        frozenset(reader.names), start,
+    )  # fmt: skip
 
 
 class _Reader:
     """Sum of products of powers, from left to right; it stops before what is no part of a sum."""
 
-    def __init__(self, line: list[Token], at: int) -> None:
+    def __init__(self, line: list[Token], at: int, values: Mapping[str, Value]) -> None:
         self.line, self.at, self.limit = line, at, min(len(line), at + LONGEST)
+        self.values = values
         self.operands: list[Token] = []
+        self.units: list[str] = []
+        self.names: set[str] = set()
         self.operators = 0
         self.first: Value | None = None
         self.begun = False
@@ -80,16 +94,17 @@ class _Reader:
         while True:
             sign = self.text()
             if sign in ("*", "/") and sign and self._operand(1):
+                sign = "?" if sign == "/" and self._by_a_share() else sign
                 self.at += 1
             elif self._of():
                 sign = "*"
-            elif self._implied():
-                sign = ""
+            elif (implied := self._implied()) is not None:
+                sign = implied
             else:
                 return value
             self.operators += 1
             other = self.factor(depth)
-            if value is None or other is None:
+            if value is None or other is None or sign == "?":
                 value = None
             else:
                 value = bounded(quotient(value, other) if sign == "/" else value * other)
@@ -101,6 +116,7 @@ class _Reader:
             self.at += 1
         while self.text() in CURRENCY and self.text():
             self.at += 1
+            self.units.append("$")
         if self.text() == "-" and self._operand(1):
             sign, self.at = -sign, self.at + 1
         value = self.atom(depth)
@@ -112,7 +128,7 @@ class _Reader:
                 )
             elif self.text() == "!":
                 self.at += 1
-                whole = isinstance(value, int) and 0 <= value <= 30
+                whole = isinstance(value, int) and 0 <= value <= 30 and self.text() != "!"
                 value = math.factorial(value) if whole and isinstance(value, int) else None
             elif self.text() == "^":
                 self.at += 1
@@ -133,7 +149,8 @@ class _Reader:
         if token.kind == "number":
             return self._number(token)
         if token.kind == "variable":
-            return None
+            self.names.add(token.text)
+            return self.values.get(token.text)
         if token.text == "(":
             value = self.sum(depth + 1)
             if self.text() != ")":
@@ -180,21 +197,37 @@ class _Reader:
             ahead += 1
         return False
 
-    def _implied(self) -> bool:
+    def _implied(self) -> str | None:
+        """A product without a sign: 2(3), 2πr, 3√2; "?" where it may be one, as in "4 (13 + 5)" and "Step 4 (13 + 5)"."""
         before = self.line[self.at - 1]
         if self.at >= self.limit:
-            return False
+            return None
         touching = self.line[self.at].start == before.end
-        closes = before.text == ")" or before.kind in ("number", "variable") or before.text == "π"
-        if not closes:
-            return False
-        if self.text() in ("√", "π"):
-            return True
-        if self.text() == "(":
-            return touching or before.text == ")"
+        symbol = before.kind == "variable" or before.text in ("π", ")")
         if self.kind() == "variable":
-            return touching or before.kind == "variable"
-        return self.kind() == "number" and before.text == ")" and touching
+            return "*" if touching or (symbol and self.text() not in ("a", "A", "I")) else None
+        if self.text() in ("√", "π"):
+            return "*" if symbol or before.kind == "number" else None
+        if self.text() == "(" and (symbol or before.kind == "number"):
+            if not touching and before.kind == "number" and not self._operand(1):
+                return None
+            return "*" if touching or symbol else "?"
+        if self.kind() == "number" and symbol:
+            return "*" if touching else "?"
+        return "?" if self.kind() == "number" and self._after_power() else None
+
+    def _by_a_share(self) -> bool:
+        """60 / 3/4 may be 60 / (3/4)."""
+        share = self.line[self.at + 1 : self.at + 4]
+        if len(share) < 3 or share[1].text != "/" or share[0].kind != "number" or share[2].kind != "number":
+            return False
+        tight = share[0].end == share[1].start and share[1].end == share[2].start
+        here = self.line[self.at]
+        return tight and (here.end < share[0].start or self.line[self.at - 1].end < here.start)
+
+    def _after_power(self) -> bool:
+        """2^6 7^2 is a product."""
+        return self.at > 1 and self.line[self.at - 2].text == "^" and self.at + 1 < self.limit and self.text(1) == "^"
 
     def _of(self) -> bool:
         """20% of 50, 1/2 of the 40."""
@@ -211,13 +244,13 @@ class _Reader:
     def _unit(self) -> None:
         """Skip a unit between an operand and an operator or a closing bracket."""
         end, unit = skip_unit(self.line, self.at)
-        if not unit and end == self.at:
-            return
-        here = self.at
-        self.at = end
-        goes_on = (self.text() in OPERATORS and self.text() and self._operand(1)) or self.text() == ")"
-        if not goes_on:
-            self.at = here
+        for behind in (end, skip_words(self.line, self.at)):
+            if behind > self.at and behind < self.limit:
+                here, self.at = self.at, behind
+                if (self.text() in OPERATORS and self._operand(1)) or self.text() == ")":
+                    self.units += [unit] if unit else []
+                    return
+                self.at = here
 
 
 _LARGE = {"thousand": 1000, "million": 10**6, "billion": 10**9}

@@ -22,7 +22,7 @@ _FRAC = re.compile(rf"\\[dtc]?frac\s*{_PLAIN_BRACES}\s*{_PLAIN_BRACES}")
 _SHORT_FRAC = re.compile(r"\\[dtc]?frac\s*(\d)\s*(\d)|\\[dtc]?frac\s*(\d)\s*\{(\d+)\}|\\[dtc]?frac\s*\{(\d+)\}\s*(\d)")
 _ROOT = re.compile(rf"\\sqrt\s*(?:{_PLAIN_BRACES}|(\d))")
 _RAISED = re.compile(rf"([\^_])\s*{_PLAIN_BRACES}")
-_DEGREES = re.compile(r"\^?\s*\{?\s*\\(?:circ|degree)(?![a-zA-Z])\s*\}?|°")
+_DEGREES = re.compile(r"\^\s*\{\s*\\circ\s*\}|\^?\s*\\(?:circ|degree)(?![a-zA-Z])|°")
 _SPELLINGS = [
     (re.compile(pattern), sign)
     for pattern, sign in (
@@ -30,8 +30,10 @@ _SPELLINGS = [
         (r"\\(?:begin|end)\s*\{[^{}\n]{0,30}\}(?:\{[^{}\n]{0,9}\})?", "\n"),
         (r"\{,\}|,\\!|\\!", ","),
         (r"\\(?:left|right|[bB]igg?[lrm]?|displaystyle|limits|phantom\{[^{}]{0,99}\})(?![a-zA-Z])\.?", ""),
-        (r"\\[,;: ]|\\q?quad(?![a-zA-Z])|~|&", " "),
-        (r"\\(?:times|cdot|ast|bullet)(?![a-zA-Z])", "*"),
+        (r"\\[&@]", "ƒ"),
+        (r"&\s{0,9}(?=[=≈]|\\approx)|(?<==)\s{0,9}&|\\[,;: ]|~", " "),
+        (r"\\q?quad(?![a-zA-Z])|&", "¦"),
+        (r"\\(?:times|cdot|ast)(?![a-zA-Z])", "*"),
         (r"\\div(?![a-zA-Z])", "/"),
         (r"\\(?:approx|simeq|doteq|cong)(?![a-zA-Z])", "≈"),
         (r"\\(?:neq?|leq?|geq?|lt|gt|equiv|sim|mid|in|leqslant|geqslant)(?![a-zA-Z])", "≠"),
@@ -41,6 +43,7 @@ _SPELLINGS = [
         (r"\\(?:boxed|fbox)(?![a-zA-Z])", ""),
         (r"\\([%$#])", r"\1"),
         (r"\\[()\[\]]", "$"),
+        (r"\^(?=\d\d)", "^ƒ "),
         (r"\\[{}|]", "¦"),
         (r"\\[a-zA-Z]+", " ƒ"),
     )
@@ -68,12 +71,12 @@ _TYPED = [
     )
 ]
 _BULLET = re.compile(
-    r"^[ \t]{0,40}(?:[-*•+][ \t]{1,9}|\(?\d{1,2}[.):、](?!\d)[ \t]{0,9}|step[ \t]*\d{1,2}[ \t]*[:.)])",
+    r"^[ \t]{0,40}(?:[-*•][ \t]{1,9}|\(?\d{1,2}[.):、](?!\d)[ \t]{0,9}|step[ \t]*\d{1,2}[ \t]*[:.)])",
     re.IGNORECASE | re.MULTILINE,
 )
-_GOES_ON = re.compile(r"[ \t$]{0,20}\n\s{0,40}\$?[ \t]{0,9}(?=[=≈])|(?<=[=≈])[ \t$]{0,9}\n\s{0,40}(?=[\d($])")
+_GOES_ON = re.compile(r"[ \t$]{0,20}\n\s{0,40}\$?[ \t]{0,9}(?=[=≈+*/])|(?<=[=≈+*/])[ \t$]{0,9}\n\s{0,40}(?=[\d($])")
 _ALGEBRA_IN_X = re.compile(r"(?<![A-Za-z])[xX]\s{0,3}[-+=^)/*]|[-+=(*/]\s{0,3}[xX](?![A-Za-z])")
-_X_BETWEEN = re.compile(r"(?<=[\d)%])\s{0,2}[xX]\s{0,2}(?=[\d$.])|(?<=[\d)%])\s{1,2}[xX]\s{1,2}(?=\()")
+_X_BETWEEN = re.compile(r"(?<=[\d)%])\s{0,2}[xX]\s{0,2}(?=\$?\.?\d)|(?<=[\d)%])\s{1,2}[xX]\s{1,2}(?=\()")
 _X_BEHIND_UNIT = re.compile(r"(?<=[a-z])\s[xX]\s(?=[\d$.])")
 
 

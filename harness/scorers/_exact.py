@@ -46,10 +46,10 @@ def quotient(value: Value, other: Value) -> Value | None:
 
 
 def power(base: Value | None, exponent: Value | None) -> Value | None:
-    if base is None or exponent is None or isinstance(exponent, float) or abs(exponent) > 200:
+    if base is None or exponent is None or isinstance(exponent, float) or not -200 <= exponent <= 200:
         return None
     if exponent != int(exponent):
-        return bounded(math.pow(base, exponent)) if base > 0 else None
+        return bounded(math.pow(base, exponent)) if float(base) > 0 else None
     whole = int(exponent)
     if base == 0 and whole <= 0:
         return None
@@ -68,3 +68,25 @@ def root(value: Value) -> Value:
     if above * above == share.numerator and below * below == share.denominator:
         return Fraction(above, below)
     return math.sqrt(float(share))
+
+
+def shown(value: Value | None) -> str:
+    """A value as a reader wants it: 6, 2.5, 1/3, 3.1416."""
+    if value is None:
+        return "unknown"
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    share = Fraction(value)
+    if share.denominator == 1:
+        return str(share.numerator) if abs(share.numerator) < 10**20 else f"{float(share):.6g}"
+    if share.denominator < 1000 and not _ends(share.denominator):
+        return f"{share.numerator}/{share.denominator}" if abs(share.numerator) < 10**9 else f"{float(share):.6g}"
+    return f"{float(share):.6g}"
+
+
+def _ends(denominator: int) -> bool:
+    """Whether its decimals end."""
+    for prime in (2, 5):
+        while denominator % prime == 0:
+            denominator //= prime
+    return denominator == 1
