@@ -13,6 +13,8 @@
 
 from __future__ import annotations
 
+import fnmatch
+import glob
 import os
 import re
 from collections.abc import Collection, Sequence
@@ -102,6 +104,23 @@ def checkpoint(store: Store, name: str) -> Checkpoint:
     if (lying := in_folder(store, name)) is not None:
         return lying
     raise NothingToCompare(f"no checkpoint '{name}' in {store.path}; {_known(store, name)}")
+
+
+def checkpoints(store: Store, pattern: str) -> list[Checkpoint]:
+    """What a name, a folder or a glob over names or folders means, in natural order; of one folder the newest weights."""
+    if not glob.has_magic(pattern) or any(c.name == pattern for c in read.checkpoints(store)):
+        return [checkpoint(store, pattern)]
+    place = os.path.abspath(Path(pattern).expanduser())  # noqa: PTH100 (as checkpoints are stored)
+    found: dict[str, Checkpoint] = {}
+    for known in read.checkpoints(store):  # newest first
+        if fnmatch.fnmatch(known.name, pattern) or (known.path and fnmatch.fnmatch(known.path, place)):
+            found.setdefault(known.path or known.id, known)
+    if not found:
+        raise NothingToCompare(
+            f"no checkpoint in {store.path} has a name or folder like '{pattern}'; run them first: "
+            f"`bench run --model '{pattern}' --tasks T,…`"
+        )
+    return sorted(found.values(), key=lambda c: folders.natural(c.path or c.name))
 
 
 def in_folder(store: Store, path: str) -> Checkpoint | None:

@@ -1,0 +1,51 @@
+"""`bench pick` for a terminal: which checkpoint to ship and what to report, then a line per checkpoint, best first.
+
+Example: Ship checkpoint-500: the earliest of 4 that can't be told apart (best: checkpoint-1500, but its 46.2 is flattered by
+about 1.0 points, the best of 8). Report 44.8 on ceval:test (95 % interval 43.9 to 45.7, 12,342 questions).
+"""
+
+from __future__ import annotations
+
+from harness.reports import _plain
+from harness.verdicts import wording
+from harness.verdicts.pick import Picked, Place
+
+SHORT = {"ends_itself": "ends %", "answer_tokens": "tokens", "repetition": "circles %"}
+
+
+def render_choice(picked: Picked, sentence: str, colour: bool = False) -> str:
+    console = _plain.console(colour)
+    console.print(_plain.words(sentence, style="bold"))
+    console.print()
+    tasks, first = list(picked.n), picked.places[0]
+    health = [(task, name) for task, found in first.health.items() for name in found]
+    sizes = any(place.bytes is not None for place in picked.places)
+    steps = any(place.steps is not None for place in picked.places)
+    heads = ["checkpoint", *tasks, *(["mean"] if len(tasks) > 1 else []), "behind", "p(Holm)", "tied"]
+    heads += [*(["GB"] if sizes else []), *(["steps"] if steps else []), *(f"{t} {SHORT[n]}" for t, n in health)]
+    table = _plain.table([*heads, ""])
+    for place in picked.places:
+        cells = [place.name, *(wording.number(place.scores[task], True) for task in tasks)]
+        cells += [wording.number(place.score, True)] if len(tasks) > 1 else []
+        cells += [wording.number(place.behind, True), wording.p_value(place.p), "tied" if place.tied else ""]
+        cells += [_gigabytes(place.bytes)] if sizes else []
+        cells += ["–" if place.steps is None else f"{place.steps:,}"] if steps else []
+        cells += [_health(place, task, name) for task, name in health]
+        table.add_row(*map(_plain.words, [*cells, "<- advised" if place.name == picked.advised else ""]))
+    console.print(table)
+    asked = ", ".join(f"{n:,} questions of {task}" for task, n in picked.n.items())
+    console.print(
+        _plain.words(f"{asked}; tied: paired test against the best, two-sided, Holm over {len(picked.places) - 1}")
+    )
+    for line in picked.warnings:
+        console.print(_plain.words(line))
+    return _plain.text(console)
+
+
+def _gigabytes(size: int | None) -> str:
+    return "–" if size is None else f"{size / 1e9:.2f}"
+
+
+def _health(place: Place, task: str, name: str) -> str:
+    value = place.health[task].get(name)
+    return wording.number(value, name != "answer_tokens", digits=1 if name != "answer_tokens" else 0)
