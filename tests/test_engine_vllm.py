@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -174,6 +175,22 @@ def test_one_impossible_request_is_an_error_of_its_own(vllm_engine: Any) -> None
     found = by_sample(vllm_engine.answer(hot + requests(many(2), Settings(max_tokens=2))))
     assert found["hot", 0].stop == "error" and "temperature" in (found["hot", 0].error or "")
     assert len(found) == 3 and all(r.error is None for (sample, _), r in found.items() if sample != "hot")
+
+
+def test_an_answer_is_held_to_its_schema(vllm_engine: Any) -> None:
+    """Random weights write JSON of that form, though they may never come to its end: white space is free in JSON."""
+    step = {"type": "integer", "enum": [-1, 0, 1]}
+    name = "first_wrong_step"
+    schema = {"type": "object", "properties": {name: step}, "required": [name], "additionalProperties": False}
+    held = [Prompt(f"s{i}", f"verdict {i}: ", schema=schema) for i in range(8)]
+    free, odd = Prompt("free", "verdict: "), Prompt("odd", "verdict 0: ", schema={"type": "nonsense"})
+    found = by_sample(vllm_engine.answer(requests([*held, free, odd], Settings(max_tokens=80))))
+    texts_ = [found[p.sample, 0].text for p in held]
+    assert all(text.startswith("{") for text in texts_) and not found["free", 0].text.startswith("{")
+    ended = [found[p.sample, 0].text for p in held if found[p.sample, 0].stop == "end"]
+    assert ended and all(json.loads(text)[name] in (-1, 0, 1) for text in ended)
+    assert not any(found[p.sample, 0].notes for p in held)
+    assert found["odd", 0].stop == "error" and "nonsense" in (found["odd", 0].error or "")
 
 
 def test_other_weights_and_a_merged_adapter_are_served_by_the_same_engine(
