@@ -352,9 +352,9 @@ def test_what_no_task_of_a_profile_was_asked_of_is_no_score_at_all():
         composite.overall([made("chat")], DISTILL)
     with pytest.raises(NothingToCompare):
         composite.overall([], DISTILL)
-    with pytest.raises(UserError, match="two runs of gsm8k"):
+    with pytest.raises(NotComparable, match="two runs of gsm8k"):
         composite.overall([made(), made()], DISTILL)
-    with pytest.raises(UserError, match="of one checkpoint"):
+    with pytest.raises(NotComparable, match="of one checkpoint"):
         composite.overall([made(), made("math", name="b")], DISTILL)
     with pytest.raises(UserError, match="'own' or 'neutral'"):
         composite.overall([made()], DISTILL, counter="mine")

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from harness import metrics
-from harness.errors import NothingToCompare, UserError
+from harness.errors import NotComparable, NothingToCompare, UserError
 from harness.records import Outcomes
 from harness.stats import measures
 from harness.verdicts._composite_draws import Floats, Of
@@ -67,11 +67,11 @@ def entrant(outcomes: Sequence[Outcomes], profile: Profile, counter: str, cqs: s
         if one.task not in profile.task:
             continue
         if (one.task, one.metric) in others:
-            raise UserError(f"two runs of {one.task} were given for one score; name one of them as run:ID")
+            raise NotComparable(f"two runs of {one.task} were given for one score; name one of them as run:ID")
         others[one.task, one.metric] = one
         heads.setdefault(one.task, one)
     if len({one.checkpoint for one in heads.values()}) > 1:
-        raise UserError("a score is of one checkpoint, and these outcomes are of several")
+        raise NotComparable("a score is of one checkpoint, and these outcomes are of several; name one of them")
     if not any(one.samples for one in heads.values()):
         wanted = ", ".join(list(profile.task)[:4]) + (" …" if len(profile.task) > 4 else "")
         raise NothingToCompare(f"profile {profile.name} scores {wanted}, and no answer to any of them is here; run one")
