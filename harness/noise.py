@@ -1,6 +1,6 @@
 """Where the second answers of an A/A check lie, and what they say of a run: a store of their own beside the store.
 
-Example: results/bench.db's second answers are in results/bench.aa.db, so that no name, board or gate ever takes the second
+Example: results/bench.db's second answers are in results/bench.db.aa, so that no name, board or gate ever takes the second
 attempt for the run: asking again until it is green is what a gate must not make easy.
 """
 
@@ -16,7 +16,7 @@ from harness.verdicts import noise
 
 def place(store: Path) -> Path:
     """The file of the second answers to a store's runs."""
-    return store.with_suffix(".aa.db")
+    return store.with_name(f"{store.name}.aa")
 
 
 def known(store: Path, first: Outcomes) -> noise.Noise | None:

@@ -38,7 +38,7 @@ def command(
     """Measure the engine's own flip rate.
 
     The questions of a finished run are asked again of the same checkpoint by the same engine, in another order, and the
-    two are compared. The second answers are kept in a store of their own beside the store (bench.aa.db), so they never
+    two are compared. The second answers are kept in a store of their own beside the store (bench.db.aa), so they never
     stand for the run; a second call goes on or shows what is there. Exit 0.
 
     \b

@@ -43,6 +43,14 @@ def find(named: Path) -> Path:
     return path
 
 
+def short(path: Path) -> str:
+    """Relative where that is shorter to read and to type."""
+    try:
+        return str(path.resolve().relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
+
+
 def text(path: Path) -> str:
     try:
         return path.read_text("utf-8")

@@ -85,10 +85,10 @@ def bless(
         _options.print_json(_summary(path, baseline.load(content)))
         return
     verb, size = "replaced" if existed else "wrote", len(content.encode())
-    echo(f"{verb} {path} ({size:,} bytes): {', '.join(o.task for o in outcomes)}")
+    echo(f"{verb} {_packed.short(path)} ({size:,} bytes): {', '.join(o.task for o in outcomes)}")
     if accepted:
         echo(f"accepted: {accepted}")
-    echo(f"commit it, then: bench gate CANDIDATE --baseline file:{path}")
+    echo(f"commit it, then: bench gate CANDIDATE --baseline file:{_packed.short(path)}")
 
 
 def _readable(path: Path, accept: str | None) -> bool:
