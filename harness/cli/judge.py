@@ -113,7 +113,7 @@ def _row(store: Store, run: Run, judge: Judge) -> dict[str, Any]:
         "run": run.id, "checkpoint": checkpoint.name if checkpoint else "", "task": read.get_task(store, run.exam).key,
         "usable": stands.usable, "why": stands.why, "calibrated_on": stands.calibration and ", ".join(stands.calibration.data),
         "teacher": teacher == judge.checkpoint.id, **kept,
-        "length_correlation": by_length(list(read.sample_rows(store, run.id)), grades),
+        "length_correlation": by_length(read.sample_rows(store, run.id), grades),
     }  # fmt: skip
 
 

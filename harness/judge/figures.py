@@ -6,7 +6,7 @@ Example: a judge that answers "step 3" whatever it reads never flips, but names 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.judge.asking import Reading
@@ -55,7 +55,7 @@ def share(count: int, of: int) -> float | None:
     return count / of if of else None
 
 
-def by_length(rows: Sequence[Mapping[str, object]], grades: Mapping[tuple[str, int], Score]) -> float | None:
+def by_length(rows: Iterable[Mapping[str, object]], grades: Mapping[tuple[str, int], Score]) -> float | None:
     """Spearman's correlation of quality and length among right answers: near 0, or the judge likes long (short) ones.
 
     `rows`: mappings with sample, repeat, value, output_tokens. None with fewer than 20 of them, or no variation.
