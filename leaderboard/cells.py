@@ -16,7 +16,7 @@ from leaderboard.words import slug
 MARKED_SHARE = 0.05  # unparsed or truncated answers above it make a score doubtful
 PERCENT_UNITS = ("share", "fraction", "percent", "%", "accuracy", "")
 UNGRADED = "text"  # the scorer of tasks without gold
-UNRANKED = frozenset(("partial", "subset", "ungraded", "lacking", "guessing"))  # longer is not better
+UNRANKED = frozenset(("partial", "subset", "ungraded", "lacking", "guessing", "uncounted"))  # longer is not better
 
 
 @dataclass(frozen=True)
@@ -142,6 +142,7 @@ class Composite:
     profile: Profile
     sha: str
     tasks: tuple[str, ...]
+    asked: tuple[str, ...]  # exam, golds and scorer of each
     counter: str  # own | neutral
     cqs: str  # rule | judge:ID
 

@@ -46,17 +46,21 @@ def columns(store: Store, entries: Sequence[Entry], outcomes: Outcome) -> list[C
         if other is None or _newer(mine) > _newer(other[1]):
             cells[overall.checkpoint] = overall, mine
     made = [_column(key, cells, kept) for key, cells in found.items()]
-    ranked = [_ranked(column, found[column.key], kept, outcomes) for column in made]
+    ranked = [_ranked(column, found[column.key], kept, outcomes) for column in _fair(made)]
     return sorted(ranked, key=lambda c: (c.name, c.composite.tasks if c.composite else (), c.key))
 
 
 def _alike(overall: Overall, mine: Sequence[Entry], profile: Profile) -> str:
     kinds = {plan.kind for plan in profile.part}
-    asked = sorted([e.task.key, e.exam.id, e.exam.key, e.scorer] for e in mine)
+    asked = _how_asked(mine)
     counted = [overall.counter if "tokens" in kinds else "", overall.cqs if "cot" in kinds else ""]
     if "tokens" in kinds and overall.counter == "own":
-        counted += sorted({e.checkpoint.parts.get("tokenizer", e.checkpoint.id) for e in mine})
+        counted += sorted({e.checkpoint.parts.get("tokenizer", "") for e in mine})
     return identity.digest([overall.profile_sha, asked, counted])
+
+
+def _how_asked(mine: Sequence[Entry]) -> tuple[str, ...]:
+    return tuple(sorted(f"{e.task.key} {e.exam.id} {e.exam.key} {e.scorer}" for e in mine))
 
 
 def _newer(mine: Sequence[Entry]) -> tuple[object, ...]:
@@ -72,22 +76,44 @@ def _newer(mine: Sequence[Entry]) -> tuple[object, ...]:
 
 
 def _column(key: str, cells: Mapping[str, tuple[Overall, list[Entry]]], kept: Mapping[str, Profile]) -> Column:
-    first = next(iter(cells.values()))[0]
+    first, runs = next(iter(cells.values()))
     profile = kept[first.profile_sha]
     full = max(_asked(mine) for _, mine in cells.values())
-    made = Composite(profile, first.profile_sha, first.tasks, first.counter, first.cqs)
+    counts = first.counter == "own" and len(cells) > 1 and any(plan.kind == "tokens" for plan in profile.part)
+    made = Composite(profile, first.profile_sha, first.tasks, _how_asked(runs), first.counter, first.cqs)
     return Column(
         key, {"en": profile.name, "zh": profile.name}, profile.name, Form(False, (), "default", "here"), "Overall", "mean",
-        "points", True, None, {c: _cell(overall, mine, full) for c, (overall, mine) in cells.items()}, composite=made,
+        "points", True, None, {c: _cell(overall, mine, full, counts) for c, (overall, mine) in cells.items()}, composite=made,
     )  # fmt: skip
+
+
+def _fair(made: Sequence[Column]) -> list[Column]:
+    """Own tokens within one tokenizer, neutral ones across: of the two kinds the one that holds all of the other's rows."""
+    kept = []
+    for column in made:
+        rivals = [c for c in made if c is not column and _but_counter(c) == _but_counter(column)]
+        mine = column.cells.keys()
+        if column.composite and column.composite.counter == "own":
+            beaten = any(mine < rival.cells.keys() for rival in rivals)
+        else:
+            beaten = any(mine <= rival.cells.keys() for rival in rivals)
+        if not beaten:
+            kept.append(column)
+    return kept
+
+
+def _but_counter(column: Column) -> tuple[object, ...]:
+    how = column.composite
+    return (how.sha, how.asked, how.cqs) if how else (column.key,)
 
 
 def _asked(mine: Sequence[Entry]) -> int:
     return sum(entry.samples for entry in mine)
 
 
-def _cell(overall: Overall, mine: Sequence[Entry], full: int) -> Cell:
-    marks = []
+def _cell(overall: Overall, mine: Sequence[Entry], full: int, counts: bool) -> Cell:
+    """`counts`: own tokens are held against those of others, which wants the same tokenizer to be known of all."""
+    marks = ["uncounted"] if counts and not all("tokenizer" in entry.checkpoint.parts for entry in mine) else []
     if not all(entry.complete for entry in mine):
         marks.append("partial")
     elif _asked(mine) < full:
@@ -134,8 +160,10 @@ def _read(mine: Sequence[Entry], profile: Profile, outcomes: Outcome) -> list[Ou
 
 
 def fronts(found: Sequence[Column]) -> list[Front]:
-    """Of every composite column that has points in all three."""
-    return [front for column in found if column.composite and (front := _front(column, column.composite)).points]
+    """Of every composite column with at least two checkpoints that have all three."""
+    return [
+        front for column in found if column.composite and len((front := _front(column, column.composite)).points) > 1
+    ]
 
 
 def _front(column: Column, how: Composite) -> Front:
@@ -144,6 +172,9 @@ def _front(column: Column, how: Composite) -> Front:
     for checkpoint, cell in sorted(column.cells.items()):
         overall = cell.overall
         if overall is None or "partial" in cell.marks or "subset" in cell.marks:
+            continue
+        if "uncounted" in cell.marks:
+            lacking.append(checkpoint)
             continue
         right = next((part.value for part in overall.parts if kinds.get(part.name) == "accuracy"), None)
         size = next((part.detail.get("bytes") for part in overall.parts if kinds.get(part.name) == "bytes"), None)

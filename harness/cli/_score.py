@@ -129,11 +129,13 @@ def after(store: Store, runs: Sequence[Run]) -> None:
 
     tasks = {run.id: read.get_task(store, run.exam).key for run in runs}
     for name in profile.names():
-        wanted = profile.read(name)
-        mine = [run for run in runs if tasks[run.id] in wanted.task and run.done] if wanted.auto else []
+        rules = profile.read(name)
+        mine = [run for run in runs if tasks[run.id] in rules.task and run.done] if rules.auto else []
         for checkpoint in dict.fromkeys(run.checkpoint for run in mine):
-            every = composites.runs_of(store, checkpoint, wanted)
+            every = composites.runs_of(store, checkpoint, rules)
             composites.ensure(store, every, Grading())
-            of = composites.outcomes(store, every, wanted)
-            made = composites.scored(store, every, wanted, composite.counter({"": of}, wanted).name, of=of)
-            echo(_score_words.line(made))
+            of = composites.outcomes(store, every, rules)
+            counter = composite.counter({"": of}, rules).name
+            echo(_score_words.line(composites.scored(store, every, rules, counter, of=of)))
+            if counter == "own" and any("neutral_tokens" in one.measures for one in of):
+                composites.scored(store, every, rules, "neutral", of=of)  # for a board that crosses tokenizers

@@ -40,6 +40,7 @@ def command(out: Path | None, seed: int, engine: str) -> int:
     if code:
         return code
     _bench("compare", "base", "distilled", "--tasks", "demo_math", "--store", store)
+    _bench("score", *tiny.NAMES, "--profile", "demo", "--store", store)
     _bench("leaderboard", "--store", store, "--out", _short(out / "site"))
     good = _bench("gate", "distilled", "--baseline", "base", "--store", store)
     bad = _bench("gate", "damaged", "--baseline", "distilled", "--store", store)
