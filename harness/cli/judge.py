@@ -57,13 +57,15 @@ def command(specs: tuple[str, ...], limit: int | None, store: Path | None, as_js
     from harness.store import read
     from harness.store.open import open_store
 
-    with open_store(_options.store_path(store)) as opened:
+    path = _options.store_path(store)
+    with open_store(path, mode="ro") as opened:  # nothing is written before there is something to judge
         runs = list({run.id: run for spec in specs for run in _generated(opened, lookup.runs(opened, spec))}.values())
-        if not runs:
-            raise NothingToCompare(
-                f"{', '.join(specs)} has no run with reasoning to judge: all are scored by log-probabilities"
-            )
-        bench = _judge.seat(given)
+    if not runs:
+        raise NothingToCompare(
+            f"{', '.join(specs)} has no run with reasoning to judge: all are scored by log-probabilities"
+        )
+    bench = _judge.seat(given)
+    with open_store(path) as opened:
         work = [one for run in runs for one in waiting(opened, run, bench.judge, limit)]
         keep(opened, bench.judge)
         known = sum(len(read.grades(opened, run.id, "judge", bench.judge.key)) for run in runs)
