@@ -295,7 +295,7 @@ def test_any_tasks_any_metric_can_be_weighed(tmp_path):
     [
         ({"bytes": None}, "MLS", "--model-bytes"),
         ({"bytes": 0}, "MLS", "--model-bytes"),
-        ({"tokens": None}, "ES", "import them as output_tokens"),
+        ({"tokens": None}, "ES", "--map tokens=FIELD"),
         ({"tokens": (9, None, None, 9)}, "ES", "2 of 4 answers to gsm8k have no count of own tokens"),
         ({"health": None}, "CQS", "`bench score` grades stored answers"),
         ({"right": (1, None, None, 1)}, "AS", "2 of 4 answers to gsm8k have no grade"),
@@ -411,6 +411,21 @@ def test_own_tokens_count_within_one_tokenizer_and_neutral_ones_across():
     assert told(made(), made(fingerprint=unknown))[0] == "neutral"
     assert told(made(tokens=None)) == ("neutral", "neutral tokens (o200k_base), 0a came without a count of its own")
     assert told(made(), rules=dataclasses.replace(DISTILL, counter="neutral"))[0] == "neutral"
+
+
+def test_own_tokens_of_two_tokenizers_share_no_ranking_even_when_asked_to():
+    sides = [
+        made(),
+        made(name="b"),
+        made(name="c", fingerprint={"must": {"exam": "gsm8k", "scorer": "number@1"}, "own": {}}),
+    ]
+    sides.append(dataclasses.replace(sides[2], checkpoint="d", name="d"))
+    own, neutral = (
+        [composite.overall([side], DISTILL, counter=counter, draws=10).peers for side in sides]
+        for counter in ("own", "neutral")
+    )
+    assert own[0] == own[1] and len(set(own)) == 3
+    assert len(set(neutral)) == 1
 
 
 def test_ids_that_leave_no_text_are_not_free_under_the_neutral_counter():

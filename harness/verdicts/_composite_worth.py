@@ -53,7 +53,7 @@ def tokens(one: Outcomes, counter: str) -> Floats:
     text explains are added as they are.
     """
     if counter == "own":
-        remedy = "import them as output_tokens, or rank by neutral tokens"
+        remedy = "import them with --map tokens=FIELD, or score with --counter neutral"
         return _filled(one.measures.get("answer_tokens"), one.task, "count of own tokens", remedy, math.inf)
     remedy = (
         "o200k_base's vocabulary is needed: set TIKTOKEN_CACHE_DIR to a folder that holds it, then `bench score` again"

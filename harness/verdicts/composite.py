@@ -104,4 +104,8 @@ def _peers(found: Entrant) -> str:
             must = one.fingerprint.get("must", {})
             tasks.append([task, *(must.get(key) for key in ("exam", "key", "scorer", "metric")), sorted(one.samples)])
     counted = [found.counter if "tokens" in kinds else "", found.cqs if "cot" in kinds else ""]
+    if counted[0] == "own":  # ids of two tokenizers are no measure of each other, and an unknown one is its own
+        heads = found.heads.values()
+        own = {one.fingerprint.get("own", {}).get("tokenizer") or f"unknown, of {one.checkpoint}" for one in heads}
+        counted += sorted(own)
     return identity.digest([found.profile.sha, counted, tasks])
