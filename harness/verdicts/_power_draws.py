@@ -85,9 +85,10 @@ class Drawer:
 
     def _lose(self, rng: np.random.Generator, after: dict[Any, Floats], more: float) -> None:
         """A drop larger than all flips are: right answers are lost as well."""
-        worth = float(np.nan_to_num(self.paired.weights @ self.values[1]))
+        values = after["values"]
+        worth = float(self.paired.weights @ values) if self.subjects else float(values.mean())
         if self.before.is_mean and self.paired.sign > 0 and worth > 0:
-            after["values"][rng.random(after["values"].size) < more / worth] = 0.0
+            values[rng.random(values.size) < more / worth] = 0.0
 
 
 def assumed(run: Outcomes, flips: float) -> Outcomes | None:
