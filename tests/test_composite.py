@@ -112,6 +112,9 @@ def test_the_sha_follows_rules_and_not_words(tmp_path):
         (part("metric", metric="f1"), None, "a metric needs metric, tasks, and two values low and high"),
         (part("metric", metric="f1", tasks=["gsm8k"], low=0, high=2, scale="log"), None, "above 0"),
         ("", None, "'part' is missing"),
+        ("part = []", None, "at least one [[part]]"),
+        (part("accuracy", name="A\\u001b[2J"), None, "plain characters"),
+        (part("bytes", bytes_low=1, bytes_high=10**400), None, "can't be read as a profile"),
     ],
 )  # fmt: skip
 def test_a_profile_that_would_not_mean_what_it_says_is_refused(tmp_path, text, tasks, complaint):
@@ -120,9 +123,12 @@ def test_a_profile_that_would_not_mean_what_it_says_is_refused(tmp_path, text, t
     assert complaint in str(refused.value) and "\n" not in str(refused.value)
 
 
-def test_a_misspelt_profile_is_answered_with_the_nearest():
+def test_a_misspelt_profile_is_answered_with_the_nearest(tmp_path):
     with pytest.raises(UserError, match="nearest: distill-v1"):
         profile.read("distil-v1")
+    with pytest.raises(UserError, match="can't be read"):
+        (tmp_path / "folder.toml").mkdir()
+        profile.read(tmp_path / "folder.toml")
 
 
 # -- formulas -----------------------------------------------------------------------------------------------------

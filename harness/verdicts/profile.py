@@ -19,6 +19,7 @@ from harness.plugins import nearest
 
 FOLDER = Path(__file__).parent / "profiles"
 RULES = 1  # of the formulas in composite.py; another number is another sha, so old scores don't mix with new ones
+LONGEST = 24  # characters of a part's name, which heads a column
 Kind = Literal["accuracy", "cot", "tokens", "bytes", "metric"]
 
 
@@ -83,7 +84,10 @@ def read(name_or_path: str | Path) -> Profile:
         return checked(config.read(FOLDER / f"{text}.toml", Profile), f"profile {text}")
     if not text.endswith(".toml"):
         raise UserError(f"no profile '{text}'; {nearest(text, names())}, or the path of a .toml file of your own")
-    return checked(config.read(Path(text), Profile), text)
+    try:
+        return checked(config.read(Path(text), Profile), text)
+    except (OSError, OverflowError) as error:
+        raise UserError(f"{text} can't be read as a profile: {error}") from None
 
 
 def of(table: dict[str, Any], where: str = "profile") -> Profile:
@@ -96,6 +100,9 @@ def checked(profile: Profile, where: str) -> Profile:
     if not profile.part or not profile.task:
         raise UserError(f"{where}: a profile needs at least one [[part]] and one [task.NAME]")
     parts = [part.name for part in profile.part]
+    for part in parts:
+        if not part.isprintable() or not 0 < len(part) <= LONGEST:
+            raise UserError(f"{where}: a part's name has 1 to {LONGEST} plain characters, {part[:40]!r} has not")
     if len(set(parts)) < len(parts):
         raise UserError(f"{where}: two parts have one name; parts are {', '.join(parts)}")
     total = math.fsum(part.weight for part in profile.part)
@@ -105,8 +112,8 @@ def checked(profile: Profile, where: str) -> Profile:
         ends = (anchors.tokens_low, anchors.tokens_high)
         if ends != (None, None):
             _ordered(*ends, f"{where}: task.{name}: tokens_low and tokens_high")
-    for part in profile.part:
-        _check_part(part, profile, f"{where}: part {part.name}")
+    for plan in profile.part:
+        _check_part(plan, profile, f"{where}: part {plan.name}")
     return profile
 
 
