@@ -356,8 +356,10 @@ def test_tasks_read_from_log_probabilities_stay_out_of_efficiency_and_bare_verdi
 def test_what_no_task_of_a_profile_was_asked_of_is_no_score_at_all():
     with pytest.raises(NothingToCompare, match="scores gsm8k, cmath"):
         composite.overall([made("chat")], DISTILL)
-    with pytest.raises(NothingToCompare):
-        composite.overall([], DISTILL)
+    for nothing in ([], [made(right=())]):
+        with pytest.raises(NothingToCompare):
+            composite.overall(nothing, DISTILL)
+    assert composite.overall([made(), made("math", ())], DISTILL).tasks == ("gsm8k",)
     with pytest.raises(NotComparable, match="two runs of gsm8k"):
         composite.overall([made(), made()], DISTILL)
     with pytest.raises(NotComparable, match="of one checkpoint"):

@@ -1,7 +1,7 @@
 """Outcomes of one checkpoint -> what each part of a profile is made of, or the sentence why it can't be had.
 
-Example: four GSM8K systems whose answers were imported: AS and CQS are there, ES lacks own tokens ("count them: …"), MLS
-lacks a size ("import with --model-bytes"), so Overall is null and says so. Trap: an answer that is missing is no reason
+Example: four GSM8K systems whose answers were imported: AS and CQS are there, ES lacks own tokens ("import them with
+--map tokens=FIELD"), MLS lacks a size ("import with --model-bytes"), so Overall is null and says so. Trap: an answer that is missing is no reason
 to be scored on the rest only; up to 2 in a hundred count as wrong, more make the part null.
 """
 
@@ -64,7 +64,7 @@ def entrant(outcomes: Sequence[Outcomes], profile: Profile, counter: str, cqs: s
     heads: dict[str, Outcomes] = {}
     others: dict[tuple[str, str], Outcomes] = {}
     for one in outcomes:
-        if one.task not in profile.task:
+        if one.task not in profile.task or not one.samples:
             continue
         if (one.task, one.metric) in others:
             raise NotComparable(f"two runs of {one.task} were given for one score; name one of them as run:ID")
@@ -72,7 +72,7 @@ def entrant(outcomes: Sequence[Outcomes], profile: Profile, counter: str, cqs: s
         heads.setdefault(one.task, one)
     if len({one.checkpoint for one in heads.values()}) > 1:
         raise NotComparable("a score is of one checkpoint, and these outcomes are of several; name one of them")
-    if not any(one.samples for one in heads.values()):
+    if not heads:
         wanted = ", ".join(list(profile.task)[:4]) + (" …" if len(profile.task) > 4 else "")
         raise NothingToCompare(f"profile {profile.name} scores {wanted}, and no answer to any of them is here; run one")
     return Entrant(profile, dict(sorted(heads.items())), others, counter, cqs)
