@@ -218,6 +218,7 @@ def test_chains_are_read_once_and_results_stay(world: Path) -> None:
         assert "reading" in score(world, "fresh").stderr
         assert conn.execute(cached).fetchone()[0] == before
     assert "reading" not in score(world, "fresh").stderr
+    assert score(world, "fresh", "--json").stdout == score(world, "fresh", "--json").stdout
     assert inside(world, "store", "check", *STORE).stderr == ""
 
 

@@ -77,8 +77,8 @@ CAUSES = {
 }
 
 
-def what_if(name: str, found: WhatIf, count: int) -> Iterator[str]:
-    """What would bring points, and the stored answers that cost most."""
+def what_if(name: str, found: WhatIf, places: Mapping[tuple[str, str], int], count: int) -> Iterator[str]:
+    """What would bring points, and the stored answers that cost most; `places`: (task, sample) -> number of the question."""
     yield f"What would help {name}, in points of Overall, all else as it is:"
     for what, gain in (
         ("10 % fewer tokens in every answer", found.fewer_tokens),
@@ -87,11 +87,11 @@ def what_if(name: str, found: WhatIf, count: int) -> Iterator[str]:
     ):
         yield f"  {what:<36} {'–' if gain is None else f'{gain:+.2f}'}"
     for cause, (answers, points) in found.causes.items():
-        yield f"  {answers:,} answers {CAUSES.get(cause, cause)}: at most {points:.2f} points"
-        for costly in [c for c in found.costly if c.cause == cause][: min(count, 3)]:
-            yield f"    {costly.task} {costly.sample}  {costly.points:.3f}"
+        yield f"  {answers:,} {'answer' if answers == 1 else 'answers'} {CAUSES.get(cause, cause)}: at most {points:.2f} points"
+        worst = [c for c in found.costly if c.cause == cause][:count]
+        yield "    most at question " + ", ".join(f"{places[c.task, c.sample]} of {c.task}" for c in worst)
     if found.causes:
-        yield f"  `bench show {name} --sample ID` reads one of them."
+        yield f"  `bench show {name} --wrong` reads such answers."
 
 
 def faults(name: str, found: Mapping[str, Any], count: int) -> Iterator[str]:

@@ -59,7 +59,7 @@ class Report:
             yield from self._front(groups[0])
         for one in self.found if what_if else ():
             yield ""
-            yield from _score_more.what_if(one.name, self.what_if(one), self.count)
+            yield from _score_more.what_if(one.name, self.what_if(one), self.places(one), self.count)
         for one in self.found if faults else ():
             yield ""
             yield from _score_more.faults(one.name, self.faults(one), self.count)
@@ -140,21 +140,34 @@ class Report:
 
         return composite.what_if(one.outcomes, self.asked.profile, counter=one.overall.counter, cqs=one.overall.cqs)
 
+    def places(self, one: Entrant) -> dict[tuple[str, str], int]:
+        """(task, sample) -> the question's number in its exam, from 1."""
+        from harness.store import read
+
+        exams = [read.get_exam(self.store, run.exam) for run in one.runs]
+        return {(exam.task.key, sample.id): sample.position + 1 for exam in exams for sample in exam.samples}
+
     def faults(self, one: Entrant) -> dict[str, Any]:
         """Lines of chains that don't hold: how many chains have one, which kinds come often, and the first of them."""
         from harness.store import read
 
+        places = self.places(one)
         chains = faulty = 0
         lines: list[dict[str, Any]] = []
         for run in one.runs:
             task = read.get_task(self.store, run.exam).key
-            places = {s.id: s.position + 1 for s in read.get_exam(self.store, run.exam).samples}
             for (sample, _), score in read.grades(self.store, run.id, "cot").items():
                 chains += score.value is not None
                 found = score.detail.get(FAULTY) or ()
                 faulty += bool(found)
                 lines += [
-                    {"task": task, "sample": sample, "question": places[sample], "line": f["line"], "what": f["what"]}
+                    {
+                        "task": task,
+                        "sample": sample,
+                        "question": places[task, sample],
+                        "line": f["line"],
+                        "what": f["what"],
+                    }
                     for f in found
                 ]
         often = Counter(line["what"] for line in lines).most_common(self.count)
