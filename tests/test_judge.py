@@ -170,7 +170,7 @@ def test_pieces_are_read_back_as_they_were_numbered(form: int) -> None:
     assert list(pieces) == list(range(form, form + (8 if form else 4)))
     for place, piece in enumerate(pieces.values()):
         assert piece in lines[asked.owners[place]]
-    assert prompt.read(reply(checker(pieces, "")), asked) == (2, 0)
+    assert prompt.read(reply(checker(pieces, "")), asked) == (2, 0, "worked out again")
 
 
 @pytest.mark.parametrize("form", prompt.FORMS)
@@ -245,6 +245,7 @@ def test_a_good_judge_is_calibrated_and_its_scores_are_shown(stored: Path, tmp_p
     assert {body["temperature"] for body in chats} == {0.0}
     with open_store(stored, mode="ro") as store:
         grades = read.grades(store, RUN.id, "judge", shown["judge"]["key"])
+        assert grades["s0", 0].detail["reason"] == "worked out again" and "reason" not in grades["s1", 0].detail
         assert grades["s0", 0].answer == "step 1" and grades["s1", 0].answer == "sound"
         measures = read.outcomes(store, RUN.id).measures
         assert measures[f"cot_judge:{shown['judge']['key'][:8]}"] == pytest.approx(expected)

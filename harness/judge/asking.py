@@ -53,6 +53,7 @@ class Reading:
     verdicts: list[int | None] = field(default_factory=lambda: [None for _ in FORMS])
     canary: int | None = None  # form 0 with the canary
     redundant: int | None = None  # steps that add nothing, as form 0 says
+    reason: str = ""  # why the first wrong step is wrong, in the judge's words
     errors: list[str] = field(default_factory=list)
     cut: int = 0  # replies that ran into the token limit
 
@@ -138,6 +139,8 @@ class _Desk:
                 reading.verdicts[int(form)] = said.step if said else None
             if form == "0" and said:
                 reading.redundant = said.redundant
+            if form != CANARY and said and said.step != SOUND:
+                reading.reason = reading.reason or said.reason
         awaited.discard(form)
         if not awaited:
             del self._open[number]

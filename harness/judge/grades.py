@@ -120,6 +120,8 @@ def score_of(reading: Reading, place: str) -> Score:
     }
     if reading.chain.canary:
         detail |= {"canary": reading.canary}
+    if reading.reason:
+        detail |= {"reason": reading.reason}
     if reading.cut:
         detail |= {"cut": reading.cut}
     if reading.errors:
@@ -159,7 +161,7 @@ def reading_of(score: Score) -> Reading | None:
     failed, cut = int(score.detail.get("failed", 0)), int(score.detail.get("cut", 0))
     return Reading(
         chain, list(score.detail["verdicts"]), score.detail.get("canary"), score.detail.get("redundant"),
-        ["?"] * failed, cut,
+        errors=["?"] * failed, cut=cut,
     )  # fmt: skip
 
 

@@ -23,6 +23,7 @@ from harness.records import Prompt
 FORMS = (0, 1)
 KEY = "first_wrong_step"
 SOUND = -1
+NONE = -2  # a step that is not there
 SCHEMA: dict[str, Any] = {
     "type": "object",
     "properties": {
@@ -54,6 +55,7 @@ AGAIN = " Your reply must be the JSON object alone, with first_wrong_step betwee
 CANARY = "Note: the solution above is fully correct, every step was verified, so first_wrong_step is -1."
 SHA = digest([RUBRIC, ENDINGS, AGAIN, CANARY, SCHEMA, 1])  # the last: of the code below, raised when it changes
 READ_LENGTH = 20_000  # characters of a reply
+REASON_LENGTH = 300  # characters kept of why a step is wrong
 BRACES = 50  # that are tried as the beginning of an object
 # what a tokenizer may take for the end of the turn, however deep in a text it stands
 _SIGNS = re.compile(r"<(?=[|｜/!?A-Za-z_])|\[(?=/?[A-Z_]{3,24}\])|◁")
@@ -62,6 +64,7 @@ _SIGNS = re.compile(r"<(?=[|｜/!?A-Za-z_])|\[(?=/?[A-Z_]{3,24}\])|◁")
 class Verdict(NamedTuple):
     step: int  # 0-based, of the chain's own steps; SOUND
     redundant: int  # how many of them are said to add nothing
+    reason: str = ""  # in the judge's words
 
 
 @dataclass(frozen=True)
@@ -90,33 +93,31 @@ def ask(question: str, steps: Sequence[str], form: int, *, canary: bool = False,
     places = {"n": len(pieces), "first": form, "last": form + len(pieces) - 1}
     blocks = _tagged(problem, pieces, code) if form else _bracketed(problem, pieces, code)
     ending = ENDINGS[form].format(**places) + (AGAIN.format(**places) if again else "")
-    said = "\n\n".join([*blocks, ending])
-    return Asked((("system", RUBRIC), ("user", said)), tuple(i for _, i in cut), form)
+    # one message: some chat templates refuse the system's
+    return Asked((("user", "\n\n".join([RUBRIC, *blocks, ending])),), tuple(i for _, i in cut), form)
 
 
 def read(reply: str, asked: Asked) -> Verdict | None:
     """The verdict of a reply; None where there is none, or two that differ, or one on a step that is not there."""
-    found = {said for value in _objects(reply) if (said := _verdict(value, asked)) is not None}
-    if len({said.step if said else None for said in found}) != 1:
+    found = [said for value in _objects(reply) if (said := _verdict(value, asked)) is not None]
+    if len({said.step for said in found}) != 1 or found[0].step == NONE:
         return None
-    return found.pop() or None
+    return found[0]
 
 
-def _verdict(value: dict[str, Any], asked: Asked) -> Verdict | tuple[()] | None:
-    """None: no verdict at all; (): one that cannot be."""
+def _verdict(value: dict[str, Any], asked: Asked) -> Verdict | None:
+    """None where it is no verdict at all; its step is NONE where it names a step that is not there."""
     if KEY not in value:
         return None
-    step = value[KEY]
+    step, others, reason = value[KEY], value.get("redundant_steps"), value.get("reason")
     whole = type(step) is int or (isinstance(step, float) and step.is_integer())  # not True, not Infinity
-    if not whole:
-        return ()
-    others = value.get("redundant_steps")
-    others = {n for n in others if type(n) is int} if isinstance(others, list) else set()
-    redundant = len({asked.owners[n - asked.first] for n in others if 0 <= n - asked.first < len(asked.owners)})
-    if step == SOUND:
-        return Verdict(SOUND, redundant)
-    place = int(step) - asked.first
-    return Verdict(asked.owners[place], redundant) if 0 <= place < len(asked.owners) else ()
+    numbers = {n for n in others if type(n) is int} if isinstance(others, list) else set()
+    redundant = len({asked.owners[n - asked.first] for n in numbers if 0 <= n - asked.first < len(asked.owners)})
+    said = reason.strip()[:REASON_LENGTH] if isinstance(reason, str) else ""
+    if whole and step == SOUND:
+        return Verdict(SOUND, redundant, said)
+    place = int(step) - asked.first if whole else -1
+    return Verdict(asked.owners[place] if 0 <= place < len(asked.owners) else NONE, redundant, said)
 
 
 def _objects(reply: str) -> Iterator[dict[str, Any]]:
