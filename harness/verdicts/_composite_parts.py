@@ -1,8 +1,8 @@
 """Outcomes of one checkpoint -> what each part of a profile is made of, or the sentence why it can't be had.
 
 Example: four GSM8K systems whose answers were imported: AS and CQS are there, ES lacks own tokens ("import them with
---map tokens=FIELD"), MLS lacks a size ("import with --model-bytes"), so Overall is null and says so. Trap: an answer that is missing is no reason
-to be scored on the rest only; up to 2 in a hundred count as wrong, more make the part null.
+--map tokens=FIELD"), MLS lacks a size ("import with --model-bytes"), so Overall is null and says so. Trap: an answer
+that is missing is no reason to be scored on the rest only; up to 2 in a hundred count as wrong, more make the part null.
 """
 
 from __future__ import annotations
