@@ -163,9 +163,13 @@ def test_the_line_makes_a_run_that_can_be_compared(tmp_path: Path, tiny_checkpoi
     assert refused.returncode == 4
     words = shlex.split(refused.stderr.partition("`bench ")[2].rpartition("`")[0])
     assert words[:4] == ["run", "--model", str(tiny_checkpoint), "--tasks"]
-    assert bench(*words, "--engine", "hf").returncode == 0
-    mended = bench("compare", "first", "second", *store)
+    mended = bench("compare", "first", "second", "--run", *store)
     assert (mended.returncode, mended.stdout.count(" points on demo_math")) == (0, 1), mended.stderr
+    assert f"running: {shlex.join(['bench', *words])}\n" in mended.stderr
+    assert mended.stdout.startswith("No clear difference"), "what the run itself prints is not the comparison's"
+    again = bench("compare", str(tiny_checkpoint), str(tiny_other), "--run", *store)
+    assert (again.returncode, again.stdout) == (0, mended.stdout), "folders name what was run from them"
+    assert "running" not in again.stderr
 
 
 def test_a_baseline_file_is_met_in_its_form(store: Store, tmp_path: Path) -> None:

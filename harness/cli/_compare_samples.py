@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 SHOWN = 600  # characters of one answer
 REPEATED = 3  # times from which a line is a loop
-NEAR = 12  # characters between a word that announces an answer and the answer
-CUE = re.compile(r"答案|故选|boxed|answer|A:", re.IGNORECASE)
+NEAR = 20  # characters in which a word that announces an answer stands before it
+CUE = re.compile(r"(?:答案|故选|boxed|answer|A:)[^。；;]{0,10}$", re.IGNORECASE)
 AROUND = 200  # of them on either side of what was read
 
 

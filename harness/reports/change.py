@@ -40,9 +40,8 @@ def render(base: str, lines: Sequence[comparison.Line], notes: Sequence[str] = (
     for line in lines:
         if told := _beside(line.beside):
             console.print(_plain.words(f"{_titled(line, by)}: {told}"))
-    for name, mine in by.items():
-        for text in _variables(name if len(by) > 1 else "", mine):
-            console.print(_plain.words(text))
+    for text in _variables(by):
+        console.print(_plain.words(text))
     for text in [*notes, *_elsewise(lines)]:
         console.print(_plain.words(text))
     for line in lines:
@@ -83,13 +82,17 @@ def _beside(rates: Mapping[str, tuple[float | None, float | None]]) -> str:
     return ", ".join(told)
 
 
-def _variables(name: str, lines: Sequence[comparison.Line]) -> Iterable[str]:
-    """The one-variable audit: once where it is the same of all tasks."""
-    said = {line.change.task: f"{line.variables.sentence}{CONTROLLED[line.variables.kind]}" for line in lines}
-    lead = f"{name}: " if name else ""
-    for text in dict.fromkeys(said.values()):
-        tasks = [task for task, other in said.items() if other == text]
-        yield lead + (f"{', '.join(tasks)}: " if len(tasks) < len(said) else "") + text[:1].upper() + text[1:]
+def _variables(by: Mapping[str, Sequence[comparison.Line]]) -> Iterable[str]:
+    """The one-variable audit: per checkpoint once where it is the same of all tasks, and once for all that say nothing."""
+    if len(by) > 1 and all(x.variables.kind == "unknown" and not x.variables.differing for y in by.values() for x in y):
+        yield "How these were trained is not recorded, so no cause is known"
+        return
+    for name, lines in by.items():
+        said = {x.change.task: f"{x.variables.sentence}{CONTROLLED[x.variables.kind]}" for x in lines}
+        lead = f"{name}: " if len(by) > 1 else ""
+        for text in dict.fromkeys(said.values()):
+            tasks = [task for task, other in said.items() if other == text]
+            yield lead + (f"{', '.join(tasks)}: " if len(tasks) < len(said) else "") + text[:1].upper() + text[1:]
 
 
 def _elsewise(lines: Sequence[comparison.Line]) -> list[str]:
