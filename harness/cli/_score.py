@@ -76,17 +76,25 @@ class Grading:
 
 def entrants(store: Store, specs: Sequence[str], asked: Asked, quiet: bool) -> tuple[list[Entrant], str]:
     """Every name with its score, in the order given, and whose tokens were counted, in words."""
-    from harness import composites
+    from harness import composites, lookup
     from harness.verdicts import composite
 
     rules, cqs = asked.profile, asked.cqs
-    found = {spec: composites.runs_of(store, spec, rules) for spec in dict.fromkeys(specs)}
+    packed = {spec: lookup.outcomes(spec, store) for spec in dict.fromkeys(specs) if spec.startswith("file:")}
+    found = {spec: [] if spec in packed else composites.runs_of(store, spec, rules) for spec in dict.fromkeys(specs)}
     composites.ensure(store, [run for runs in found.values() for run in runs], Grading(quiet))
-    read = {spec: composites.outcomes(store, runs, rules, cqs) for spec, runs in found.items()}
+    read = {spec: packed.get(spec) or composites.outcomes(store, runs, rules, cqs) for spec, runs in found.items()}
     counter = composite.counter(read, rules)
     name, why = (counter.name, counter.why) if asked.counter == "auto" else (asked.counter, f"{asked.counter} tokens")
-    made = {spec: composites.scored(store, runs, rules, name, cqs, read[spec]) for spec, runs in found.items()}
-    return [Entrant(spec, found[spec], read[spec], made[spec]) for spec in found], why
+    made = [
+        Entrant(
+            spec, runs, read[spec],
+            composites.scored(store, runs, rules, name, cqs, read[spec]) if runs
+            else composite.overall(read[spec], rules, counter=name, cqs=cqs),
+        )
+        for spec, runs in found.items()
+    ]  # fmt: skip
+    return made, why
 
 
 def judge_of(store: Store, cqs: str) -> str:

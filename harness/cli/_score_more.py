@@ -89,13 +89,18 @@ def what_if(name: str, found: WhatIf, places: Mapping[tuple[str, str], int], cou
     for cause, (answers, points) in found.causes.items():
         yield f"  {answers:,} {'answer' if answers == 1 else 'answers'} {CAUSES.get(cause, cause)}: at most {points:.2f} points"
         worst = [c for c in found.costly if c.cause == cause][:count]
-        yield "    most at question " + ", ".join(f"{places[c.task, c.sample]} of {c.task}" for c in worst)
+        yield "    most at question " + ", ".join(
+            f"{places.get((c.task, c.sample), c.sample)} of {c.task}" for c in worst
+        )
     if found.causes:
         yield f"  `bench show {name} --wrong` reads such answers."
 
 
 def faults(name: str, found: Mapping[str, Any], count: int) -> Iterator[str]:
     """Lines that don't hold, as the model wrote them."""
+    if not found["chains"]:
+        yield f"{name}: no stored chain to read"
+        return
     yield f"{name}: {found['faulty']:,} of {found['chains']:,} chains have a line that doesn't hold"
     for what, often in found["often"][:3]:
         yield f"  {often} times: {what}"
