@@ -5,6 +5,7 @@ Example: `wilson(26, 26)` -> (0.871, 1.0): 26 of 26 right is no proof of 100 %.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Hashable, Sequence
 from statistics import NormalDist
@@ -62,10 +63,16 @@ def cluster_sums(values: Floats, clusters: Sequence[Hashable] | None) -> Floats:
     """Sums by cluster; an empty or missing cluster name is a cluster of its own."""
     if not clusters or not any(clusters):
         return values
-    numbers: dict[Hashable, int] = {}
-    where = [numbers.setdefault(c if c else ("", i), len(numbers)) for i, c in enumerate(clusters)]
-    sums: Floats = np.bincount(where, weights=values, minlength=len(numbers)).astype(np.float64)
+    where, many = _numbered(tuple(clusters))
+    sums: Floats = np.bincount(where, weights=values, minlength=many).astype(np.float64)
     return sums
+
+
+@functools.lru_cache(maxsize=2)  # one pair's clusters are summed for the test, its power and each guard
+def _numbered(clusters: tuple[Hashable, ...]) -> tuple[NDArray[np.intp], int]:
+    names = clusters if all(clusters) else [c if c else ("", i) for i, c in enumerate(clusters)]
+    numbers = {name: i for i, name in enumerate(dict.fromkeys(names))}
+    return np.array([numbers[name] for name in names], np.intp), len(numbers)
 
 
 def macro(
@@ -103,8 +110,8 @@ def macro(
 
 def strata_of(strata: Sequence[Hashable]) -> tuple[Floats, NDArray[np.int64]]:
     """Size of each stratum, and the stratum's number of each value."""
-    numbers: dict[Hashable, int] = {}
-    groups = np.array([numbers.setdefault(s, len(numbers)) for s in strata], dtype=np.int64)
+    numbers = {stratum: i for i, stratum in enumerate(dict.fromkeys(strata))}
+    groups = np.array([numbers[s] for s in strata], dtype=np.int64)
     return np.bincount(groups).astype(float), groups
 
 

@@ -10,9 +10,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from harness.errors import NotComparable, NothingToCompare, UserError
 from harness.records import Change, Difference, Judged, Outcomes
-from harness.verdicts import audit, measured
+from harness.verdicts import _aligned, audit, measured
 from harness.verdicts._gate_family import Tested
 from harness.verdicts.compare import change_of, pair
 from harness.verdicts.policy import Policy
@@ -63,7 +65,7 @@ def compare_all(pairs: Pairs, policy: Policy) -> Compared:
 
 
 def _empty(side: Outcomes) -> bool:
-    return not any(measured.there(side))
+    return all(v is None for v in side.values) if side.is_mean else not any(measured.there(side))
 
 
 def _has_no_gold(side: Outcomes) -> bool:
@@ -83,8 +85,9 @@ def refusal(task: str, why: str, metric: str = "", found: Sequence[Difference] =
 
 def rate(side: Outcomes, name: str) -> float | None:
     """Mean of a health measure over the answers that have it."""
-    values = [v for v in side.measures.get(name, ()) if v is not None]
-    return sum(values) / len(values) if values else None
+    values = _aligned.numbers(side.measures.get(name, ()))
+    values = values[~np.isnan(values)]
+    return float(values.mean()) if values.size else None
 
 
 def sides(pairs: Pairs) -> dict[str, dict[str, Any]]:

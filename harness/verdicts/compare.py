@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from harness import stats
 from harness.errors import NotComparable, NothingToCompare
 from harness.records import Change, Difference, Outcomes
-from harness.verdicts import audit, measured
+from harness.verdicts import _aligned, audit, measured
 
 COVERAGE = 0.98  # of either side's answers that must be on common questions
 CONFIDENCE = 0.90  # two-sided: its ends bound the one-sided 5 % tests
@@ -98,43 +98,42 @@ def pair(before: Outcomes, after: Outcomes) -> Paired:
     """Match by sample id; NotComparable below 98 % common coverage, NothingToCompare without values."""
     if not (before.is_mean and after.is_mean):
         measured.refuse(before, after)
-    left = {s: i for i, (s, there) in enumerate(zip(before.samples, measured.there(before), strict=True)) if there}
-    right = {s: i for i, s in enumerate(after.samples)}
-    answered = {s for s, there in zip(after.samples, measured.there(after), strict=True) if there}
-    if not left or not answered:
-        side = "baseline" if not left else "candidate"
+    there, answered = (np.array(measured.there(side), bool) for side in (before, after))
+    in_left, in_right = _aligned.rows(before, after)
+    had, has = int(there.sum()), int(answered.sum())
+    if not had or not has:
+        side = "baseline" if not had else "candidate"
         if not (before.labelled or after.labelled):
             raise NothingToCompare(
                 f"{after.task} has no public labels, so there is no score to compare; `bench export` hands its answers in"
             )
         raise NothingToCompare(f"{after.task}: the {side} has no scored answer; finish its run first")
-    if len(left) == len(answered) == 1 and before.metric.startswith("given"):
+    if had == has == 1 and before.metric.startswith("given"):
         numbers = " and ".join(f"{next(v for v in side.values if v is not None):g}" for side in (before, after))
         raise NotComparable(
             f"{after.task}: {before.metric} has one number for the whole of each side ({numbers}), so nothing can be tested; "
             "import it per item"
         )
-    common = left.keys() & answered
-    for side, own in (("baseline", len(left)), ("candidate", len(answered))):
-        if len(common) < COVERAGE * own:
+    common = there[in_left] & answered[in_right]
+    shared = int(common.sum())
+    for side, own in (("baseline", had), ("candidate", has)):
+        if shared < COVERAGE * own:
             raise NotComparable(
-                f"{after.task} can't be compared: samples: only {len(common):,} of the {side}'s {own:,} answered questions "
+                f"{after.task} can't be compared: samples: only {shared:,} of the {side}'s {own:,} answered questions "
                 "are answered by the other side too; finish the run, or use the same --limit on both"
             )
-    values = [v for v in (*before.values, *after.values) if v is not None and before.is_mean]
-    scored_0_to_1 = bool(values) and before.higher_is_better and min(values) >= 0 and max(values) <= 1
-    failed = (left.keys() & right.keys()) - common if scored_0_to_1 else set()
-    ids = sorted(common | failed)
-    rows = tuple((left[s], right[s]) for s in ids)
-    subjects = tuple(before.subjects[i] for i, _ in rows) if any(before.subjects) else None
+    failed = there[in_left] & ~answered[in_right] if _scored_0_to_1(before, after) else np.zeros_like(common)
+    in_left, in_right = in_left[common | failed], in_right[common | failed]
+    rows = in_left.tolist()
+    subjects = tuple(before.subjects[i] for i in rows) if any(before.subjects) else None
     strata = subjects if before.average == "macro" and before.is_mean else None
     clusters = _clusters(before, rows)
     if before.is_mean:
-        a = np.array([before.values[i] for i, _ in rows], float)
-        b = np.array([0.0 if after.values[j] is None else after.values[j] for _, j in rows], float)
+        a = _aligned.numbers(before.values)[in_left]
+        b = np.nan_to_num(_aligned.numbers(after.values)[in_right], nan=0.0)
         swapped = None
     else:
-        parts, swapped = measured.test(before, after, rows, clusters)
+        parts, swapped = measured.test(before, after, list(zip(rows, in_right.tolist(), strict=True)), clusters)
         a, b = np.zeros(len(rows)), parts * len(rows)
     return Paired(
         before=a,
@@ -142,19 +141,27 @@ def pair(before: Outcomes, after: Outcomes) -> Paired:
         strata=strata,
         subjects=subjects,
         clusters=clusters,
-        unanswered=len(failed),
-        dropped=len(left.keys() | answered) - len(ids),
+        unanswered=int(failed.sum()),
+        dropped=had + has - shared - len(rows),
         sign=1.0 if before.higher_is_better else -1.0,
         weights=stats.weights(strata, len(rows)),
         measured=swapped,
     )
 
 
-def _clusters(before: Outcomes, rows: Sequence[tuple[int, int]]) -> tuple[str, ...] | None:
+def _scored_0_to_1(before: Outcomes, after: Outcomes) -> bool:
+    """Whether an answer that is not there can count as wrong, as 0."""
+    if not (before.is_mean and before.higher_is_better):
+        return False
+    values = np.concatenate([_aligned.numbers(side.values) for side in (before, after)])
+    return bool(np.nanmin(values) >= 0 and np.nanmax(values) <= 1)
+
+
+def _clusters(before: Outcomes, rows: Sequence[int]) -> tuple[str, ...] | None:
     """Cluster names, or None where no two questions share one."""
     if not any(before.clusters):
         return None
-    names = tuple(before.clusters[i] for i, _ in rows)
+    names = tuple(before.clusters[i] for i in rows)
     filled = [c for c in names if c]
     return names if len(set(filled)) < len(filled) else None
 

@@ -18,7 +18,7 @@ import numpy as np
 from harness import plugins, stats
 from harness.errors import UserError
 from harness.records import Finding, Level, Outcomes
-from harness.verdicts import _guards_swapped
+from harness.verdicts import _aligned, _guards_swapped
 from harness.verdicts.compare import Floats
 from harness.verdicts.policy import GuardPolicy, Policy, plain
 from harness.verdicts.wording import p_value
@@ -92,11 +92,11 @@ def _more_unread(before: Outcomes, after: Outcomes) -> bool:
     """Whether more answers are unread for any reason: empty ones that became unreadable are no new fault."""
     known = [name for name in UNREAD if name in before.measures and name in after.measures]
     rates = []
-    for side in (before, after):
-        rows = zip(*(side.measures[name] for name in known), strict=True)
-        values = [max(v for v in row if v is not None) for row in rows if any(v is not None for v in row)]
-        rates.append(sum(values) / len(values) if values else 0.0)
-    return rates[1] > rates[0]
+    for side in (before, after) if known else ():
+        columns = np.stack([_aligned.numbers(side.measures[name]) for name in known])
+        worst = np.fmax.reduce(columns)  # of what is known about an answer
+        rates.append(float(np.nan_to_num(worst[~np.isnan(worst)]).mean()) if (~np.isnan(worst)).any() else 0.0)
+    return bool(known) and rates[1] > rates[0]
 
 
 def default_limit(name: str) -> GuardPolicy | None:
@@ -115,20 +115,19 @@ def default_limit(name: str) -> GuardPolicy | None:
 
 def read(before: Outcomes, after: Outcomes, name: str, limit: GuardPolicy) -> Reading | None:
     """The measure on the samples that both sides answered, in order of their ids; None where there are none."""
-    left = {s: v for s, v in zip(before.samples, before.measures[name], strict=True) if v is not None}
-    right = {s: v for s, v in zip(after.samples, after.measures[name], strict=True) if v is not None}
-    ids = sorted(left.keys() & right.keys())
-    if not ids:
+    in_left, in_right = _aligned.rows(before, after)
+    a, b = _aligned.numbers(before.measures[name])[in_left], _aligned.numbers(after.measures[name])[in_right]
+    there = ~(np.isnan(a) | np.isnan(b))
+    if not there.any():
         return None
-    a, b = np.array([left[s] for s in ids], float), np.array([right[s] for s in ids], float)
-    clusters = dict(zip(before.samples, before.clusters, strict=False)) if any(before.clusters) else {}
-    groups = [clusters.get(s, "") for s in ids] if clusters else None
+    a, b = a[there], b[there]
+    groups = np.array(before.clusters, object)[in_left[there]].tolist() if any(before.clusters) else None
     if limit.min_ratio is not None or limit.max_ratio is not None:
         return _ratio(after.task, name, a, b, limit, groups)
     mean_a, mean_b = float(a.mean()), float(b.mean())
     crossed, allowed = _held(mean_a, mean_b, name, limit)
     p = stats.sign_flip(a - b, None, groups)[0] if crossed else 1.0
-    return Reading(after.task, name, mean_a, mean_b, False, crossed, allowed, p, len(ids))
+    return Reading(after.task, name, mean_a, mean_b, False, crossed, allowed, p, len(a))
 
 
 def _held(before: float, after: float, name: str, limit: GuardPolicy) -> tuple[str, str]:
