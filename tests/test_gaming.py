@@ -208,7 +208,7 @@ def test_an_instruction_to_the_judge_stays_between_marks_that_its_writer_cannot_
     code = next(c for c in re.findall(r"(?:\[\[solution |<solution code=\")([0-9a-f]{8})", text))
     assert code != guess
     opened, closed = text.index(code), text.index((f"[[end of solution {code}]]", f'</solution code="{code}">')[form])
-    for sentence in INJECTION.split(". "):
+    for sentence in re.split(r"[.;] ", INJECTION):
         assert text.count(sentence) == 1 and opened < text.index(sentence) < closed
 
 
