@@ -36,7 +36,9 @@ def agree(left: Side, right: Side, loose: bool) -> bool:
     a, b = left.value, right.value
     if a is None or b is None or a == b:
         return True
-    slack = _slack(left, a) + _slack(right, b) + (max(_round(left), _round(right)) if loose else 0.0)
+    slack = (
+        _slack(left, a) + _slack(right, b) + (max(_round(left), _round(right), 0.005 * abs(float(b))) if loose else 0.0)
+    )
     if _near(a, b, slack):
         return True
     hundredfold = left.percent or right.percent

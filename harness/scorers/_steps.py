@@ -9,8 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
+from itertools import islice
+from typing import NamedTuple
 
-from harness.scorers._arithmetic_claims import Claim
+from harness.scorers._arithmetic_unknowns import Claim
 from harness.scorers._exact import Value, number
 from harness.text import NUMERAL, fold, numeral, words
 
@@ -126,17 +128,27 @@ def _named(text: str) -> set[Fraction]:
     return {value for word in set(_WORD_NUMBER.findall(text.lower())) for value in _NAMED.get(word, ())}
 
 
-def grounded(claimed: Sequence[Claim], known: set[Fraction]) -> tuple[int, int]:
-    """Operands that the question, an earlier result or common knowledge gives, and all operands."""
-    known = known | CONSTANTS
+class Grounded(NamedTuple):
+    share: float
+    claims: list[Claim]  # that say something about this question: not 2 + 2 = 4 where nobody asked
+
+
+def grounded(claimed: Sequence[Claim], given: set[Fraction]) -> Grounded:
+    """Share of the operands that the question, an earlier result or common knowledge gives."""
+    near = {value for value in given if value not in CONSTANTS}
+    known = given | CONSTANTS
+    kept: list[Claim] = []
     good = total = 0
     for claim in claimed:
-        for value in claim.operands:
-            total += 1
-            good += _close(value) in known or abs(_close(value)) in known
-        if claim.result is not None:
-            known.add(_close(claim.result))
-    return good, total
+        values = [_close(value) for value in claim.operands]
+        total += len(values)
+        good += sum(value in known or -value in known for value in values)
+        if not claim.right or not near or not values or any(value in near or value in given for value in values):
+            kept.append(claim)
+            if claim.result is not None:
+                known.add(_close(claim.result))
+                near.add(_close(claim.result))
+    return Grounded(good / total if total else 1.0, kept)
 
 
 def _close(value: Value) -> Fraction:
@@ -174,3 +186,17 @@ def fresh(text: str, lines: Sequence[str]) -> float:
     long = [line.strip() for line in lines if len(line.strip()) > 8]
     copies = 1 - len(set(long)) / len(long) if long else 0.0
     return 1 - max(share, copies)
+
+
+_DOUBT = re.compile(
+    r"\b(?:however|but|wait|cannot|can't|might|could|perhaps|probably|likely|seems?|appears?|assum\w+|guess\w*|mistake\w*|incorrect"
+    r"|actually|re-?consider\w*|re-?evaluat\w*|re-?examin\w*|re-?check\w*|contradict\w*|impossible|closest|observation"
+    r"|does(?:n't| not) (?:match|make))\b|然而|似乎|也许|大概|不对|错误|矛盾|重新|猜测?|无法",
+    re.IGNORECASE,
+)
+_MOST_DOUBT = 4
+
+
+def sure(text: str) -> float:
+    """1 less a quarter for each word by which a solution doubts, guesses or corrects itself."""
+    return 1 - min(_MOST_DOUBT, sum(1 for _ in islice(_DOUBT.finditer(text), _MOST_DOUBT))) / _MOST_DOUBT

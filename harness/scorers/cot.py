@@ -1,36 +1,42 @@
 """CoT health: is a worked solution whole, does its arithmetic hold, do its numbers come from somewhere; needs no gold.
 
-Example: "3×2=7元, 答案：7" to "3 boxes of 2": value far below 1 and detail["faults"] == [{"line": "3*2=7", "what": "3*2 is 6"}].
+Example: "3×2=7元。答案：7" to a question in Chinese has value below .4 and detail["faults"] [{"line": "3*2=7元", "what": "3*2 is 6"}].
 Honest limits: excellent at collapse (no chain, loops, wrong language, cut off) and at broken arithmetic, weak at logic: a
-wrong set-up with right sums looks healthy. Value None: nothing was generated; 0.0: an empty reply.
+wrong set-up with right sums looks healthy. The visible reply is judged; where it has no chain but the thinking has, the
+rule says "thinking". Value 0.0: an empty reply; None: nothing was generated.
 """
 
 from __future__ import annotations
 
 import re
 from fractions import Fraction
-from typing import Any
+from typing import Any, NamedTuple
 
 from harness.records import Outcome, Response, Sample, Score
 from harness.scorers import before_next_question, only_thought
-from harness.scorers._arithmetic_claims import Claim, claims
+from harness.scorers._arithmetic_claims import claims
 from harness.scorers._arithmetic_text import plain_lines
+from harness.scorers._arithmetic_unknowns import Claim
 from harness.scorers._exact import number
 from harness.scorers._quantity import quantity
 from harness.scorers._statement import extract
-from harness.scorers._steps import covered, fresh, grounded, numbers_of_question, rests
-from harness.text import fold, language, split_thinking
+from harness.scorers._steps import covered, fresh, grounded, numbers_of_question, rests, sure
+from harness.text import language, split_thinking
 
 VERSION = 1
 ISOLATED = False
 
 LONGEST = 200_000  # characters that are read
-WEIGHTS = {"arith": 0.35, "ground": 0.2, "cover": 0.1, "chain": 0.2, "final": 0.05, "norep": 0.05, "lang": 0.05}
-BROKEN = 0.6  # of the value remains where a sum is wrong
-UNCHECKABLE = 0.6  # of it remains where there is no step to check
-CUT = 0.5  # of it remains where the reply was cut off
+WEIGHTS = {
+    "arith": 0.35, "ground": 0.2, "cover": 0.1, "chain": 0.2, "final": 0.05, "norep": 0.05, "lang": 0.05, "sure": 0.1
+}  # fmt: skip
+BROKEN = 0.6  # of the value remains where a sum is wrong: one wrong step spoils a chain
+UNCHECKABLE = 0.6  # where there is no step to check
+CUT = 0.5  # where the reply was cut off
+STRANGE = 0.7  # where it is in another language than the question
+LOOPING = 0.75  # below so much new text the value falls with it
 FAULTS = 5
-_CODE = re.compile(r"```[ \t]?(\w*)[^\n]*\n(.*?)(?:```|\Z)", re.DOTALL)
+_CODE = re.compile(r"```[ \t]?(\w*)[^\n]*\n(.*?)(?:```|\Z)|\[(asy)\](.*?)(?:\[/asy\]|\Z)", re.DOTALL)
 _MARK = re.compile(r"<<([^<>\n]{1,200})>>")
 _NUMBER = re.compile(r"\d{1,3}(?:,\d{3})+(?!\d)(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+")
 _STATED = {"boxed": 1.0, "cue": 1.0, "field": 1.0}
@@ -64,61 +70,77 @@ def _score(
     return Score("cot", VERSION, value, answer, rule, outcome, detail or {})
 
 
-def _judge(question: str, text: str, cut: bool) -> tuple[str, float, str | None, dict[str, Any]]:
+class _Chain(NamedTuple):
+    """What was read of a reply."""
+
+    prose: str
+    code: str
+    printed: list[Fraction]  # by the code
+    lines: list[str]
+    claimed: list[Claim]
+    open: int  # equations with unknowns
+
+
+def _read(text: str) -> _Chain:
     prose, code, output = _without_code(text)
     lines = plain_lines(prose)
-    claimed = [c for c in claims(lines) if c.counts] + _marks(prose)
-    unique = list({c.text.replace(" ", ""): c for c in claimed}.values())
-    faults = [c for c in unique if not c.right]
-    stated, known = numbers_of_question(question)
-    said = {Fraction(number(n[0])) for n in _NUMBER.finditer(fold(prose) + code)}
+    found = claims(lines)
+    marks = [claim for mark in _MARK.finditer(prose) for claim in claims([mark[1]]).all]
     printed = [Fraction(number(n[0])) for n in _NUMBER.finditer(output)]
+    return _Chain(prose, code, printed, lines, [c for c in found.all + marks if c.counts], found.open)
+
+
+def _judge(question: str, text: str, cut: bool) -> tuple[str, float, str | None, dict[str, Any]]:
+    chain = _read(text)
+    stated, known = numbers_of_question(question)
+    told = numbers_of_question(chain.prose)[1] | {Fraction(number(n[0])) for n in _NUMBER.finditer(chain.code)}
     found = extract(text[-4000:], not cut, question)
     final = quantity(found.candidates[-1]) if found else None
-    good, total = grounded(claimed, known | set(printed))
+    ground = grounded(chain.claimed, known | set(chain.printed))
+    checked = list({c.text.replace(" ", ""): c for c in ground.claims or chain.claimed}.values())
+    faults = [c for c in checked if not c.right]
     parts: dict[str, float | None] = {
-        "arith": (sum(c.right for c in unique) / len(unique)) ** 2 if unique else 1.0 if printed else None,
-        "ground": good / total if total else 1.0 if code else None,
-        "cover": covered(stated, said | known_words(prose)),
-        "chain": None
-        if final is None or not (claimed or printed)
-        else 1.0
-        if final in printed
-        else rests(final, claimed, said),
+        "arith": (sum(c.right for c in checked) / len(checked)) ** 2 if checked else 1.0 if chain.printed else None,
+        # with unknowns, numbers come from other places than sums
+        "ground": None if chain.open else ground.share if chain.claimed else 1.0 if chain.code else None,
+        "cover": covered(stated, told),
+        "chain": _rests(final, chain, told),
         "final": 0.0 if cut or not found else _STATED.get(found.rule, 0.6),
-        "norep": fresh(text, lines),
-        "lang": _same_language(question, prose),
+        "norep": fresh(text, chain.lines),
+        "lang": _same_language(question, chain.prose),
+        "sure": sure(chain.prose),
     }
     weighed = [(WEIGHTS[name], part) for name, part in parts.items() if part is not None]
     value = sum(w * part for w, part in weighed) / sum(w for w, _ in weighed)
-    checkable = bool(unique or code)
-    value *= (BROKEN if faults else 1.0) * (1.0 if checkable else UNCHECKABLE) * (CUT if cut else 1.0)
+    value *= (BROKEN if faults else 1.0) * (1.0 if checked or chain.code else UNCHECKABLE) * (CUT if cut else 1.0)
+    value *= min(1.0, (parts["norep"] or 0.0) / LOOPING) * (STRANGE if parts["lang"] == 0.0 else 1.0)
     detail = {
         **{name: None if part is None else round(part, 4) for name, part in parts.items()},
-        "checked": len(unique),
+        "checked": len(checked),
         "faults": [{"line": c.text, "what": c.what} for c in faults[:FAULTS]],
     }
-    rule = "program" if code else "steps" if unique else "prose" if len(text) > 80 else "answer_only"
+    rule = "program" if chain.code else "steps" if checked else "prose" if len(text) > 80 else "answer_only"
     return rule, value, found.candidates[-1][:200] if found else None, detail
 
 
-def known_words(text: str) -> set[Fraction]:
-    return numbers_of_question(text)[1]
-
-
-def _marks(text: str) -> list[Claim]:
-    """Equations inside calculator marks: <<9*2=18>>."""
-    return [c for m in _MARK.finditer(text) for c in claims([m[1]]) if c.counts]
+def _rests(final: Fraction | None, chain: _Chain, told: set[Fraction]) -> float | None:
+    if final is None or not (chain.claimed or chain.printed):
+        return None
+    if final in chain.printed:
+        return 1.0
+    share = rests(final, chain.claimed, told)
+    return None if chain.open and share < 0.8 else share
 
 
 def _without_code(text: str) -> tuple[str, str, str]:
     """The prose, the program and what it printed: a program's lines are not sums that somebody claims."""
-    if "```" not in text:
+    if "```" not in text and "[asy]" not in text:
         return text, "", ""
     code: list[str] = []
     output: list[str] = []
     for block in _CODE.finditer(text):
-        (output if block[1].lower() in ("output", "text", "result") else code).append(block[2])
+        if not block[3]:  # a drawing is neither
+            (output if block[1].lower() in ("output", "text", "result") else code).append(block[2])
     return _CODE.sub("\n", text), "\n".join(code), "\n".join(output)
 
 
