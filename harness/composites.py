@@ -46,31 +46,42 @@ class Silence:
 def ensure(store: Store, runs: Sequence[Run], progress: Progress | None = None) -> int:
     """Grade the chains and count the tokens of generated answers that lack it; how many grades were added."""
     progress = progress or Silence()
-    asked = list(_ungraded(store, runs))
-    if not asked:
+    todo = list(_todo(store, runs))
+    total = sum(count for _, _, count in todo)
+    if not total:
         return 0
-    progress.planned(len(asked))
-    with Writer(store) as writer, closing(scoring.score_each(iter(asked))) as scored:
+    progress.planned(total)
+    with Writer(store) as writer, closing(scoring.score_each(_asked(store, todo))) as scored:
         for _, response, score in scored:
             progress.graded()
             if score.rule != NO_VOCABULARY:
                 writer.put_score(response.run, response.sample, response.repeat, score, "")
-    return len(asked)
+    return total
 
 
-def _ungraded(store: Store, runs: Sequence[Run]) -> Iterator[tuple[str, Sample, Response]]:
-    for run in runs:
+def _todo(store: Store, runs: Sequence[Run]) -> Iterator[tuple[Run, str, int]]:
+    """(run, scorer, answers that it has not graded) of tasks that generate; no tokens where there is no vocabulary."""
+    for run in {run.id: run for run in runs}.values():
         if read.get_task(store, run.exam).ask != "generate":
             continue
-        samples: dict[str, Sample] = {}
+        graded = {(name, version): count for name, version, key, count in read.state(store, run.id)[2] if key == ""}
         for name in BESIDE:
             module = plugins.find(scoring.SCORERS, name)
-            for number, response in enumerate(read.unscored(store, run.id, name, module.VERSION, "")):
-                samples = samples or {s.id: s for s in read.get_exam(store, run.exam).samples}
-                sample = samples[response.sample]
-                if name == "tokens" and not number and module.score(sample, response).rule == NO_VOCABULARY:
-                    break
-                yield name, sample, response
+            count = read.response_count(store, run.id) - graded.get((name, module.VERSION), 0)
+            if count and (
+                name != "tokens" or module.score(_NOBODY, Response(run.id, "", 0, "1")).rule != NO_VOCABULARY
+            ):
+                yield run, name, count
+
+
+_NOBODY = Sample("", 0, "")
+
+
+def _asked(store: Store, todo: Sequence[tuple[Run, str, int]]) -> Iterator[tuple[str, Sample, Response]]:
+    for run, name, _ in todo:
+        samples = {s.id: s for s in read.get_exam(store, run.exam).samples}
+        for response in read.unscored(store, run.id, name, plugins.find(scoring.SCORERS, name).VERSION, ""):
+            yield name, samples[response.sample], response
 
 
 # -- composites ---------------------------------------------------------------------------------------------

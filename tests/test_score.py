@@ -15,7 +15,7 @@ from foreign_folders import Said, inside
 
 from harness import identity, metrics, plugins
 from harness.questions import catalogue, load
-from harness.records import Checkpoint, EngineInfo, Response, Run, Settings
+from harness.records import Checkpoint, EngineInfo, Response, Run, Score, Settings
 from harness.store import read
 from harness.store.open import open_store
 from harness.store.write import Writer
@@ -220,6 +220,19 @@ def test_chains_are_read_once_and_results_stay(world: Path) -> None:
     assert "reading" not in score(world, "fresh").stderr
     assert score(world, "fresh", "--json").stdout == score(world, "fresh", "--json").stdout
     assert inside(world, "store", "check", *STORE).stderr == ""
+
+
+def test_a_judge_that_nobody_calibrated_is_withheld_and_says_so(world: Path) -> None:
+    answered(world, "judged", good)
+    with open_store(world / "results" / "bench.db") as store, Writer(store) as writer:
+        run = next(run for run in read.list_runs(store, checkpoint="judged"))
+        for response in read.responses(store, run.id):
+            verdict = Score("judge", 1, 1.0, None, "sound", "ungraded")
+            writer.put_score(run.id, response.sample, 0, verdict, "0123456789abcdef")
+    said = score(world, "judged", "--cqs", "judge:0123").stdout
+    assert "judged: none, the scores of judge 01234567 are withheld: it has not been calibrated" in said
+    assert "judged has no Overall: CQS can't be had" in said
+    assert scored(world, "judged")["overalls"]["judged"]["status"] == "ok", "the rule's score stands"
 
 
 def test_mistakes_are_one_sentence(world: Path) -> None:

@@ -128,7 +128,7 @@ def _place(one: Entrant) -> tuple[bool, float]:
     return one.overall.status != "ok", 0.0 if value is None else -value
 
 
-def after(store: Store, runs: Sequence[Run]) -> None:
+def after(store: Store, runs: Sequence[Run], quiet: bool = False) -> None:
     """At the end of `bench run`: a line per checkpoint and profile that is marked `auto` and has a task among its runs."""
     from harness import composites
     from harness.cli import _score_words
@@ -141,9 +141,11 @@ def after(store: Store, runs: Sequence[Run]) -> None:
         mine = [run for run in runs if tasks[run.id] in rules.task and run.done] if rules.auto else []
         for checkpoint in dict.fromkeys(run.checkpoint for run in mine):
             every = composites.runs_of(store, checkpoint, rules)
-            composites.ensure(store, every, Grading())
+            composites.ensure(store, every, Grading(quiet))
             of = composites.outcomes(store, every, rules)
             counter = composite.counter({"": of}, rules).name
-            echo(_score_words.line(composites.scored(store, every, rules, counter, of=of)))
+            made = composites.scored(store, every, rules, counter, of=of)
+            if not quiet:
+                echo(_score_words.line(made))
             if counter == "own" and any("neutral_tokens" in one.measures for one in of):
                 composites.scored(store, every, rules, "neutral", of=of)  # for a board that crosses tokenizers
