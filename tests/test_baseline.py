@@ -149,6 +149,8 @@ def damages(text: str) -> list[str]:
         edited(values={**values, "data": values["data"][:8]}),
         edited(values={"kind": "table", "table": values["data"], "data": values["data"]}),
         edited(values={"kind": "<f8", "data": _squeezed(np.full(40, np.nan))}),
+        edited(subjects={"names": ["law"], "runs": "1000000000000"}),
+        edited(subjects={"names": ["law", "art"], "runs": "41 -1"}),
         edited(chance="a quarter"),
         edited(
             measures={
@@ -283,7 +285,12 @@ def test_two_files_are_judged_where_there_is_no_store(work: Path, tmp_path_facto
             n: bench("gate", f"file:{n}.json", "--baseline", "file:rel.json").return_value for n in ("good", "bad")
         }
         assert codes == {"good": 0, "bad": 3}
-        assert not (runner / "results").exists()
+        assert not (runner / "results" / "bench.db").exists()
+        promoted = bless("file:good.json", "--name", "next", "--reason", "merged")  # what was judged, nothing else
+        assert promoted.exception is None
+        assert said(bless("file:bad.json", "--name", "next", "--reason", "no")).startswith("not blessed")
+        new, old = (json.loads(Path(p).read_text("utf-8")) for p in ("results/baselines/next.json", "good.json"))
+        assert new["outcomes"] == old["outcomes"] and (new["reason"], old["reason"]) == ("merged", "")
     with open_store(work / "results" / "bench.db", mode="ro") as store:  # and a file against a run of the store
         (from_file,) = lookup.outcomes("file:good.json", store)
         (from_store,) = lookup.outcomes("good", store)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import zlib
 from collections.abc import Mapping, Sequence
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -127,10 +128,13 @@ def bits(text: str, n: int) -> NDArray[np.bool_]:
 
 
 def pack_names(names: Sequence[str]) -> dict[str, Any] | None:
-    """Subjects or clusters: the distinct names once, then a number per sample."""
+    """Subjects or clusters: the distinct names once, then how many of each in a row, or a number per sample."""
     if not any(names):
         return None
     distinct = list(dict.fromkeys(names))
+    runs = [(name, len(list(row))) for name, row in groupby(names)]
+    if len(runs) == len(distinct):
+        return {"names": distinct, "runs": " ".join(str(length) for _, length in runs)}
     where = {name: float(i) for i, name in enumerate(distinct)}
     return {"names": distinct, "each": pack([where[name] for name in names])}
 
@@ -139,6 +143,11 @@ def unpack_names(packed: Mapping[str, Any] | None, n: int) -> tuple[str, ...]:
     if packed is None:
         return ()
     names = [str(name) for name in packed["names"]]
+    if "runs" in packed:
+        lengths = [int(length) for length in packed["runs"].split()]
+        if min(lengths, default=0) < 0 or sum(lengths) != n:
+            raise ValueError(f"{sum(lengths)} names where {n} belong")
+        return tuple(name for name, length in zip(names, lengths, strict=True) for _ in range(length))
     return tuple(names[int(i or 0)] for i in unpack(packed["each"], n))
 
 

@@ -54,8 +54,12 @@ def dump(
     """
     known = orders or {}
     tasks = [_pack(o, known.get(exam_of(o))) for o in sorted(outcomes, key=lambda o: o.task)]
-    head = {"schema_version": SCHEMA, "name": name, "reason": reason, "blessed_at": blessed_at}
-    whole = {**head, "blessed_by": blessed_by, **({"accepted": accepted} if accepted else {}), "outcomes": tasks}
+    return _text(name, reason, blessed_at, blessed_by, accepted, tasks)
+
+
+def _text(name: str, reason: str, at: str, by: str, accepted: str, tasks: Sequence[Mapping[str, Any]]) -> str:
+    head = {"schema_version": SCHEMA, "name": name, "reason": reason, "blessed_at": at, "blessed_by": by}
+    whole = {**head, **({"accepted": accepted} if accepted else {}), "outcomes": tasks}
     return json.dumps(whole, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
 
 
@@ -77,6 +81,12 @@ def load(text: str, where: str = "the baseline file") -> Baseline:
         why = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
         raise UserError(f"{where} is damaged ({why}); restore it from git or bless the run again") from None
     return Baseline(name, reason, at, by, outcomes, accepted)
+
+
+def blessed(text: str, tasks: Sequence[str], name: str, reason: str, at: str, by: str, accepted: str = "") -> str:
+    """An export as a baseline: the same packed tasks (those of `tasks`) under another head; no store is needed."""
+    kept = [task for task in json.loads(text)["outcomes"] if task["task"] in tasks]
+    return _text(name, reason, at, by, accepted, kept)
 
 
 def exam_of(outcomes: Outcomes) -> str:
