@@ -127,7 +127,8 @@ def test_several_checkpoints_stand_in_one_table_against_the_first(world: World) 
         lines.startswith("b: Worse: -10.0 points on quiz")
         and " c: The same within a point: +0.0 points on quiz" in lines
     )
-    assert row(done.out, "quiz", "b")[-1] == "worse" and row(done.out, "quiz", "c")[-1] == "alike"
+    assert row(done.out, "quiz", "base") == ["quiz", "base", "400", "55.0"]
+    assert row(done.out, "b", "400")[-1] == "worse" and row(done.out, "c", "400")[-1] == "alike"
     assert done.out.count("How these were trained is not recorded, so no cause is known") == 1
     found = json.loads(world.bench("compare", "base", "b", "c", "--json").out)
     assert [c["name"] for c in found["changes"]] == ["b", "c"] and set(found["sentences"]) == {"b", "c"}
@@ -142,6 +143,15 @@ def test_a_change_of_format_is_told_with_the_change_of_score(world: World) -> No
     assert "quiz: unparsed 100.0 -> 0.0 %" in done.out
     back = flat(world.bench("compare", "chat", "base").out)
     assert "while unread answers rose from 0.0 to 100.0 %" in back
+
+
+def test_answers_that_became_short_are_told(world: World) -> None:
+    base, after = pattern(100, 5, 5)
+    world.run("base", "quiz", base, tokens=62)
+    world.run("med", "quiz", after, tokens=12)
+    world.run("like", "quiz", after, tokens=60)
+    assert "quiz: answers 0.19x as long" in world.bench("compare", "base", "med").out
+    assert "as long" not in world.bench("compare", "base", "like").out
 
 
 def test_where_it_moved_names_only_subjects_that_are_sure(world: World) -> None:

@@ -147,7 +147,7 @@ def _object(found: _Found, listed: list[dict[str, Any]] | None) -> dict[str, Any
         "sentences": {n: comparison.sentence([line for _, line in found.lines if line.name == n]) for n in names},
         "changes": [
             {**asdict(line.change), "name": line.name, "verdict": line.verdict, "p_holm": line.p_worse,
-             "p_better_holm": line.p_better, "more": line.more, "beside": line.beside,
+             "p_better_holm": line.p_better, "more": line.more, "beside": line.beside, "length": line.length,
              "variables": asdict(line.variables), "form": pair.form._asdict()}
             for pair, line in found.lines
         ],

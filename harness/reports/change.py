@@ -19,6 +19,7 @@ SURE = 0.10  # Benjamini-Hochberg's q below which a subject is named
 COLOURS = {"worse": "bold red", "better": "green"}
 RATES = {"unparsed_rate": "unparsed", "truncated_rate": "cut off", "empty_rate": "empty"}
 CONTROLLED = {"controlled": " (controlled)", "confounded": "", "replicate": " (replicate)", "unknown": ""}
+SHORT, LONG = 0.7, 1.5  # of the lengths before: worth a word
 FOLLOWS = ("weights", "config")  # of the checkpoint's own: with other weights they differ as a matter of course
 
 
@@ -32,42 +33,41 @@ def render(base: str, lines: Sequence[comparison.Line], notes: Sequence[str] = (
         console.print(_plain.words(lead + comparison.sentence(mine), style="bold"))
     console.print()
     console.print(_plain.words(f"before: {base}   after: {', '.join(names)}"))
-    console.print(_lines(lines, several=len(by) > 1))
+    console.print(_lines(base, sorted(lines, key=lambda x: x.change.task) if len(by) > 1 else lines, len(by) > 1))
     methods = dict.fromkeys(line.change.method for line in lines)
     family = f", Holm over {len(lines)} lines" if len(lines) > 1 else ""
     catches = "catches: the smallest drop seen 8 times of 10"
     console.print(_plain.words(f"p: one-sided, in the direction seen{family}; {catches}; {'; '.join(methods)}"))
     for line in lines:
-        if told := _beside(line.beside):
+        if told := _beside(line):
             console.print(_plain.words(f"{_titled(line, by)}: {told}"))
     for text in _variables(by):
         console.print(_plain.words(text))
     for text in [*notes, *_elsewise(lines)]:
         console.print(_plain.words(text))
     for line in lines:
-        if line.change.moved:
+        sure = any(row["q"] <= SURE for row in line.change.moved)
+        if sure or (line.change.moved and len(by) == 1):
             console.print()
             console.print(_plain.words(_where(line.change, _titled(line, by))))
-            if any(row["q"] <= SURE for row in line.change.moved):
+            if sure:
                 console.print(_moves(line.change, ("before", "after")))
     return _plain.text(console)
 
 
-def _lines(lines: Sequence[comparison.Line], several: bool) -> Table:
-    heads = ["task", "n", "before", "after", "change [90 % interval]", "lost/gained", "p(Holm)", "catches", "verdict"]
-    table = _plain.table([*heads[:1], *(["checkpoint"] if several else []), *heads[1:]])
+def _lines(base: str, lines: Sequence[comparison.Line], several: bool) -> Table:
+    """A line per task; of several checkpoints one for each under that of the base."""
+    heads = ["change [90 % interval]", "lost/gained", "p(Holm)", "catches", "verdict"]
+    table = _plain.table(["task", *(["checkpoint", "n", "score"] if several else ["n", "before", "after"]), *heads])
+    above = ""
     for line in lines:
         change, points = line.change, wording.in_points(line.change)
         before, after, caught = (wording.number(v, points) for v in (change.before, change.after, change.mde))
-        cells = [
-            change.task,
-            *([line.name] if several else []),
-            f"{change.n:,}",
-            before,
-            after,
-            _plain.interval(change),
-        ]
-        cells += [f"{change.lost}/{change.gained}", wording.p_value(line.p), caught]
+        if several and change.task != above:
+            table.add_row(*map(_plain.words, [change.task, base, f"{change.n:,}", before, *[""] * len(heads)]))
+            above = change.task
+        cells = ["", line.name, f"{change.n:,}", after] if several else [change.task, f"{change.n:,}", before, after]
+        cells += [_plain.interval(change), f"{change.lost}/{change.gained}", wording.p_value(line.p), caught]
         table.add_row(*map(_plain.words, cells), _plain.words(line.verdict, style=COLOURS.get(line.verdict, "")))
     return table
 
@@ -76,9 +76,13 @@ def _titled(line: comparison.Line, by: Mapping[str, object]) -> str:
     return line.change.task + (f", {line.name}" if len(by) > 1 else "")
 
 
-def _beside(rates: Mapping[str, tuple[float | None, float | None]]) -> str:
-    """'unparsed 0.4 -> 2.3 %, cut off 0.0 -> 1.0 %'."""
-    told = (f"{RATES[name]} {' -> '.join(wording.number(v, True) for v in both)} %" for name, both in rates.items())
+def _beside(line: comparison.Line) -> str:
+    """'unparsed 0.4 -> 2.3 %, cut off 0.0 -> 1.0 %, answers 0.31x as long'."""
+    told = [
+        f"{RATES[name]} {' -> '.join(wording.number(v, True) for v in both)} %" for name, both in line.beside.items()
+    ]
+    if line.length is not None and not SHORT <= line.length <= LONG:
+        told.append(f"answers {line.length:.2f}x as long")
     return ", ".join(told)
 
 
@@ -92,7 +96,11 @@ def _variables(by: Mapping[str, Sequence[comparison.Line]]) -> Iterable[str]:
         lead = f"{name}: " if len(by) > 1 else ""
         for text in dict.fromkeys(said.values()):
             tasks = [task for task, other in said.items() if other == text]
-            yield lead + (f"{', '.join(tasks)}: " if len(tasks) < len(said) else "") + text[:1].upper() + text[1:]
+            yield (
+                lead
+                + (f"{', '.join(tasks)}: " if len(tasks) < len(said) else "")
+                + (text[:1].upper() + text[1:] if text.startswith(("these ", "how ")) else text)
+            )
 
 
 def _elsewise(lines: Sequence[comparison.Line]) -> list[str]:

@@ -22,13 +22,13 @@ def render_choice(picked: Picked, sentence: str, colour: bool = False) -> str:
     sizes = any(place.bytes is not None for place in picked.places)
     steps = any(place.steps is not None for place in picked.places)
     heads = ["checkpoint", *tasks, *(["mean"] if len(tasks) > 1 else []), "behind", "p(Holm)", "tied"]
-    heads += [*(["GB"] if sizes else []), *(["steps"] if steps else []), *(f"{t} {SHORT[n]}" for t, n in health)]
+    heads += [*(["size"] if sizes else []), *(["steps"] if steps else []), *(f"{t} {SHORT[n]}" for t, n in health)]
     table = _plain.table([*heads, ""])
     for place in picked.places:
         cells = [place.name, *(wording.number(place.scores[task], True) for task in tasks)]
         cells += [wording.number(place.score, True)] if len(tasks) > 1 else []
         cells += [wording.number(place.behind, True), wording.p_value(place.p), "tied" if place.tied else ""]
-        cells += [_gigabytes(place.bytes)] if sizes else []
+        cells += [_size(place.bytes)] if sizes else []
         cells += ["–" if place.steps is None else f"{place.steps:,}"] if steps else []
         cells += [_health(place, task, name) for task, name in health]
         table.add_row(*map(_plain.words, [*cells, "<- advised" if place.name == picked.advised else ""]))
@@ -42,8 +42,8 @@ def render_choice(picked: Picked, sentence: str, colour: bool = False) -> str:
     return _plain.text(console)
 
 
-def _gigabytes(size: int | None) -> str:
-    return "–" if size is None else f"{size / 1e9:.2f}"
+def _size(size: int | None) -> str:
+    return "–" if size is None else f"{size / 1e9:.2f} GB" if size >= 1e8 else f"{size / 1e6:.2f} MB"
 
 
 def _health(place: Place, task: str, name: str) -> str:

@@ -21,6 +21,7 @@ from harness.verdicts.compare import Paired, change_of, pair
 
 Verdict = Literal["worse", "better", "alike", "not separable"]
 ALPHA = 0.05  # of either direction, over all lines
+LENGTH = "answer_tokens"
 SAME = 0.01  # shares whose whole interval lies within a point are alike
 BESIDE = ("unparsed_rate", "truncated_rate", "empty_rate")
 TOO_MANY = 20  # times the questions asked: nobody will ask so many more
@@ -40,6 +41,7 @@ class Line:
     more: int | None  # questions that would make the change seen certain; None: none needed, or no number that helps
     variables: audit.Variables
     beside: Mapping[str, tuple[float | None, float | None]] = field(default_factory=dict)  # rates before and after
+    length: float | None = None  # of the answers: geometric mean of after / before, in tokens
 
     @property
     def p(self) -> float:
@@ -83,6 +85,7 @@ def _line(
         more=_more(paired, change.change or 0.0, alpha) if verdict == "not separable" else None,
         variables=audit.variables(before, after),
         beside={name: both for name, both in rates.items() if any(both)},
+        length=_length(before, after),
     )
 
 
@@ -109,6 +112,14 @@ def _more(paired: Paired, change: float, alpha: float) -> int | None:
 def _mean(side: Outcomes, name: str) -> float | None:
     values = [v for v in side.measures.get(name, ()) if v is not None]
     return math.fsum(values) / len(values) if values else None
+
+
+def _length(before: Outcomes, after: Outcomes) -> float | None:
+    """The typical ratio: one answer that runs away moves a mean of lengths, not a mean of their logarithms."""
+    sides = [dict(zip(o.samples, o.measures.get(LENGTH, ()), strict=False)) for o in (before, after)]
+    both = [(sides[0].get(s), v) for s, v in sides[1].items()]
+    logs = [math.log(b / a) for a, b in both if a and b]
+    return math.exp(math.fsum(logs) / len(logs)) if logs else None
 
 
 # -- in words -----------------------------------------------------------------------------------------------------
