@@ -31,7 +31,7 @@ command.add_command(refresh)
 
 
 @command.command("bless")
-@click.argument("spec", metavar="CKPT|RUN")
+@click.argument("spec", metavar="CKPT|RUN|file:EXPORT")
 @click.option("--name", required=True, help="File name under results/baselines/.")
 @click.option("--reason", required=True, help="Why this is the line that must hold; stands in the file.")
 @click.option(
@@ -59,7 +59,6 @@ def bless(
     """
     from harness import lookup
     from harness.errors import UserError
-    from harness.store.open import open_store
     from harness.verdicts import baseline
 
     if not reason.strip():
@@ -67,10 +66,10 @@ def bless(
     if accept is not None and not accept.strip():
         raise UserError("an accepted regression needs a reason: pass --accept-regression REASON")
     path = _packed.place(name, out)
-    with open_store(_options.store_path(store), mode="ro") as opened:
+    with _packed.store_for(_options.store_path(store), spec) as opened:
         outcomes = lookup.outcomes(spec, opened, tasks=lookup.tasks(_options.names(tasks)))
         old = lookup.outcomes(f"file:{path}", opened) if path.is_file() and _readable(path, accept) else []
-        orders = _packed.orders(opened, outcomes)
+        orders = _packed.orders(opened, outcomes) if opened else {}
     for o in outcomes:
         if all(v is None for v in o.values):
             raise UserError(
@@ -79,7 +78,11 @@ def bless(
     accepted = _accepted(old, outcomes, path, accept) if old else accept or "" if path.is_file() else ""
     existed = path.is_file()
     blessed_at, by = _packed.now(), _packed.user()
-    content = baseline.dump(outcomes, name, reason, blessed_at, by, accepted, orders)
+    if spec.startswith("file:"):
+        exported, tasks_kept = _packed.text(Path(spec.removeprefix("file:"))), [o.task for o in outcomes]
+        content = baseline.blessed(exported, tasks_kept, name, reason, blessed_at, by, accepted)
+    else:
+        content = baseline.dump(outcomes, name, reason, blessed_at, by, accepted, orders)
     _packed.write(path, content)
     if as_json:
         _options.print_json(_summary(path, baseline.load(content)))
