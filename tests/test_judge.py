@@ -431,6 +431,16 @@ def test_a_server_that_knows_no_schemas_is_asked_without_and_that_is_noted(tmp_p
     assert len(held) == 2  # once for chats, once for raw prompts
 
 
+def test_a_server_that_refuses_everything_ends_it_with_a_sentence(stored: Path) -> None:
+    with (
+        serving(checker, lambda ask: error(400, "no judging here")) as server,
+        pytest.raises(UserError, match="no judging here"),
+    ):
+        bench("run:a99135", *at(server), "--store", stored)
+    with open_store(stored, mode="ro") as store:
+        assert all(read.grades(store, RUN.id, "judge", key) == {} for key in read.judges(store))
+
+
 def test_hf_notes_that_it_holds_to_no_schema(tiny_checkpoint: Path, start: Any) -> None:
     checkpoint = full(tiny_checkpoint)
     settings = Settings(max_tokens=4)
