@@ -57,7 +57,8 @@ def judge(
     if early.status == "fail" and whole.status == "not_comparable":  # the rest need not be asked
         said = f"{early.sentence.rstrip('.')}, seen at the first {count:,} questions."
         return dataclasses.replace(early, sentence=said, first_look=count)
-    calm = f"the first {count:,} questions show no catastrophe, which is not a pass: it takes all of them"
+    calm = f"the first {count:,} questions show no catastrophe"
+    calm += ", which is no pass: it takes all of them" if whole.status == "not_comparable" else ""
     note = "" if seen else calm if early.tasks else f"no task has {count:,} common questions for a first look yet"
     if seen and whole.exit_code in (0, 6):
         alarms = [
@@ -128,7 +129,7 @@ def alone(candidates: Sequence[Outcomes], policy: Policy, why: str, today: datet
     breached = [f for f in floors if f.level == "refuse"]
     warned = policy.on_missing_baseline == "warn"
     lead = f"No baseline, so nothing says whether it got worse ({why})"
-    held = f"; {len(floors)} floors hold" if floors and not breached else ""
+    held = f"; every floor holds ({len(floors)})" if floors and not breached else ""
     fails = f"; and {wording.listed(breached)}" if breached else ""
     return Verdict(
         status="fail" if breached and warned else "nothing",

@@ -152,5 +152,12 @@ def _unharmed(tasks: Sequence[Judged]) -> str:
         tolerance = number(worst.tolerance, points)
         return f"Slightly worse, within what you tolerate: {_worst(slipped)}, tolerance {tolerance}."
     worst = min(with_change, key=lambda t: (t.change.low or 0) / (t.tolerance or 1) if t.change else 0)
-    count = "the task" if len(tasks) == 1 else f"all {len(tasks)} tasks"
-    return f"Not worse: {count} within tolerance; {_worst([worst])} comes nearest to a drop."
+    if worst.change is None:
+        return "Not worse."
+    limit = f"a drop of {number(worst.tolerance, in_points(worst.change))} {unit_of(worst.change)}"
+    if len(with_change) > 1:
+        moved = moved_by(worst.change)
+        return f"Not worse on any of {len(with_change)} tasks; nearest to it is {moved}, where {limit} would fail."
+    if worst.false_alarm is not None:
+        return f"Not worse by its threshold: {moved_by(worst.change)}, {limit} would fail."
+    return f"Not worse: {moved_by(worst.change)}, which rules out {limit}."
