@@ -13,7 +13,8 @@ from dataclasses import asdict, replace
 from typing import Any, Protocol
 
 from harness import identity, lookup, plugins, scoring
-from harness.errors import NothingToCompare
+from harness.errors import NothingToCompare, UserError
+from harness.plugins import nearest
 from harness.records import Outcomes, Overall, Response, Run, Sample
 from harness.store import read, rows
 from harness.store.open import Store
@@ -87,9 +88,11 @@ def _asked(store: Store, todo: Sequence[tuple[Run, str, int]]) -> Iterator[tuple
 # -- composites ---------------------------------------------------------------------------------------------
 
 
-def runs_of(store: Store, spec: str, wanted: Profile) -> list[Run]:
-    """The newest run per task of the profile that a spec names; NothingToCompare where there is none."""
-    tasks = list(wanted.task)
+def runs_of(store: Store, spec: str, wanted: Profile, only: Sequence[str] = ()) -> list[Run]:
+    """The newest run per task of the profile (or of `only`) that a spec names; NothingToCompare where there is none."""
+    tasks = [task for task in wanted.task if not only or task in only]
+    if strangers := [task for task in only if task not in wanted.task]:
+        raise UserError(f"profile {wanted.name} knows no task '{strangers[0]}'; {nearest(strangers[0], wanted.task)}")
     found = [run for run in lookup.runs(store, spec) if read.get_task(store, run.exam).key in tasks]
     if not found:
         some = ", ".join(tasks[:6]) + (" …" if len(tasks) > 6 else "")

@@ -222,6 +222,38 @@ def test_chains_are_read_once_and_results_stay(world: Path) -> None:
     assert inside(world, "store", "check", *STORE).stderr == ""
 
 
+OWN = """
+name = "mine"
+[[part]]
+name = "right"
+kind = "accuracy"
+weight = 0.75
+[[part]]
+name = "short"
+kind = "metric"
+weight = 0.25
+metric = "answer_tokens"
+tasks = ["demo_math"]
+low = 60
+high = 4
+[task.demo_math]
+[task.gsm8k]
+"""
+
+
+def test_a_composite_of_your_own_weighs_any_metric(world: Path) -> None:
+    (world / "mine.toml").write_text(OWN, "utf-8")
+    said = inside(world, "score", "bare", "--profile", "mine.toml", "--tasks", "demo_math", *STORE).stdout
+    assert said.startswith("A composite of your own making")
+    found = json.loads(inside(world, "score", "bare", "--profile", "mine.toml", "--json", *STORE).stdout)["overalls"][0]
+    parts = {part["name"]: part["value"] for part in found["parts"]}
+    tokens = [len(bare(i, row)) // 2 + 1 for i, row in rows()]
+    assert parts["short"] == pytest.approx(100 * (60 - sum(tokens) / len(tokens)) / 56)
+    assert found["value"] == pytest.approx(0.75 * parts["right"] + 0.25 * parts["short"])
+    strange = ("score", "bare", "--profile", "mine.toml", "--tasks", "demo_maths", *STORE)
+    assert "knows no task 'demo_maths'; nearest: demo_math" in inside(world, *strange, ok=2).stderr
+
+
 def test_a_judge_that_nobody_calibrated_is_withheld_and_says_so(world: Path) -> None:
     answered(world, "judged", good)
     with open_store(world / "results" / "bench.db") as store, Writer(store) as writer:

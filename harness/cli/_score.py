@@ -24,6 +24,7 @@ class Asked:
     profile: Profile
     cqs: str
     counter: str  # auto | own | neutral
+    tasks: Sequence[str] = ()  # only these of the profile's
 
 
 @dataclass(frozen=True)
@@ -80,8 +81,15 @@ def entrants(store: Store, specs: Sequence[str], asked: Asked, quiet: bool) -> t
     from harness.verdicts import composite
 
     rules, cqs = asked.profile, asked.cqs
-    packed = {spec: lookup.outcomes(spec, store) for spec in dict.fromkeys(specs) if spec.startswith("file:")}
-    found = {spec: [] if spec in packed else composites.runs_of(store, spec, rules) for spec in dict.fromkeys(specs)}
+    packed = {
+        spec: [o for o in lookup.outcomes(spec, store) if not asked.tasks or o.task in asked.tasks]
+        for spec in dict.fromkeys(specs)
+        if spec.startswith("file:")
+    }
+    found = {
+        spec: [] if spec in packed else composites.runs_of(store, spec, rules, asked.tasks)
+        for spec in dict.fromkeys(specs)
+    }
     composites.ensure(store, [run for runs in found.values() for run in runs], Grading(quiet))
     read = {spec: packed.get(spec) or composites.outcomes(store, runs, rules, cqs) for spec, runs in found.items()}
     counter = composite.counter(read, rules)

@@ -191,7 +191,10 @@ def apart(first: Sequence[Entrant], other: Sequence[Entrant]) -> str:
     a, b = first[0].overall, other[0].overall
     names = ", ".join(one.name for one in other)
     if a.tasks != b.tasks:
-        why = f"other tasks ({', '.join(b.tasks)})"
+        common = [task for task in a.tasks if task in b.tasks]
+        why = f"other tasks ({', '.join(b.tasks)})" + (
+            f"; --tasks {','.join(common)} takes what they share" if common else ""
+        )
     elif a.counter != b.counter:
         why = f"another counter of tokens ({b.counter})"
     elif a.cqs != b.cqs:

@@ -15,6 +15,7 @@ from harness.cli._echo import echo
 @click.option(
     "--profile", "wanted", default="distill-v1", show_default=True, metavar="P", help="A name, or a .toml file."
 )
+@click.option("--tasks", default="", metavar="T,…", help="Only these of the profile's. Default: all that a name has.")
 @click.option("--cqs", default="rule", show_default=True, metavar="rule|judge:ID", help="Who grades the chains.")
 @click.option(
     "--counter",
@@ -32,7 +33,7 @@ from harness.cli._echo import echo
 @_options.include_option
 @_options.json_option
 def command(
-    names: tuple[str, ...], wanted: str, cqs: str, counter: str, vs: str | None, pareto: bool, what_if: bool,
+    names: tuple[str, ...], wanted: str, tasks: str, cqs: str, counter: str, vs: str | None, pareto: bool, what_if: bool,
     faults: bool, count: int, store: Path | None, as_json: bool,
 ) -> None:  # fmt: skip
     """The composite of checkpoints under a profile: 0.4 AS + 0.3 CQS + 0.2 ES + 0.1 MLS for distill-v1.
@@ -54,7 +55,7 @@ def command(
     rules = profile.read(wanted)
     with open_store(_options.store_path(store)) as opened:
         specs = [*names, *([vs] if vs and vs not in names else [])]
-        asked = _score.Asked(rules, _score.judge_of(opened, cqs), counter)
+        asked = _score.Asked(rules, _score.judge_of(opened, cqs), counter, _options.names(tasks))
         found, counted = _score.entrants(opened, specs, asked, quiet=as_json)
         base = next((one for one in found if one.spec == vs), found[0] if len(found) == 2 else None)
         report = _score_report.Report(opened, asked, found, counted, base, count)
