@@ -39,18 +39,9 @@ def of(
     unchecked: list[Unchecked] = []
     weights = _weights(child, parent, unchecked)
     named, source = _domain(domain, child, [after.task for _, after in both])
-    if len(both) < 2:
-        pass  # one task has no others to be held against
-    elif not named:
-        why = "neither --domain nor the lineage's data says which tasks the training was for"
-        unchecked.append(Unchecked("general tasks against the domain", why, "bench diagnose … --domain TASK,…"))
-    elif len(named) == len(both):
-        others = Unchecked(
-            "general tasks against the domain",
-            "only tasks of the domain were run on both sides",
-            "bench run --model … --tasks ceval",
-        )
-        unchecked.append(others)
+    if len(named) == len(both) > 1:
+        why = "only tasks of the domain were run on both sides"
+        unchecked.append(Unchecked("general tasks against the domain", why, "bench run --model … --tasks ceval"))
     new, looked = _doctor(child, parent)
     return Facts(
         child=both[0][1].name or (child.name if child else "the child"),
@@ -61,10 +52,10 @@ def of(
         doctor_looked=looked,
         stop_ids=(parent.stop_ids if parent else (), child.stop_ids if child else ()),
         scorers={task: card.scorer for task, card in cards.items()},
-        asked_as_text=frozenset(task for task, card in cards.items() if card.ask == "generate"),
         same_answers=_same(said),
         domain=frozenset(named),
         domain_from=source,
+        groups={task: group for _, after in both if (group := _group(task := after.task))},
         categories=categories,
         unchecked=tuple(unchecked),
     )
@@ -102,6 +93,15 @@ def _domain(asked: Sequence[str], child: Checkpoint | None, tasks: Sequence[str]
     words = " ".join(str(source.get("name") or "").lower() for source in sources if source.get("role") != "general")
     named = {task for task in tasks if any(word in words for word in _names(task))}
     return (named, "the lineage's data") if named and len(named) < len(tasks) else (set(), "")
+
+
+def _group(task: str) -> str:
+    """The first group that has the task as a member, in any form; "" for none."""
+    own = re.split("[:~@]", task)[0]
+    for group in catalogue.groups():
+        if own in {re.split("[:~@]", member)[0] for member in group.members} and group.name != "demo":
+            return group.name
+    return ""
 
 
 def _names(task: str) -> set[str]:

@@ -42,8 +42,6 @@ class Diagnosed:
     parent: str
     diagnosis: Diagnosis
     examples: tuple[Example, ...]
-    domain: tuple[str, ...]
-    domain_from: str
 
 
 @dataclass(frozen=True)
@@ -79,10 +77,7 @@ def of(
     unchecked = [Unchecked("a task", why) for why in refused] + _forms(store, both, cards, more)
     facts = replace(facts, unchecked=(*facts.unchecked, *unchecked))
     diagnosis = diagnose.diagnose(both, facts)
-    return Diagnosed(
-        facts.child, facts.parent, diagnosis, tuple(_examples(store, both, diagnosis)),
-        tuple(sorted(facts.domain)), facts.domain_from,
-    )  # fmt: skip
+    return Diagnosed(facts.child, facts.parent, diagnosis, tuple(_examples(store, both, diagnosis)))
 
 
 def parent_of(store: Store, child: str) -> str:

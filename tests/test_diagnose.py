@@ -188,9 +188,18 @@ def test_forgetting_is_general_tasks_falling_while_the_domain_rises(tmp_path: Pa
     assert "general tasks fell by" in finding["what"] and "the domain rose by" in finding["what"]
     assert "7:3 or 8:2" in finding["remedy"]
     assert any(line.startswith("trivia") and "right -> wrong" in line for line in finding["evidence"])
-    unnamed = diagnose(world)
-    assert kinds(unnamed) == ["lost"] and "7:3" not in unnamed["findings"][0]["remedy"]  # nobody said what for
-    assert any("--domain" in line["why"] + line["command"] for line in unnamed["unchecked"])
+    risen = diagnose(world)  # nobody said what for: the group of tasks that rose
+    assert kinds(risen) == ["forgetting"] and any(
+        "the group that rose, medqa" in line for line in risen["findings"][0]["evidence"]
+    )
+
+
+def test_a_fall_that_nobody_can_place_gets_no_remedy_for_forgetting(tmp_path: Path, rng: np.random.Generator) -> None:
+    for_one, other = worked(rng, N, share=0.7), worked(rng, N, share=0.7)
+    world = World(tmp_path).ask("poems", for_one, worked(rng, N, flipped(rng, for_one, 0.05, 0.1)))
+    found = diagnose(world.ask("trivia", other, worked(rng, N, flipped(rng, other, 0.3, 0.05))))
+    assert kinds(found) == ["lost"] and "7:3" not in found["findings"][0]["remedy"]
+    assert any("no group of tasks rose" in line["why"] and "--domain" in line["command"] for line in found["unchecked"])
 
 
 def test_the_lineages_data_says_which_tasks_are_the_domain(tmp_path: Path, rng: np.random.Generator) -> None:

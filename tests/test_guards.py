@@ -110,6 +110,21 @@ def test_a_guard_that_nobody_measured_is_not_silent():
     assert finding.level == "warn" and "tokens_per_second was asked for but not measured" in finding.what
 
 
+def test_empty_answers_that_became_unreadable_are_no_new_fault():
+    """A base that says nothing 80 times of 100, tuned until it says something: what can't be read of it was unread before."""
+    before, after = pair("a", 1000, 20, 200)
+    silent, chatty = (tuple(1.0 if i < n else 0.0 for i in range(1000)) for n in (800, 140))
+    none = (0.0,) * 1000
+    sides = [dataclasses.replace(before, measures={"empty_rate": silent, "unparsed_rate": none}),
+             dataclasses.replace(after, measures={"empty_rate": none, "unparsed_rate": chatty})]  # fmt: skip
+    verdict = gate.judge([tuple(sides)])
+    assert verdict.exit_code == 0
+    (told,) = [g for g in verdict.guards if g.source == "unparsed_rate"]
+    assert told.level == "info" and "fewer answers than before are unread in all" in told.evidence
+    worse = gate.judge([(dataclasses.replace(before, measures={"empty_rate": none, "unparsed_rate": none}), sides[1])])
+    assert worse.exit_code == 3
+
+
 # -- letters, bytes, speed -----------------------------------------------------------------------------------------
 
 

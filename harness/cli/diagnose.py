@@ -129,7 +129,7 @@ def _plain(found: Diagnosed) -> dict[str, Any]:
         "unproven": list(told.unproven),
         "fine": list(told.fine),
         "unchecked": [asdict(line) for line in told.unchecked],
-        "domain": {"tasks": list(found.domain), "from": found.domain_from},
+        "domain": {"tasks": list(told.domain), "from": told.domain_from},
         "changes": [asdict(change) for change in told.changes],
         "examples": [
             {

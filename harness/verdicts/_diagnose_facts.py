@@ -13,7 +13,7 @@ from typing import Literal
 from harness.records import Change, Finding, Level, Lineage, Outcomes
 
 Pairs = Sequence[tuple[Outcomes, Outcomes]]  # (parent, child)
-ALPHA = 0.05
+ALPHA = 0.025  # of each of two families, scores and answers: a healthy pair gets a finding in 5 reports of 100 at most
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +52,10 @@ class Facts:
     stop_ids: tuple[tuple[int, ...], tuple[int, ...]] = ((), ())  # parent's, child's
     parts_changed: tuple[str, ...] = ()  # template, tokenizer, generation: of the fingerprints' own parts
     scorers: Mapping[str, str] = field(default_factory=dict)  # task -> its scorer
-    asked_as_text: frozenset[str] = frozenset()  # tasks that are generated
     same_answers: Mapping[str, tuple[int, int]] = field(default_factory=dict)  # task -> (equal, of)
     domain: frozenset[str] = frozenset()  # task keys
     domain_from: str = ""  # --domain | the lineage's data | ""
+    groups: Mapping[str, str] = field(default_factory=dict)  # task -> its group, for when nobody names the domain
     categories: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)  # task -> sample -> names
     unchecked: tuple[Unchecked, ...] = ()
 
@@ -138,4 +138,6 @@ class Diagnosis:
     fine: tuple[str, ...]
     unchecked: tuple[Unchecked, ...]
     changes: tuple[Change, ...] = ()  # the scores, whatever they say
+    domain: tuple[str, ...] = ()  # tasks that the training was for
+    domain_from: str = ""
     schema_version: int = 1

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from harness import stats
 from harness.errors import NotComparable, NothingToCompare
 from harness.records import Change, Outcomes
 from harness.verdicts import compare, wording
-from harness.verdicts._diagnose_facts import Facts, Pairs, Test, Unchecked
+from harness.verdicts._diagnose_facts import ALPHA, Facts, Pairs, Test, Unchecked
 
 LEAST = 0.01  # a point: the smallest fall of a share that is told
 UNREAD = ("unparsed_rate", "truncated_rate", "empty_rate")
@@ -86,6 +86,26 @@ def lost(one: Scored) -> tuple[str, ...]:
 
 
 # -- general against domain -------------------------------------------------------------------------------------
+
+
+def with_domain(facts: Facts, by_task: Mapping[str, Scored]) -> Facts:
+    """Where nobody says what the training was for: the one group of tasks that rose as a whole, if others were asked."""
+    if facts.domain or not facts.groups:
+        return facts
+    risen = []
+    for group in sorted(set(facts.groups.values())):
+        members = [one for task, one in by_task.items() if facts.groups.get(task) == group]
+        if members and len(members) < len(by_task):
+            rose = math.fsum(-one.drop for one in members) / len(members)
+            better = stats.sign_flip(np.concatenate([one.paired.units for one in members]))[1]
+            risen += (
+                [(better, group, frozenset(one.after.task for one in members))]
+                if rose >= LEAST and better <= ALPHA
+                else []
+            )
+    if len(risen) != 1:
+        return facts
+    return replace(facts, domain=risen[0][2], domain_from=f"the group that rose, {risen[0][1]}")
 
 
 def _forgetting(by_task: Mapping[str, Scored], facts: Facts) -> Iterator[Test]:

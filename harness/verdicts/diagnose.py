@@ -36,6 +36,7 @@ CAUSES = ("letters", "empty", "run_on", "eos", "format", "language", "circles", 
 OF_SCORES = ("score", "lost", "forgetting", "saying", "binding")
 ENDS = ("eos", "run_on", "cut")
 STOPS = ("eos", "rambling", "empty")  # what a lost stop token or another template explains
+NO_DOMAIN = "neither --domain nor the lineage's data says what the training was for, and no group of tasks rose"
 SAMPLES = 50  # named per finding
 NEVER_STOPS = 50.0  # points of answers more that don't end: no longer answers, but a lost stop token
 
@@ -45,6 +46,9 @@ def diagnose(pairs: Pairs, facts: Facts) -> Diagnosis:
     pairs = sorted(pairs, key=lambda pair: pair[1].task)
     facts = replace(facts, parts_changed=facts.parts_changed or _parts(pairs))
     by_task, refused = _diagnose_scores.scored(pairs)
+    facts = _diagnose_scores.with_domain(facts, by_task)
+    if len(by_task) > 1 and not facts.domain:
+        refused.append(Unchecked("general tasks against the domain", NO_DOMAIN, "bench diagnose … --domain TASK,…"))
     tests = [test for before, after in pairs for test in _diagnose_answers.tests(before, after)]
     tests += _diagnose_scores.tests(by_task, facts)
     adjusted = _adjusted(tests)
@@ -61,6 +65,7 @@ def diagnose(pairs: Pairs, facts: Facts) -> Diagnosis:
     return Diagnosis(
         _sentence(shown, facts, pairs, by_task), tuple(shown), (*unproven, *_changed(facts, shown)), fine, unchecked,
         tuple(one.change for one in by_task.values()),
+        tuple(sorted(facts.domain)), facts.domain_from,
     )  # fmt: skip
 
 
