@@ -12,6 +12,7 @@ from harness.records import Checkpoint
 from leaderboard.cells import Column
 from leaderboard.charts import Dot, Scale, scatter
 from leaderboard.composites import Front
+from leaderboard.words import attribute
 
 POINTS = Scale(0.0, 100.0)
 
@@ -62,7 +63,7 @@ def front(found: Front, by_id: Mapping[str, Checkpoint], hrefs: Mapping[str, str
         "column": found.column,
         "points": points,
         "lacking": sorted(by_id[c].name for c in found.lacking),
-        "chart": scatter(dots, found.column.name),
+        "chart": scatter(dots, attribute(found.column.name)),
     }
 
 

@@ -8,9 +8,11 @@ Trap: the store keeps what was scored once; a run that grew since then makes its
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from harness import composites, identity
+from harness.errors import UserError
 from harness.records import Dominated, Outcomes, Overall
 from harness.store import read
 from harness.store.open import Store
@@ -33,11 +35,11 @@ class Front:
 def columns(store: Store, entries: Sequence[Entry], outcomes: Outcome) -> list[Column]:
     """A column per kind of score, by profile and tasks, ranked."""
     by_run = {entry.run.id: entry for entry in entries}
-    kept = {sha: composites.read_text(text) for sha, (_, text) in read.profiles(store).items()}
+    kept = _profiles(store)
     found: dict[str, dict[str, tuple[Overall, list[Entry]]]] = {}
     for (_, sha, key), overall in sorted(read.overalls(store).items()):
         mine = [by_run[run] for run in overall.runs if run in by_run]
-        if len(mine) < len(overall.runs) or sha not in kept or kept[sha].sha != sha:
+        if len(mine) < len(overall.runs) or sha not in kept:
             continue
         if composites.key_of(store, [entry.run for entry in mine], overall.counter, overall.cqs) != key:
             continue  # answers, grades or a size came since
@@ -48,6 +50,17 @@ def columns(store: Store, entries: Sequence[Entry], outcomes: Outcome) -> list[C
     made = [_column(key, cells, kept) for key, cells in found.items()]
     ranked = [_ranked(column, found[column.key], kept, outcomes) for column in _fair(made)]
     return sorted(ranked, key=lambda c: (c.name, c.composite.tasks if c.composite else (), c.key))
+
+
+def _profiles(store: Store) -> dict[str, Profile]:
+    """By sha; one that another version wrote and this one can't read is left out, its scores with it."""
+    kept = {}
+    for sha, (_, text) in read.profiles(store).items():
+        with suppress(UserError):
+            profile = composites.read_text(text)
+            if profile.sha == sha:
+                kept[sha] = profile
+    return kept
 
 
 def _alike(overall: Overall, mine: Sequence[Entry], profile: Profile) -> str:
