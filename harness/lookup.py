@@ -17,6 +17,7 @@ import fnmatch
 import glob
 import os
 import re
+import shlex
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
@@ -170,4 +171,6 @@ def _known(store: Store, spec: str) -> str:
     names = [c.name for c in read.checkpoints(store)]
     if spec.partition("@")[0] in names:
         return "it is in the store, but has no such run; `bench runs` lists what there is"
+    if Path(spec).is_dir():
+        return f"nothing that lies there was run: `bench run --model {shlex.quote(spec)} --tasks T,…`"
     return nearest(spec, names) if names else "the store is empty: `bench run` fills it"

@@ -235,6 +235,14 @@ def test_what_only_one_side_has_is_told_with_its_line(world: World) -> None:
     assert (nothing.code, nothing.out) == (5, "")
 
 
+def test_a_folder_that_was_never_run_is_told_with_the_line_that_runs_it(world: World) -> None:
+    world.run("base", "quiz", [1.0] * 10)
+    (world.folder / "never").mkdir()
+    done = world.bench("compare", "base", world.folder / "never")
+    assert (done.code, done.out) == (5, "")
+    assert f"nothing that lies there was run: `bench run --model {world.folder / 'never'} --tasks T,…`" in done.err
+
+
 # -- samples -----------------------------------------------------------------------------------------------------
 
 
