@@ -21,7 +21,7 @@ from harness.scorers._exact import number
 from harness.scorers._quantity import quantity
 from harness.scorers._statement import extract
 from harness.scorers._steps import covered, fresh, grounded, numbers_of_question, rests, sure
-from harness.text import language, split_thinking
+from harness.text import language, split_thinking, words
 
 VERSION = 1
 ISOLATED = False
@@ -32,6 +32,8 @@ WEIGHTS = {
 }  # fmt: skip
 BROKEN = 0.6  # of the value remains where a sum is wrong: one wrong step spoils a chain
 UNCHECKABLE = 0.6  # where there is no step to check
+UNREAD = 0.9  # where steps are written out, but none that can be worked out
+OWN_WORDS = 15  # besides the question's: fewer say it again, or only answer
 CUT = 0.5  # where the reply was cut off
 STRANGE = 0.7  # where it is in another language than the question
 LOOPING = 0.75  # below so much new text the value falls with it
@@ -112,7 +114,8 @@ def _judge(question: str, text: str, cut: bool) -> tuple[str, float, str | None,
     }
     weighed = [(WEIGHTS[name], part) for name, part in parts.items() if part is not None]
     value = sum(w * part for w, part in weighed) / sum(w for w, _ in weighed)
-    value *= (BROKEN if faults else 1.0) * (1.0 if checked or chain.code else UNCHECKABLE) * (CUT if cut else 1.0)
+    value *= (BROKEN if faults else 1.0) * (CUT if cut else 1.0)
+    value *= 1.0 if checked or chain.code else UNREAD if _works(question, chain.prose) else UNCHECKABLE
     value *= min(1.0, (parts["norep"] or 0.0) / LOOPING) * (STRANGE if parts["lang"] == 0.0 else 1.0)
     detail = {
         **{name: None if part is None else round(part, 4) for name, part in parts.items()},
@@ -121,6 +124,11 @@ def _judge(question: str, text: str, cut: bool) -> tuple[str, float, str | None,
     }
     rule = "program" if chain.code else "steps" if checked else "prose" if len(text) > 80 else "answer_only"
     return rule, value, found.candidates[-1][:200] if found else None, detail
+
+
+def _works(question: str, prose: str) -> bool:
+    """Whether steps are written out that can't be worked out: in symbols, or in words that are not the question's."""
+    return "=" in prose or len(set(words(prose[:5000])).difference(words(question))) >= OWN_WORDS
 
 
 def _rests(final: Fraction | None, chain: _Chain, told: set[Fraction]) -> float | None:
