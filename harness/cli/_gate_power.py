@@ -12,10 +12,11 @@ import click
 
 from harness.cli import _options, _packed
 from harness.cli._echo import echo
-from harness.errors import NothingToCompare
+from harness.errors import NotComparable, NothingToCompare, UserError
 
 if TYPE_CHECKING:
     from harness.records import Outcomes
+    from harness.store.open import Store
     from harness.verdicts.policy import Policy
     from harness.verdicts.power import Simulated, TaskPower
 
@@ -55,38 +56,46 @@ def command(
     settings = config.read(config_path, config.Bench) if config_path else config.bench()
     policy = gate.policy(settings.gate, str(config_path or "bench.toml"))
     wanted = lookup.tasks(_options.names(tasks))
-    against = baseline or (settings.gate.get("baseline") if flips is None else None)
+    against = (baseline or policy.baseline) if flips is None else ""
     specs = [candidate, *([str(against)] if against else [])]
     with _packed.store_for(_options.store_path(store), *specs) as opened:
-        after = lookup.outcomes(candidate, opened, tasks=wanted)
-        before = None
-        if against and flips is None:
-            own = {o.run for o in after}
-            try:
-                before = lookup.outcomes(str(against), opened, tasks=wanted, without=own)
-            except NothingToCompare as error:
-                if baseline:
-                    raise
-                echo(f"note: {error}; {FLIPS:g} % of flips are assumed", err=True)
+        pairs = _stored(opened, candidate, str(against), policy, wanted, bool(baseline)) if against else []
+        runs = [] if pairs else lookup.outcomes(candidate, opened, tasks=wanted)
     share = (FLIPS if flips is None else flips) / 100
-    pairs = _pairs(before, after) if before is not None else _assumed(after, share)
+    assumed = not pairs
+    pairs = pairs or _assumed(runs, share)
     found = power.power(pairs, policy)
     if not found:
-        raise NothingToCompare(f"nothing of {candidate} can be tested: {_why(pairs, policy)}")
+        raise _why(pairs, policy)
     simulated = power.simulate(pairs, policy, draws, watch=_progress(draws)) if draws else None
     said = power.sentence(found, simulated)
     if as_json:
-        _options.print_json(_object(found, simulated, said, policy, before is None, share))
+        _options.print_json(_object(found, simulated, said, policy, assumed, share))
         return
     echo(said)
     _show(found, simulated, policy)
-    if before is None:
+    if assumed:
         echo(f"assumed: {100 * share:g} % of the questions flip; a stored pair says it of your own: --baseline NAME")
 
 
-def _pairs(before: Sequence[Outcomes], after: Sequence[Outcomes]) -> list[tuple[Outcomes, Outcomes]]:
-    by_task = {o.task: o for o in after}
-    return [(o, by_task[o.task]) for o in before if o.task in by_task]
+def _stored(
+    store: Store | None, candidate: str, baseline: str, policy: Policy, tasks: Sequence[str], asked: bool
+) -> list[tuple[Outcomes, Outcomes]]:
+    """The pairs that `bench gate` would judge; none where bench.toml's baseline is not there yet."""
+    from harness import gating
+
+    try:
+        sides = gating.find(store, candidate, baseline, policy, tasks)
+    except gating.NoBaseline as error:
+        if asked:
+            raise
+        echo(f"note: {error}; flips are assumed", err=True)
+        return []
+    for task, why in sides.refused.items():
+        echo(f"note: {task} is left out: {why}", err=True)
+    if not sides.pairs:
+        raise NotComparable("; ".join(sides.refused.values()) or f"{candidate} and {baseline} have no task in common")
+    return sides.pairs
 
 
 def _assumed(runs: Sequence[Outcomes], share: float) -> list[tuple[Outcomes, Outcomes]]:
@@ -102,10 +111,15 @@ def _assumed(runs: Sequence[Outcomes], share: float) -> list[tuple[Outcomes, Out
     return found
 
 
-def _why(pairs: Sequence[tuple[Outcomes, Outcomes]], policy: Policy) -> str:
+def _why(pairs: Sequence[tuple[Outcomes, Outcomes]], policy: Policy) -> UserError:
+    """What `bench gate` would say of them."""
     from harness.verdicts import gate
 
-    return gate.judge(pairs, policy).sentence if pairs else "no common task with right and wrong answers"
+    if not pairs:
+        return NothingToCompare("there is no task with right and wrong answers to try a gate on")
+    verdict = gate.judge(pairs, policy)
+    kind = NotComparable if verdict.status == "not_comparable" else NothingToCompare
+    return kind(verdict.sentence)
 
 
 def _progress(draws: int) -> Callable[[int], None]:
