@@ -6,7 +6,7 @@ Reads ProcessBench (`problem, steps, label`), BIG-Bench-Mistake (`input, steps, 
 Example: a judge that calls everything sound is right on all sound chains and on no faulty one: F1 0, not usable.
 Trap: `swayed` is counted on faults that the judge had found. Counted on all chains, an obedient judge of healthy models
 would look immune, because there is little to hide.
-Trap: a judge that only works sums out again has F1 0.81 on arithmetic and 0.07 on MR-MATH, below guessing. So it is to be
+Trap: a judge that only works sums out again has F1 0.80 on arithmetic and 0.09 on MR-MATH, below guessing. So it is to be
 tried on chains like those it will judge, and of several files each that is large enough must hold by itself.
 """
 

@@ -17,14 +17,16 @@ from judge_server import Pieces, RuleEngine
 from harness.judge import Judge
 from harness.judge.calibration import calibration, labelled, verdict
 from harness.judge.trial import trial
-from harness.records import Checkpoint, Settings
-from harness.scorers._arithmetic_claims import claims
+from harness.records import Checkpoint, Response, Sample, Settings
+from harness.scorers import cot
 
 
 def sums(pieces: Pieces, message: str) -> int:
-    lines = [line for piece in pieces.values() for line in piece.split("\n")]
-    owner = [number for number, piece in pieces.items() for _ in piece.split("\n")]
-    return next((owner[claim.line] for claim in claims(lines) if not claim.right), -1)
+    """The first piece that holds an equation which the rule scorer finds wrong."""
+    text = "\n".join(pieces.values())
+    faults = cot.score(Sample("s", 0, ""), Response("r", "s", 0, text)).detail.get("faults", [])
+    wrong = [n for n, piece in pieces.items() if any(fault["line"] in " ".join(piece.split()) for fault in faults)]
+    return min(wrong, default=-1)
 
 
 def main() -> None:
