@@ -23,7 +23,7 @@ from harness.verdicts import diagnose
 from harness.verdicts.diagnose import Facts, Unchecked, WeightsMoved
 
 Answers = Mapping[tuple[str, int], object]  # (sample, repeat) -> what was said
-PLAIN_DATA = re.compile(r"[a-z0-9\u4e00-\u9fff]{4,}")
+PLAIN_DATA = re.compile(r"[a-z]{7,}")
 
 
 def of(
@@ -112,9 +112,7 @@ def _names(task: str) -> set[str]:
         if own in {re.split("[:~@]", member)[0] for member in group.members} and group.name != "demo":
             found.add(group.name.lower())
             found |= {
-                w
-                for w in PLAIN_DATA.findall(group.title.get("en", "").lower())
-                if w not in ("questions", "with", "school")
+                w for w in PLAIN_DATA.findall(group.title.get("en", "").lower()) if w not in ("questions", "thought")
             }
     return found
 

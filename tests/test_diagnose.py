@@ -249,6 +249,16 @@ def test_what_is_known_but_can_no_longer_be_said(tmp_path: Path, rng: np.random.
     assert "saying" not in kinds(diagnose(gone)) and "lost" in kinds(diagnose(gone))
 
 
+def test_letters_that_no_longer_stand_for_their_options(tmp_path: Path, rng: np.random.Generator) -> None:
+    key = [str(k) for k in rng.choice(list("ABCD"), N)]
+    texts, still = lettered(rng, key, 0.6), lettered(rng, key, 0.6)
+    card = {"scorer": "options", "chance": 0.25}
+    world = World(tmp_path).ask("quiz", lettered(rng, key, 0.6), lettered(rng, key, 0.1), ask="letters", **card)
+    found = diagnose(world.ask("quiz:texts", texts, still, ask="texts", **card))
+    assert kinds(found) == ["binding"] and "what is asked by letter fell by" in found["sentence"]
+    assert "the option texts are known" in found["findings"][0]["remedy"]
+
+
 def test_a_task_at_chance_tells_nothing(tmp_path: Path, rng: np.random.Generator) -> None:
     key = [str(k) for k in rng.choice(list("ABCD"), N)]
     world = World(tmp_path).ask("quiz", lettered(rng, key, 0.0), lettered(rng, key, 0.0), ask="letters", chance=0.25)

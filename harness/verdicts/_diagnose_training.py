@@ -16,6 +16,7 @@ from harness.verdicts._diagnose_remedies import learn_more
 NOTHING = 1e-6  # relative change of the weights; float32's own rounding is 6e-8
 LITTLE = 1e-4  # a step of SFT at 1e-5 moves more
 ALIKE = 0.98
+FIRST = 100.0  # before all that answers show: where nothing was learnt, nothing can have been forgotten
 ENOUGH = 20  # equal answers that can be no accident
 HELD_OUT = re.compile(r"(?:^|[^a-z])(test|val|valid|validation|dev|eval)(?:[^a-z]|$)")
 
@@ -43,7 +44,7 @@ def _nothing_learnt(pairs: Pairs, facts: Facts) -> Iterator[Symptom]:
     untouched = _untouched(pairs, facts)
     if untouched:
         what, remedy = untouched
-        yield Symptom("learnt_nothing", "refuse", what, tuple(more), remedy)
+        yield Symptom("learnt_nothing", "refuse", what, tuple(more), remedy, size=FIRST)
     elif (
         facts.weights
         and (moved := facts.weights.relative) is not None
@@ -63,18 +64,22 @@ def _untouched(pairs: Pairs, facts: Facts) -> tuple[str, str] | None:
     """(what, remedy) where the weights are the parent's."""
     weights = facts.weights
     remedy = "the training or the merge changed nothing: merge again, or look which folder was saved"
+    own = [(b.fingerprint.get("own", {}).get("weights"), a.fingerprint.get("own", {}).get("weights")) for b, a in pairs]
+    if own and all(one is not None and one == other for one, other in own):
+        return f"{facts.child} learnt nothing: its weights are {facts.parent}'s, byte for byte", remedy
     if weights and weights.kind == "adapter" and weights.equal == weights.tensors:
         what = f"{facts.child} learnt nothing: all {weights.tensors} B matrices of its adapter are zeros, as before training"
         return what, "save the adapter after its training; see that its parameters get a gradient and a learning rate"
-    if weights and weights.kind == "full" and not weights.other and weights.relative is not None:
-        whole = weights.equal == weights.tensors and not weights.sampled
-        alike = "byte for byte" if whole and not weights.rounding else "to within rounding"
-        if whole or weights.relative <= NOTHING:
-            return f"{facts.child} learnt nothing: its {weights.tensors} tensors are {facts.parent}'s, {alike}", remedy
-    own = [(b.fingerprint.get("own", {}).get("weights"), a.fingerprint.get("own", {}).get("weights")) for b, a in pairs]
-    if not weights and own and all(one is not None and one == other for one, other in own):
-        return f"{facts.child} learnt nothing: its weight files have {facts.parent}'s hashes", remedy
-    return None
+    if weights is None or weights.kind != "full" or weights.other or weights.relative is None:
+        return None
+    if weights.equal < weights.tensors and weights.relative > NOTHING:
+        return None
+    alike = (
+        "as far as they were read" if weights.sampled else "to within rounding" if weights.rounding else "byte for byte"
+    )
+    if weights.equal < weights.tensors and not weights.sampled:
+        alike = "to within rounding"
+    return f"{facts.child} learnt nothing: its {weights.tensors} tensors are {facts.parent}'s, {alike}", remedy
 
 
 def _trained_on(pairs: Pairs, facts: Facts) -> Iterator[Symptom]:

@@ -56,7 +56,7 @@ def diagnose(pairs: Pairs, facts: Facts) -> Diagnosis:
     shown = [*_diagnose_training.symptoms(pairs, facts), *_symptoms(proven, by_task, facts)]
     shown.sort(key=lambda s: (LEVELS.index(s.level), -s.size, s.kind, s.tasks))
     unproven = [
-        f"{test.what} (p {wording.p_value(p)} after correction for {len(tests)} tests, n {test.n:,})"
+        f"{test.what} (p {wording.p_value(p)} after correction for {_family(tests, test)} tests, n {test.n:,})"
         for test, p in zip(tests, adjusted, strict=True)
         if test.beyond and p > ALPHA and test.kind != "long"
     ]
@@ -77,6 +77,10 @@ def _adjusted(tests: Sequence[Test]) -> list[float]:
         for i, p in zip(places, stats.holm([tests[i].p for i in places]), strict=True):
             found[i] = p
     return found
+
+
+def _family(tests: Sequence[Test], test: Test) -> int:
+    return sum((other.kind in OF_SCORES) == (test.kind in OF_SCORES) for other in tests)
 
 
 # -- tests become symptoms ------------------------------------------------------------------------------------------
