@@ -66,12 +66,14 @@ def put(folder: Path, name: str, say: Callable[[int, Row], str], *more: str, n: 
     inside(folder, "import", file, *how, "--run", f"{name}=said", *more, *STORE)
 
 
-def answered(folder: Path, name: str, say: Callable[[int, Row], str], size: int = 500_000, n: int = 200) -> None:
-    """A run as `bench run` leaves it, of a checkpoint whose tokenizer all of these share."""
+def answered(
+    folder: Path, name: str, say: Callable[[int, Row], str], size: int = 500_000, n: int = 200, tokenizer: str = "7a"
+) -> None:
+    """A run as `bench run` leaves it, of a checkpoint whose tokenizer most of these share."""
     task = catalogue.find(["demo_math"])[0]
     exam = load.load(task, None)
     scorer = plugins.find("harness.scorers", task.scorer)
-    who = Checkpoint(identity.digest(name), name, "full", parts={"weights": name, "tokenizer": "7a"}, bytes=size)
+    who = Checkpoint(identity.digest(name), name, "full", parts={"weights": name, "tokenizer": tokenizer}, bytes=size)
     info = EngineInfo("e" * 16, "recorded", "1", "float32")
     run = Run(identity.digest([name]), who.id, exam.id, Settings(), info.id, expected=n, started="2026-01-02T03:04:05Z")
     said = {row["question"]: say(i, row) for i, row in rows()}
@@ -315,6 +317,30 @@ def test_a_stale_score_is_not_shown(tmp_path: Path) -> None:
     assert "Overall: <bdi>demo</bdi>" not in board(tmp_path)
     score(tmp_path, "good")
     assert "Overall: <bdi>demo</bdi>" in board(tmp_path)
+
+
+def neutral(folder: Path, *names: str) -> None:
+    """Counts by a vocabulary that this machine may lack, as the scorer of tokens files them."""
+    with open_store(folder / "results" / "bench.db") as store, Writer(store) as writer:
+        for run in (run for name in names for run in read.list_runs(store, checkpoint=name)):
+            for response in read.responses(store, run.id):
+                count = Score("tokens", 1, None, None, "o200k_base", "ungraded", {"neutral": len(response.text)})
+                writer.put_score(run.id, response.sample, 0, count, "")
+
+
+def test_two_tokenizers_meet_in_neutral_tokens(tmp_path: Path) -> None:
+    answered(tmp_path, "one", good)
+    answered(tmp_path, "two", bare, tokenizer="8b")
+    neutral(tmp_path, "one", "two")
+    score(tmp_path, "one")
+    score(tmp_path, "two")
+    assert board(tmp_path).count("own tokens") == 2, "apart, as each was scored alone"
+    said = score(tmp_path, "one", "two").stdout
+    assert "neutral tokens (o200k_base), the entrants have 2 tokenizers" in said
+    assert "own and" in said
+    page = board(tmp_path)
+    assert page.count("tokens by o200k_base") == 1
+    assert "own tokens" not in page
 
 
 def test_tokens_of_unknown_tokenizers_are_shown_and_not_ranked(tmp_path: Path) -> None:

@@ -108,7 +108,8 @@ def explained(wanted: Profile, found: Sequence[Entrant]) -> Iterator[str]:
             if part.value is None:
                 lacking.setdefault(part.why, []).append(one.name)
             else:
-                yield f"    {one.name}{' ' * (width - _tables.width(one.name))}  {_points(part)}"
+                said = _points(part) + (_lengths(one) if plan.kind == "tokens" else "")
+                yield f"    {one.name}{' ' * (width - _tables.width(one.name))}  {said}"
         for why, names in lacking.items():
             yield f"    {', '.join(names)}: none, {why}"
 
@@ -119,6 +120,16 @@ def _points(part: Part) -> str:
     if size_ is not None:
         said.append(f"{size(size_)} {'as declared, nobody measured it' if part.detail.get('declared') else 'measured'}")
     return f"{spread(part)}  {', '.join(said)}".rstrip()
+
+
+def _lengths(one: Entrant) -> str:
+    """Both counts, whichever is ranked by: `; 33 own and 31 neutral tokens per answer`."""
+    said = []
+    for name, word in (("answer_tokens", "own"), ("neutral_tokens", "neutral")):
+        found = [[v for v in o.measures[name] if v is not None] for o in one.outcomes if name in o.measures]
+        means = [sum(values) / len(values) for values in found if values]
+        said += [f"{sum(means) / len(means):,.0f} {word}"] if means else []
+    return f"; {' and '.join(said)} tokens per answer" if said else ""
 
 
 def _rules(wanted: Profile, plan: Plan, found: Sequence[Entrant], parts: Sequence[Part]) -> list[str]:
