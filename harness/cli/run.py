@@ -94,7 +94,7 @@ def command(tasks: str, data: Path | None, hub: str, store: Path | None, as_json
              bench run --endpoint http://127.0.0.1:8000/v1 --served-model qwen --tasks ceval --data data/
     """
     from harness import evaluate
-    from harness.cli import _checkpoints, _exams, _form, _report, _watch
+    from harness.cli import _checkpoints, _exams, _form, _report, _score, _watch
     from harness.questions import catalogue
     from harness.reports import change as change_report
     from harness.store.open import open_store
@@ -132,6 +132,7 @@ def command(tasks: str, data: Path | None, hub: str, store: Path | None, as_json
                 echo(sentence)
             for change, names in changes:
                 echo(change_report.render_change(change, names))
+        _score.after(opened, runs, quiet=as_json)
         if refusal:
             raise refusal
 
