@@ -274,7 +274,8 @@ def test_two_files_are_judged_where_there_is_no_store(work: Path, tmp_path_facto
         done = bench("export", name, "-o", f"{name}.json")
         assert done.exception is None and f"quiz ({N})" in done.output
     once = Path("good.json").read_bytes()
-    bench("export", "good", "-o", "good.json")
+    told = json.loads(bench("export", "good", "-o", "good.json", "--json").stdout)
+    assert told == {"file": "good.json", "bytes": len(once), "tasks": [{"task": "quiz", "run": run_id("good"), "n": N}]}
     assert Path("good.json").read_bytes() == once  # no date in it
     runner = tmp_path_factory.mktemp("runner")
     for name in ("good.json", "bad.json", "results/baselines/rel.json"):
@@ -296,6 +297,7 @@ def test_two_files_are_judged_where_there_is_no_store(work: Path, tmp_path_facto
         (from_store,) = lookup.outcomes("good", store)
     assert from_file == dataclasses.replace(from_store, fingerprint=from_file.fingerprint)
     assert bench("gate", "bad", "--baseline", "file:results/baselines/rel.json").return_value == 3
+    assert bench("gate", "file:bad.json", "--baseline", "base").return_value == 3
 
 
 def test_refresh_grades_the_stored_answers_anew_and_says_what_moved(work: Path) -> None:

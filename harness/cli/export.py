@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 @click.option("--task", metavar="T", help="Instead: the answers of this task, to be handed in.")
 @_options.store_option
 @_options.include_option
-def command(spec: str, out: Path, tasks: str, task: str | None, store: Path | None) -> None:
+@_options.json_option
+def command(spec: str, out: Path, tasks: str, task: str | None, store: Path | None, as_json: bool) -> None:
     """Write a run's outcomes for a gate elsewhere, or its answers to be handed in.
 
     Outcomes are the small file that `bench gate file:FILE` judges where there is no GPU and no store: fingerprints and
@@ -55,7 +56,7 @@ def command(spec: str, out: Path, tasks: str, task: str | None, store: Path | No
             cards = {run.id: read.get_task(opened, run.exam) for run in found}
             if scored := [run for run in found if cards[run.id].labelled]:
                 left = [cards[run.id].key for run in found if not cards[run.id].labelled]
-                _outcomes(opened, scored, out)
+                _outcomes(opened, scored, out, as_json)
                 for key in left:
                     echo(f"note: {key} has no public labels and is left out; --task {key} hands it in", err=True)
                 return
@@ -65,11 +66,14 @@ def command(spec: str, out: Path, tasks: str, task: str | None, store: Path | No
     text = made if isinstance(made, str) else json.dumps(made, ensure_ascii=False, indent=4) + "\n"
     _packed.write(out, text)
     lacking = sum(answer is None for _, answer in answers)
+    if as_json:
+        _options.print_json({"file": str(out), "task": card.key, "answers": len(answers), "unread": lacking})
+        return
     unread = f"; {lacking} of them have no answer that could be read and count as wrong there" if lacking else ""
     echo(f"{out}: {len(answers)} answers of {card.key}{unread}")
 
 
-def _outcomes(store: Store, runs: Sequence[Run], out: Path) -> None:
+def _outcomes(store: Store, runs: Sequence[Run], out: Path, as_json: bool) -> None:
     """The same runs give the same bytes: no date and nobody's name is in the file."""
     from harness.store import read
     from harness.verdicts import baseline
@@ -81,6 +85,10 @@ def _outcomes(store: Store, runs: Sequence[Run], out: Path) -> None:
     for run in runs:
         if run.status != "done":
             echo(f"note: run {run.id[:8]} is {run.status}: {run.done:,} of {run.expected:,} answers", err=True)
+    if as_json:
+        tasks = [{"task": o.task, "run": o.run, "n": len(o.samples)} for o in outcomes]
+        _options.print_json({"file": str(out), "bytes": len(text.encode()), "tasks": tasks})
+        return
     counts = ", ".join(f"{o.task} ({len(o.samples):,})" for o in outcomes)
     echo(f"{out}: outcomes of {name} on {counts}, {len(text.encode()):,} bytes; judge them anywhere:")
     echo(f"  bench gate file:{out} --baseline file:BASELINE.json")

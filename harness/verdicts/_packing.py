@@ -20,7 +20,7 @@ from harness.identity import digest
 
 WHOLE = ("u1", "<u2", "<i4")
 MAX_BYTES = 1 << 28  # unpacked; nobody's baseline, but a bomb's
-MAX_SAMPLES = 1 << 24
+MAX_SAMPLES = 1 << 22
 PLACE = "#"  # between an order's digest and a position; ids of ours are hex digits
 
 
