@@ -235,6 +235,15 @@ def test_what_only_one_side_has_is_told_with_its_line(world: World) -> None:
     assert (nothing.code, nothing.out) == (5, "")
 
 
+def test_of_a_group_what_nobody_was_asked_is_no_error(world: World) -> None:
+    """`demo` holds demo_math and demo_facts; data of one member may be elsewhere."""
+    two(world, "demo_math", 100, 9, 5)
+    done = world.bench("compare", "base", "med", "--tasks", "demo")
+    assert done.code == 0 and "demo_facts was run on neither base nor med" in done.out
+    assert world.bench("pick", "base", "med", "--on", "demo").code == 0
+    assert world.bench("compare", "base", "med", "--tasks", "demo_math,demo_facts").code == 5
+
+
 def test_a_folder_that_was_never_run_is_told_with_the_line_that_runs_it(world: World) -> None:
     world.run("base", "quiz", [1.0] * 10)
     (world.folder / "never").mkdir()

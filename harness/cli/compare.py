@@ -13,7 +13,7 @@ from harness.cli import _options
 from harness.cli._echo import echo
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Container, Sequence
 
     from harness.errors import UserError
     from harness.pairs import Lacking, Pair
@@ -67,9 +67,9 @@ def command(
     names = list(lookup.tasks(_options.names(tasks)))
     more = (*(("--data", str(data)) if data else ()), *(("--store", str(store)) if store else ()))
     if run:
-        _compare_run.missing(_options.store_path(store), before, after, names, more)
+        _compare_run.missing(_options.store_path(store), before, after, names, more, {*_options.names(tasks)})
     with open_store(_options.store_path(store), mode="ro") as opened:
-        found = _gather(opened, before, after, names, more)
+        found = _gather(opened, before, after, names, more, {*_options.names(tasks)})
         listed: list[dict[str, Any]] = []
         for sign in [sign for sign, asked in ((-1, lost), (+1, gained)) if asked]:
             listed += _compare_samples.moved(opened, [pair for pair, _ in found.lines], sign, count)
@@ -91,8 +91,13 @@ class _Found:
     refused: list[UserError] = field(default_factory=list)
 
 
-def _gather(store: Store, before: str, after: Sequence[str], tasks: Sequence[str], more: Sequence[str]) -> _Found:
-    """All lines of the table; NothingToCompare where not one pair has a task in common."""
+def _gather(
+    store: Store, before: str, after: Sequence[str], tasks: Sequence[str], more: Sequence[str], typed: Container[str]
+) -> _Found:
+    """All lines of the table; NothingToCompare where not one pair has a task in common.
+
+    Of a task that was typed it is an error that a side lacks it; of a group's member, whose data may be elsewhere, a note.
+    """
     from harness import pairs, replicates
     from harness.errors import NotComparable, NothingToCompare
     from harness.verdicts import comparison, recipes
@@ -105,8 +110,8 @@ def _gather(store: Store, before: str, after: Sequence[str], tasks: Sequence[str
         mine, refused = pairs.find(store, before, spec, tasks=there or tasks, more=more)
         paired += mine
         found.refused += map(NotComparable, refused)
-        found.refused += [NothingToCompare(_told(gap)) for gap in absent if tasks]
-        found.notes += [_told(gap) for gap in absent if not tasks]
+        found.refused += [NothingToCompare(_told(gap)) for gap in absent if gap.task in typed]
+        found.notes += [_told(gap) for gap in absent if gap.task not in typed]
     found.notes += [pair.note for pair in paired if pair.note]
     for pair, line in zip(paired, comparison.compare_all([(p.before, p.after) for p in paired]), strict=True):
         if isinstance(line, comparison.Line):

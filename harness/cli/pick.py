@@ -46,6 +46,7 @@ def command(
              bench pick med-r8 med-r16 med-r32 --on medqa,mathcot
     """
     from harness import lookup
+    from harness.store import read
     from harness.store.open import open_store
     from harness.verdicts import pick
 
@@ -53,7 +54,11 @@ def command(
     with open_store(_options.store_path(store), mode="ro") as opened:
         on = list(dict.fromkeys(lookup.tasks(_options.names(tasks))))
         found = {c.id: c for name in checkpoints for c in lookup.checkpoints(opened, name)}
-        chosen, notes = _entrants(opened, list(found.values()), on, more)
+        known = {run.exam for c in found.values() for run in read.list_runs(opened, checkpoint=c.id, status="done")}
+        there = {read.get_task(opened, exam).key for exam in known}
+        typed = _options.names(tasks)
+        asked = [t for t in on if t in there or t in typed] or on  # of a group, what any of them was asked
+        chosen, notes = _entrants(opened, list(found.values()), asked, more)
         picked = pick.pick([entrant for entrant, _ in chosen])
         names = {entrant.name: runs for entrant, runs in chosen}
         confirmed = _confirm(opened, confirm, picked, names, more) if confirm else None
