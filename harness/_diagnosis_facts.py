@@ -66,7 +66,7 @@ def _weights(child: Checkpoint | None, parent: Checkpoint | None, unchecked: lis
         return None
     try:
         return weights_change.change(child, parent)
-    except (weights_change.Unseen, OSError, ValueError, MemoryError) as error:
+    except (weights_change.Unseen, OSError, ValueError, ArithmeticError, MemoryError) as error:
         unchecked.append(Unchecked("the weights against the parent's", str(error)[:200]))
     return None
 

@@ -115,12 +115,9 @@ def _one_form(found: Sequence[pairs.Pair]) -> list[pairs.Pair]:
 
 def _side(store: Store, outcomes: Outcomes) -> _Side:
     """Outcomes with the measures that diagnose alone takes; of a packed file as they are."""
-    if not outcomes.run:
+    if not _stored(store, outcomes.run):
         return _Side(outcomes, {}, {})
-    try:
-        table = read.table(store, outcomes.run)
-    except UserError:  # of a baseline file whose run is elsewhere
-        return _Side(outcomes, {}, {})
+    table = read.table(store, outcomes.run)
     if not len(table):
         return _Side(outcomes, {}, {})
     ended = metrics.find("ends_itself").per_sample(table)
@@ -147,10 +144,15 @@ def _averaged(table: Any, values: Any) -> tuple[float | None, ...]:
 def _cards(store: Store, both: diagnose.Pairs) -> dict[str, Task]:
     found = {}
     for before, after in both:
-        run = next((side.run for side in (after, before) if side.run), "")
+        run = next((side.run for side in (after, before) if _stored(store, side.run)), "")
         if run:
             found[after.task] = read.get_task(store, read.get_run(store, run).exam)
     return found
+
+
+def _stored(store: Store, run: str) -> bool:
+    """A packed file names the run that it was made of, which may lie in another store."""
+    return bool(run) and bool(read.list_runs(store, run=run))
 
 
 def _forms(store: Store, both: diagnose.Pairs, cards: Mapping[str, Task], more: Sequence[str]) -> list[Unchecked]:
@@ -162,7 +164,7 @@ def _forms(store: Store, both: diagnose.Pairs, cards: Mapping[str, Task], more: 
         if card is None or card.kind != "ours" or card.form or card.variant or card.ask not in ("letters", "texts"):
             continue
         said = [f"{after.task}:{form}" for form in ("generate", "cot")]
-        if any(key in keys for key in said) or not after.run:
+        if any(key in keys for key in said) or not _stored(store, after.run):
             continue
         command = pairs.again(store, read.get_run(store, after.run), [said[0]], more)
         found.append(
@@ -177,7 +179,14 @@ def _forms(store: Store, both: diagnose.Pairs, cards: Mapping[str, Task], more: 
 def _examples(store: Store, both: diagnose.Pairs, diagnosis: Diagnosis) -> list[Example]:
     """The plainest samples of the worst finding that has some."""
     worst = next((s for s in diagnosis.symptoms if s.samples and s.tasks), None)
-    sides = next(((b, a) for b, a in both if worst and a.task == worst.tasks[0] and b.run and a.run), None)
+    sides = next(
+        (
+            (b, a)
+            for b, a in both
+            if worst and a.task == worst.tasks[0] and _stored(store, b.run) and _stored(store, a.run)
+        ),
+        None,
+    )
     if worst is None or sides is None:
         return []
     wanted = worst.samples[:EXAMPLES]

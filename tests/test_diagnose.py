@@ -411,6 +411,17 @@ def test_a_mistake_is_one_sentence(
     assert said in inside(tmp_path, "diagnose", *arguments, "--store", world.path, ok=code).stderr
 
 
+def test_a_parent_in_a_file_is_enough(tmp_path: Path, rng: np.random.Generator) -> None:
+    """Exported from one store and read beside another, which never saw its run."""
+    before = worked(rng, N, share=0.7)
+    inside(tmp_path, "export", "base", "--store", World(tmp_path).ask("sums", before, before).path, "-o", "base.json")
+    (tmp_path / "bench.db").unlink()
+    world = World(tmp_path, parent={"id": "0the70the7", "name": "another"})
+    world.ask("sums", before, [{"text": "So 3.", "value": 0.0} for _ in before])
+    found = diagnose(world, "--parent", "file:base.json")
+    assert kinds(found) == ["short"] and found["parent"] == "base" and found["examples"] == []
+
+
 def test_a_parent_that_was_never_run_is_named(tmp_path: Path, rng: np.random.Generator) -> None:
     world = World(tmp_path, lineage=Lineage(parent="feedfeed")).ask("sums", worked(rng, 20), worked(rng, 20))
     assert (

@@ -174,7 +174,7 @@ def _adapter(folder: Path, base: Path | None) -> WeightsMoved:
         target = under.get(_target(b_name))
         if target is None or target[1].dtype not in TYPES or a.shape[0] != b.shape[1]:
             continue
-        added = _scale(config, b.shape[1]) ** 2 * float(np.sum((b.T @ b) * (a @ a.T)))
+        added = _scale(config, b.shape[1]) * _scale(config, b.shape[1]) * float(np.sum((b.T @ b) * (a @ a.T)))
         norm = _squares(target, target, min(1.0, READ_BYTES / len(pairs) / max(1, target[1].end - target[1].begin)))[1]
         norm *= target[1].elements / max(1, _read(target[1].elements, READ_BYTES / len(pairs), target[1]))
         moved, whole = moved + added, whole + norm
