@@ -67,15 +67,24 @@ def put(folder: Path, name: str, say: Callable[[int, Row], str], *more: str, n: 
 
 
 def answered(
-    folder: Path, name: str, say: Callable[[int, Row], str], size: int = 500_000, n: int = 200, tokenizer: str = "7a"
-) -> None:
+    folder: Path, name: str, say: Callable[[int, Row], str], size: int = 500_000, n: int = 200, tokenizer: str = "7a",
+    expected: int = 0,
+) -> None:  # fmt: skip
     """A run as `bench run` leaves it, of a checkpoint whose tokenizer most of these share."""
     task = catalogue.find(["demo_math"])[0]
     exam = load.load(task, None)
     scorer = plugins.find("harness.scorers", task.scorer)
     who = Checkpoint(identity.digest(name), name, "full", parts={"weights": name, "tokenizer": tokenizer}, bytes=size)
     info = EngineInfo("e" * 16, "recorded", "1", "float32")
-    run = Run(identity.digest([name]), who.id, exam.id, Settings(), info.id, expected=n, started="2026-01-02T03:04:05Z")
+    run = Run(
+        identity.digest([name]),
+        who.id,
+        exam.id,
+        Settings(),
+        info.id,
+        expected=expected or n,
+        started="2026-01-02T03:04:05Z",
+    )
     said = {row["question"]: say(i, row) for i, row in rows()}
     with open_store(folder / "results" / "bench.db") as store, Writer(store) as writer:
         writer.add_checkpoint(who)
@@ -179,6 +188,13 @@ def test_other_questions_share_no_ranking(world: Path) -> None:
     assert "not ranked with" in said
     assert "half, scored on other questions or golds" in said
     assert sorted(map(len, scored(world, "good", "twin", "half")["ranked"])) == [1, 2]
+
+
+def test_an_unfinished_run_is_shown_and_not_ranked(world: Path) -> None:
+    answered(world, "killed", good, n=120, expected=200)
+    assert "killed is not ranked: run" in score(world, "killed").stdout
+    assert "has 120 of 200 answers" in score(world, "killed").stdout
+    assert scored(world, "killed")["ranked"] == [[]]
 
 
 def test_who_is_dominated_and_by_whom(world: Path) -> None:

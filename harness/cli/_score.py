@@ -40,6 +40,15 @@ class Entrant:
     def name(self) -> str:
         return self.overall.name or self.spec
 
+    @property
+    def unfinished(self) -> list[Run]:
+        """Runs that have not all their answers; a score of them is of the questions that came first."""
+        return [run for run in self.runs if run.status != "done" or run.done < run.expected]
+
+    @property
+    def ranked(self) -> bool:
+        return self.overall.status == "ok" and not self.unfinished
+
 
 class Grading:
     """Chains are graded at a few hundred a second: a bar where somebody looks, a line every ten seconds elsewhere."""
@@ -133,7 +142,7 @@ def groups(found: Sequence[Entrant]) -> list[list[Entrant]]:
 
 def _place(one: Entrant) -> tuple[bool, float]:
     value = one.overall.value
-    return one.overall.status != "ok", 0.0 if value is None else -value
+    return not one.ranked, 0.0 if value is None else -value
 
 
 def after(store: Store, runs: Sequence[Run], quiet: bool = False) -> None:

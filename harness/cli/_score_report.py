@@ -89,7 +89,7 @@ class Report:
         """By name as typed, of those of a group that may be ranked."""
         from harness.verdicts import composite_ranks
 
-        sides = {one.spec: one.outcomes for one in group if one.overall.status == "ok"}
+        sides = {one.spec: one.outcomes for one in group if one.ranked}
         return composite_ranks.rank(sides, self.asked.profile, group[0].overall.counter, self.asked.cqs)
 
     def explained(self) -> dict[str, float]:
@@ -183,7 +183,7 @@ class Report:
             "profile_sha": self.asked.profile.sha,
             "counted": self.counted,
             "overalls": [asdict(one.overall) for one in self.found],
-            "ranked": [[one.name for one in group if one.overall.status == "ok"] for group in groups],
+            "ranked": [[one.name for one in group if one.ranked] for group in groups],
             "ranks": {n: asdict(r) for group in groups for n, r in self.ranks(group).items()},
             "explained": self.explained(),
         }

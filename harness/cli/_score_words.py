@@ -188,6 +188,8 @@ def unranked(group: Sequence[Entrant]) -> Iterator[str]:
     """Who has no rank, and in a word why; the remedies stand with the parts."""
     for one in group:
         o = one.overall
+        for run in one.unfinished:
+            yield f"{one.name} is not ranked: run {run.id[:8]} has {run.done:,} of {run.expected:,} answers; finish it"
         if o.status == "below_chance":
             yield f"{one.name} is not ranked: {o.why}"
         elif o.status != "ok":
