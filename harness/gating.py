@@ -78,6 +78,9 @@ def _against(
     for task in policy.task:  # a misspelt task would otherwise be gated by defaults, or not at all
         if task not in known and not tasks:
             raise UserError(f"[gate.task.{task}] is about a task that neither side has; {nearest(task, known)}")
+    if tasks and policy.composite:
+        policy = dataclasses.replace(policy, composite=None)
+        sides.notes.append("the composite is left out: it is judged over all tasks only")
     verdict = gate.judge(sides.pairs, policy, sides.missing, today, sides.refused)
     return dataclasses.replace(verdict, notes=(*sides.notes, *verdict.notes))
 

@@ -137,6 +137,30 @@ def test_a_mistake_is_exit_2_and_a_crash_exit_1_so_that_neither_is_taken_for_a_r
     assert crashed.returncode == 1 and "ZeroDivisionError" in crashed.stderr, crashed.stderr
 
 
+def test_files_named_in_the_configuration_lie_beside_it(
+    work: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("base", "ckpt"):
+        stored(store, name, 180)
+    assert bench("baseline", "bless", "base", "--name", "rel", "--reason", "v1").exception is None
+    (work / "bench.toml").write_text(
+        '[gate]\nbaseline = "file:results/baselines/rel.json"\n[gate.composite]\nprofile = "own.toml"\ncounter = "own"\n'
+    )
+    (work / "own.toml").write_text(
+        'name = "own"\n[[part]]\nname = "AS"\nkind = "accuracy"\nweight = 1.0\n[task.quiz]\n[task.lists]\n'
+    )
+    (work / "deep").mkdir()
+    monkeypatch.chdir(work / "deep")
+    store_at = ("--store", work / "results" / "bench.db")
+    done = bench("gate", "ckpt", *store_at, "--json")
+    assert done.exit_code == 0 and {t["task"] for t in json.loads(done.stdout)["tasks"]} >= {"quiz", "composite"}
+    part = bench("gate", "ckpt", *store_at, "--tasks", "quiz")
+    assert part.exit_code == 0 and "the composite is left out" in part.stdout
+    monkeypatch.chdir(work)
+    again = json.loads(bench("gate", "ckpt", "--json").stdout)
+    assert again["policy_sha"] == json.loads(done.stdout)["policy_sha"]
+
+
 # -- which run is the baseline --------------------------------------------------------------------------------------
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import importlib
 from collections.abc import Iterator
 from datetime import date
@@ -84,7 +85,7 @@ def command(
     from harness.cli import _gating
 
     policy, place = _policy(config_path, strict, fail_fast)
-    baseline, anchor = baseline or policy.baseline, anchor or policy.anchor
+    baseline, anchor = baseline or _beside(place, policy.baseline), anchor or _beside(place, policy.anchor)
     if not baseline:
         from harness.errors import NothingToCompare
 
@@ -110,7 +111,16 @@ def _policy(config_path: Path | None, strict: bool, fail_fast: int | None) -> tu
     settings = config.read(config_path, config.Bench) if config_path else config.bench()
     place = config_path or config.root() / "bench.toml"
     table = {**settings.gate, **({"fail_fast": fail_fast} if fail_fast else {})}
-    return gate.policy(table, str(config_path or "bench.toml"), strict=strict), place
+    policy = gate.policy(table, str(config_path or "bench.toml"), strict=strict)
+    if policy.composite and policy.composite.profile.endswith(".toml"):
+        profile = str(place.parent / policy.composite.profile)
+        policy = dataclasses.replace(policy, composite=dataclasses.replace(policy.composite, profile=profile))
+    return policy, place
+
+
+def _beside(place: Path, spec: str) -> str:
+    """A file named in bench.toml lies where bench.toml does, wherever the command was given."""
+    return f"file:{place.parent / spec.removeprefix('file:')}" if spec.startswith("file:") else spec
 
 
 @contextlib.contextmanager

@@ -29,11 +29,8 @@ def _rows(left: tuple[str, ...], right: tuple[str, ...]) -> tuple[Rows, Rows]:
     if left == right:
         return order, order
     places = {sample: i for i, sample in enumerate(right)}
-    both = [(i, places[left[i]]) for i in order.tolist() if left[i] in places]
-    if not both:
-        return np.array([], np.intp), np.array([], np.intp)
-    found = np.array(both, np.intp)
-    return found[:, 0], found[:, 1]
+    found = np.fromiter((places.get(left[i], -1) for i in order.tolist()), np.intp, order.size)
+    return order[found >= 0], found[found >= 0]
 
 
 def numbers(column: Sequence[float | None]) -> Floats:

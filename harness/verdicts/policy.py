@@ -18,6 +18,7 @@ from harness.config import fill
 from harness.errors import UserError
 from harness.identity import digest
 from harness.records import Change
+from harness.verdicts import profile
 
 LARGE = 1_000  # questions from which one point is a sensible default tolerance
 FIRST_LOOK_ALPHA = 0.001  # of --fail-fast; the look at everything keeps the rest of alpha
@@ -110,6 +111,8 @@ class Policy:
     def sha(self) -> str:
         """Stored with every verdict: the same runs under another policy may be judged otherwise."""
         fields = dataclasses.asdict(self)
+        if self.composite:  # wherever the profile lies, it is what it says that counts
+            fields["composite"]["profile"] = profile.read(self.composite.profile).sha
         fields["waive"] = [[w.task, w.guard, w.reason, w.until.isoformat() if w.until else ""] for w in self.waive]
         return digest(fields)
 
