@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from store_world import RUN, answer, begin, fill, grade
 
+from harness import metrics
 from harness.records import Overall, Part, Score
 from harness.store import read
 from harness.store.open import Store, open_store
@@ -102,3 +103,11 @@ def test_composites_and_judges_come_back_as_they_were(store: Store) -> None:
     assert read.profiles(store) == {"5ba": ("mine", "name = 'mine'")}
     assert read.judge(store, JUDGE) == ("critic", {"usable": True, "f1": 0.61})
     assert read.judge(store, "nobody") is None
+
+
+def test_the_share_of_thinking_is_of_tokens_not_of_answers(store: Store) -> None:
+    with Writer(store) as writer:
+        begin(store, writer)
+        for i, (tokens, thinking) in enumerate([(90, 90), (10, 0), (None, None)]):
+            writer.put(replace(answer(i), output_tokens=tokens, thinking_tokens=thinking))
+    assert metrics.find("thinking_share").measure(read.table(store, RUN.id)) == pytest.approx(0.9)
