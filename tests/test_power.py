@@ -94,7 +94,7 @@ def test_a_measure_is_tried_by_its_own_swaps_and_keeps_what_it_says() -> None:
     )
     (by_flips,) = power.power([flips])
     assert abs(found.mde - by_flips.mde) > 0.005  # the formula of accuracy says another number
-    drop = power.simulate(suite, draws=40, seed=5, drops={"verdicts": found.mde})
+    drop = power.simulate(suite, draws=30, seed=5, drops={"verdicts": found.mde})
     assert 0.6 <= dict(drop.caught)["verdicts"] <= 0.95  # more draws: tests/benchmarks/gate_levels.py
 
 
@@ -236,8 +236,20 @@ def test_aa_asks_the_same_checkpoint_again_in_a_store_of_its_own(
     assert known is not None and (known.n, known.flipped) == (20, 0)
     with open_store(store, mode="ro") as opened:  # the run stays what it was
         assert lookup.outcomes("a", opened) == [before]
+    _told_of_a_verdict(store, tiny_other)
     refused = bench("gate", "aa", "a", "--dtype", "bfloat16")
     assert "was answered with dtype 'float32', here it would be dtype 'bfloat16'" in str(refused.exception)
     with open_store(store) as opened, opened.transaction() as db:
         db.execute("UPDATE checkpoints SET path = ?", [str(tiny_other)])
     assert "is not what was run" in str(bench("gate", "aa", "a").exception)
+
+
+def _told_of_a_verdict(store: Path, other: Path) -> None:
+    """A gate on runs whose engine was tried says how many of the flips are the engine's; --json stays JSON."""
+    ran = bench("run", "--model", other, "--tasks", "demo_facts", "--limit", "20", "--engine", "hf", "--name", "b")
+    assert ran.exception is None, ran.output
+    done = bench("gate", "b", "--baseline", "a", "--json")
+    verdict = json.loads(done.stdout)
+    change = verdict["tasks"][0]["change"]
+    flips = change["lost"] + change["gained"]
+    assert flips and f"about 0 of {flips} flips are within engine noise (0.0 % of 20" in done.stderr

@@ -64,7 +64,7 @@ def command(
         runs = lookup.outcomes(spec, opened, tasks=lookup.tasks(_options.names(tasks)))
     gates = gates or _asked(as_json)
     kept = Path(os.path.relpath(store, path.parent)) if store and not store.is_absolute() else store
-    text = write(runs, baseline or _baseline(spec, runs), gates, kept)
+    text = write(runs, _beside(path, baseline or _baseline(spec, runs)), gates, kept)
     _read_back(text, path)
     if shown:
         click.echo(text, nl=False)
@@ -99,9 +99,17 @@ def alpha_of(gates: int) -> float:
 
 
 def _baseline(spec: str, runs: Sequence[Outcomes]) -> str:
-    """The spec itself, if it will still mean this run when a candidate has run; a path is given from the file's folder."""
+    """The checkpoint's name, under which a candidate will not be found; or what was typed, where that says more."""
     names = {o.name for o in runs}
     return spec if ":" in spec or "@" in spec or len(names) != 1 else names.pop() or spec
+
+
+def _beside(place: Path, spec: str) -> str:
+    """A file is named from the folder of bench.toml."""
+    path = Path(spec.removeprefix("file:"))
+    if not spec.startswith("file:") or path.is_absolute():
+        return spec
+    return f"file:{os.path.relpath(path, place.parent)}"
 
 
 def _gated(runs: Sequence[Outcomes]) -> list[Outcomes]:
