@@ -46,6 +46,8 @@ class Silence:
 
 def ensure(store: Store, runs: Sequence[Run], progress: Progress | None = None) -> int:
     """Grade the chains and count the tokens of generated answers that lack it; how many grades were added."""
+    if store.readonly:
+        return 0
     progress = progress or Silence()
     todo = list(_todo(store, runs))
     total = sum(count for _, _, count in todo)

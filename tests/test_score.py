@@ -285,7 +285,9 @@ def test_a_judge_that_nobody_calibrated_is_withheld_and_says_so(world: Path) -> 
     assert scored(world, "judged")["overalls"]["judged"]["status"] == "ok", "the rule's score stands"
 
 
-def test_mistakes_are_one_sentence(world: Path) -> None:
+def test_mistakes_are_one_sentence(world: Path, tmp_path: Path) -> None:
+    assert "no store at" in score(tmp_path, "good", ok=2).stderr
+    assert not (tmp_path / "results").exists()
     assert "nearest: distill-v1" in inside(world, "score", "good", "--profile", "distil-v1", *STORE, ok=2).stderr
     assert "no run of a task that profile distill-v1" in inside(world, "score", "good", *STORE, ok=5).stderr
     assert "neither 'rule' nor 'judge:ID'" in inside(world, "score", "good", "--cqs", "gpt", *STORE, ok=2).stderr

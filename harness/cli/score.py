@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import click
@@ -53,7 +54,8 @@ def command(
     from harness.verdicts import profile
 
     rules = profile.read(wanted)
-    with open_store(_options.store_path(store)) as opened:
+    path = _options.store_path(store)
+    with open_store(path, mode="rw" if os.access(path, os.W_OK) else "ro") as opened:  # a published store is only read
         specs = [*names, *([vs] if vs and vs not in names else [])]
         asked = _score.Asked(rules, _score.judge_of(opened, cqs), counter, _options.names(tasks))
         found, counted = _score.entrants(opened, specs, asked, quiet=as_json)
