@@ -117,6 +117,17 @@ def test_holm_and_bh_on_a_worked_example():
     assert stats.holm([]) == stats.bh([]) == []
 
 
+def test_holm_is_bonferroni_over_every_subset_and_bh_is_scipys():
+    """Closed testing: a member is rejected when every intersection that holds it is (Marcus, Peritz & Gabriel 1976)."""
+    rng = np.random.default_rng(8)
+    for size in (1, 2, 5, 9):
+        ps = np.round(rng.random(size) ** 2, 2).tolist()  # with ties, and zeros
+        subsets = [[i for i in range(size) if mask >> i & 1] for mask in range(1, 2**size)]
+        closed = [max(min(1.0, len(s) * min(ps[j] for j in s)) for s in subsets if i in s) for i in range(size)]
+        assert stats.holm(ps) == pytest.approx(closed)
+        assert stats.bh(ps) == pytest.approx(scipy_stats.false_discovery_control(ps).tolist())
+
+
 def test_mover_of_equal_members_shrinks_by_the_root_of_their_number():
     low, high = stats.mover([0.5] * 4, [0.4] * 4, [0.62] * 4)
     assert (low, high) == pytest.approx((0.45, 0.56))
