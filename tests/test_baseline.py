@@ -177,6 +177,13 @@ def test_a_damaged_file_says_so_even_where_its_hash_was_made_to_fit() -> None:
             baseline.load(bad, "b.json")
 
 
+def test_ids_of_others_may_look_like_places() -> None:
+    foreign = made([1, 0, 1], samples=("q#1", "q#2#b", "0123456789abcdef#7"))
+    assert baseline.named(loaded(packed(foreign)), foreign.samples) == foreign
+    alike = made([1, 0], samples=("0123456789abcdef#0", "0123456789abcdef#99999999"))
+    assert baseline.named(loaded(packed(alike)), ("a", "b")) == alike
+
+
 # -- the commands ---------------------------------------------------------------------------------------------
 
 

@@ -9,17 +9,19 @@ from __future__ import annotations
 
 import binascii
 import json
+import re
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from harness.errors import UserError
-from harness.identity import digest
+from harness.identity import SHOWN, digest
 from harness.records import Baseline, Outcomes
 from harness.verdicts import _packing
 
 SCHEMA = 1
+PLACED = re.compile(rf"[0-9a-f]{{{SHOWN}}}{_packing.PLACE}\d{{1,8}}")  # an id of somebody else's may hold the sign too
 PLAIN = (
     "task",
     "metric",
@@ -95,7 +97,7 @@ def exam_of(outcomes: Outcomes) -> str:
 
 def anonymous(outcomes: Outcomes) -> bool:
     """Whether its questions are places in their exam's order, and no ids yet."""
-    return any(_packing.PLACE in i for i in outcomes.samples[:1])
+    return bool(outcomes.samples) and all(PLACED.fullmatch(i) for i in outcomes.samples)
 
 
 def named(outcomes: Outcomes, order: Sequence[str]) -> Outcomes:
@@ -106,7 +108,7 @@ def named(outcomes: Outcomes, order: Sequence[str]) -> Outcomes:
     if not anonymous(outcomes):
         return outcomes
     places = [i.split(_packing.PLACE) for i in outcomes.samples]
-    if {sha for sha, _ in places} != {digest(list(order))}:
+    if {sha for sha, _ in places} != {digest(list(order))} or any(int(i) >= len(order) for _, i in places):
         return outcomes
     return replace(outcomes, samples=tuple(order[int(place)] for _, place in places))
 
