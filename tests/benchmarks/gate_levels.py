@@ -2,7 +2,7 @@
 
 Example: python tests/benchmarks/gate_levels.py --draws 1000 --markdown        (about 20 minutes on one core)
 Each row is a suite: its own questions are drawn anew with replacement, the two answers change sides by a coin (no change)
-or by an unfair one (the printed drop). `one key` leaves significance alone to decide. Exit 1 where a level is above 6 % or
+or by an unfair one (the printed drop). `one key` leaves significance alone to decide; `both keys` is what ships, guards included. Exit 1 where a level is above 6 % or
 a printed drop is caught less than 75 times of 100; more than 85 is told: with several tasks Holm's later steps add to it.
 """
 
@@ -100,7 +100,7 @@ def rows(draws: int, wanted: str) -> Iterator[tuple[str, list[str], bool]]:
         tasks = {after.task: TaskPolicy(tolerance="0.001pt") for _, after in suite}
         asked = gate.Policy(task=tasks)
         found = power.power(suite)
-        alone = power.simulate(suite, asked, draws, seed=1).failed
+        alone = power.simulate(suite, asked, draws, seed=1).by_scores
         both = power.simulate(suite, None, draws, seed=2).failed
         caught = [
             dict(power.simulate(suite, None, draws, seed=3, drops={t.task: t.mde}).caught)[t.task] for t in found
@@ -117,7 +117,14 @@ def main() -> int:
     parser.add_argument("--only", default="", help="rows whose name holds this")
     parser.add_argument("--markdown", action="store_true")
     asked = parser.parse_args()
-    head = ["suite", "false alarms, one key %", "both keys %", "printed drop, points", "caught %", "CPU s"]
+    head = [
+        "suite",
+        "false alarms of scores, one key %",
+        "of the gate, both keys %",
+        "printed drop, points",
+        "caught %",
+        "CPU s",
+    ]
     held = True
     if asked.markdown:
         print("| " + " | ".join(head) + " |\n|" + "---|" * len(head))
