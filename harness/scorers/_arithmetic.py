@@ -136,8 +136,9 @@ class _Reader:
                 value = power(value, self.factor(depth + 1))
             else:
                 break
-        if not self.begun:
-            self.begun, self.first = True, None if value is None else sign * value
+        if not self.begun:  # the innermost comes first: of "(13 - 4)" the bracket counts, not the 13
+            self.begun = True
+            self.first = None if value is None or depth else sign * value
         self._unit()
         return None if value is None else sign * value
 

@@ -71,6 +71,8 @@ def _slack(one: Side, value: Value) -> float:
     if not one.operators:
         places = _places(one.operands[-1]) if one.operands else 0
         cut = 1.0 if places > 1 else 0.5  # 2/3 = 0.66
+        if places > 8:  # a machine wrote 0.7000000000000001
+            return 1e-9 * max(1.0, abs(float(value)))
         return 0.0 if places == 0 and not one.percent else cut * 10.0 ** -(places + 2 * one.percent)
     share = 0.0
     for operand in one.operands:

@@ -81,6 +81,7 @@ _SAYS = frozenset(
         "total",
     ]
 )
+_JOINS = frozenset(["remainder", "because", "so", "since", "then", "which", "that"])
 _NO_UNIT = _SAYS.difference(["total"]) | frozenset(
     ["from", "to", "at", "by", "as", "the", "of", "in", "on", "for", "with"]
 )
@@ -202,7 +203,7 @@ def _is_unit(line: list[Token], i: int, at: int) -> bool:
 def skip_words(line: list[Token], at: int) -> int:
     """Behind all words at this token, however many of them: "20 cards she had at first + 100 cards"."""
     i = _aside(line, at)
-    while i < min(len(line), at + MOST_WORDS) and line[i].kind == "word" and line[i].text != "remainder":
+    while i < min(len(line), at + MOST_WORDS) and line[i].kind == "word" and line[i].text not in _JOINS:
         i += 1
     return _aside(line, i)
 
