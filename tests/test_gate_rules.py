@@ -69,6 +69,13 @@ def test_questions_are_paired_by_what_they_are_not_by_where_they_stand():
     assert gate.judge([(before, other)]).exit_code == 4
 
 
+def test_the_questions_that_would_settle_it_do_settle_it():
+    (judged,) = gate.judge([pair("t", 240, 9, 4)]).tasks
+    assert judged.judgement == "inconclusive" and 300 < judged.needs_n < 480  # and not 241: one more decides nothing
+    rule = gate.Policy(task={"t": TaskPolicy(tolerance=f"{100 * judged.tolerance:.2f}pt")})
+    assert gate.judge([pair("t", 480, 18, 8)], rule).tasks[0].judgement != "inconclusive"
+
+
 # -- floors -----------------------------------------------------------------------------------------------------------
 
 

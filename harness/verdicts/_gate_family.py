@@ -113,7 +113,7 @@ def _judge_one(t: Tested, p_worse: float, p_better: float, policy: Policy, first
             alarm = NormalDist().cdf(-tolerance / deviation) if deviation else 0.0
         else:
             caught = max(t.paired.mde(first), caught)
-        needs = _needed(t, t.paired, drop) if judgement == "inconclusive" else None
+        needs = _needed(t, t.paired, drop, low) if judgement == "inconclusive" else None
     return Judged(
         task=change.task,
         metric=change.metric,
@@ -127,14 +127,17 @@ def _judge_one(t: Tested, p_worse: float, p_better: float, policy: Policy, first
     )
 
 
-def _needed(tested: Tested, paired: Paired, drop: float) -> int:
-    """Questions that would settle it: those that catch a drop of the tolerance, or that decide the drop seen."""
+def _needed(tested: Tested, paired: Paired, drop: float, low: float) -> int:
+    """Questions that would settle it: those that catch a drop of the tolerance, or that decide the drop seen.
+
+    The latter by the interval that decides, which narrows with the root of their number.
+    """
     _, moment = paired.effective
     planned = stats.needed_n(tested.tolerance, moment) or 0
     if planned > paired.n:
         return planned
     gap = max(tested.tolerance - drop, drop)
-    return max(paired.n + 1, math.ceil(moment * (NormalDist().inv_cdf(0.95) / gap) ** 2))
+    return max(paired.n + 1, math.ceil(paired.n * ((-drop - low) / gap) ** 2))
 
 
 def pooled_alarm(family: Family, tasks: int, policy: Policy) -> tuple[list[Finding], list[str]]:
