@@ -85,7 +85,7 @@ def test_the_questions_said_to_be_needed_find_the_change_eight_times_of_ten(worl
             "Worse: -8.0 points on t1 (90 % interval -11.0 to -5.2); also worse: t0 -3.1.",
         ),
         (((2000, 9, 8),), "The same within a point: -0.1 points on t0 (90 % interval -0.4 to +0.3)."),
-        (((100, 5, 5),), "No clear difference: +0.0 points on t0 (90 % interval -5.7 to +5.7), a drop below "),
+        (((100, 5, 5),), "No clear difference: +0.0 points on t0 (90 % interval -5.7 to +5.7), a change below "),
         (((100, 9, 5), (2000, 9, 8)), "No clear difference: t1 the same within a point; t0 not separable, needs"),
     ],
 )

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from rank_world import World
 
 from harness import stats
-from harness.records import Lineage, Settings
+from harness.errors import NotComparable, NothingToCompare
+from harness.records import Lineage, Outcomes, Settings
 from harness.verdicts import pick
 
 
@@ -137,6 +140,28 @@ def test_mistakes_are_one_sentence(world: World, words: tuple[str, ...], code: i
         world.run(name, "quiz", noisy(1, 0.5, 20))
     done = world.bench("pick", *words)
     assert (done.code, done.out) == (code, "") and told in done.err and "\n" not in done.err
+
+
+def graded(name: str, metric: str, unit: str, values: list[float], **of: Any) -> pick.Entrant:
+    ids = tuple(f"{i:03}" for i in range(len(values)))
+    made = Outcomes("fit", metric, name, {}, ids, tuple(values), unit=unit, name=name, **of)
+    return pick.Entrant(name, {"fit": made})
+
+
+def test_an_error_is_chosen_by_when_it_is_low_and_has_no_mean_with_a_share() -> None:
+    rng = np.random.default_rng(0)
+    small, large = (np.abs(rng.normal(0, sd, 300)).tolist() for sd in (1.0, 2.0))
+    low = graded("low", "mae", "target", small, higher_is_better=False)
+    high = graded("high", "mae", "target", large, higher_is_better=False)
+    found = pick.pick([high, low])
+    assert (found.advised, found.points) == ("low", False)
+    assert found.places[0].score == pytest.approx(np.mean(small)) and found.places[1].behind > 0
+    both = [pick.Entrant(e.name, {**e.outcomes, "quiz": replace(e.outcomes["fit"], task="quiz", unit="share", higher_is_better=True)}) for e in (high, low)]  # fmt: skip
+    with pytest.raises(NotComparable, match="fit is scored by mae, which has no mean with quiz"):
+        pick.pick(both)
+    measure = [graded(name, "f1", "share", small, is_mean=False) for name in ("a", "b")]
+    with pytest.raises(NothingToCompare, match="no value per question"):
+        pick.pick(measure)
 
 
 def units(values: np.ndarray, subjects: np.ndarray) -> np.ndarray:

@@ -145,10 +145,11 @@ class _Confirmed:
     high: float | None = None
     n: int | None = None
     line: str = ""
+    points: bool = True
 
 
 def _confirm(store: Store, typed: str, picked: Picked, runs: dict[str, list[Run]], more: Sequence[str]) -> _Confirmed:
-    from harness import pairs
+    from harness import metrics, pairs
     from harness.errors import UserError
     from harness.store import read
 
@@ -162,7 +163,8 @@ def _confirm(store: Store, typed: str, picked: Picked, runs: dict[str, list[Run]
             )
         if run.settings.chat == used[0].settings.chat or run.settings.asked != "here":
             row = read.board_row(store, run.id)
-            return _Confirmed(task, row["value"], row["low"], row["high"], row["n"])
+            points = metrics.find(row["metric"]).UNIT == "share" if metrics.known(row["metric"]) else True
+            return _Confirmed(task, row["value"], row["low"], row["high"], row["n"], points=points)
     if used[0].settings.asked != "here":
         return _Confirmed(task, line=f"bench import FILE --task {task} --run {picked.advised}=FIELD")
     whole = replace(used[0], expected=len(read.get_exam(store, used[0].exam).samples) * used[0].repeats)
@@ -191,8 +193,9 @@ def _sentence(picked: Picked, confirmed: _Confirmed | None) -> str:
     from harness.verdicts import wording
 
     best = picked.places[0]
-    shown = wording.number(best.score, True)
-    flattered = f"its {shown} is flattered by about {wording.number(picked.inflation, True)} points, the best of {len(picked.places)}"
+    shown = wording.number(best.score, picked.points)
+    much, unit = wording.number(picked.inflation, picked.points), " points" if picked.points else ""
+    flattered = f"its {shown} is flattered by about {much}{unit}, the best of {len(picked.places)}"
     if picked.inflation < LITTLE:
         flattered = f"its {shown} is hardly flattered"
     lead = f"Ship {picked.advised}: {picked.why}"
@@ -202,6 +205,5 @@ def _sentence(picked: Picked, confirmed: _Confirmed | None) -> str:
     if confirmed.value is None:
         what = f"run `{confirmed.line}`" if confirmed.line else f"it has no score on {confirmed.task}"
         return f"{lead}. Not confirmed yet: {what}."
-    low, high = (wording.number(v, True) for v in (confirmed.low, confirmed.high))
-    score = wording.number(confirmed.value, True)
+    score, low, high = (wording.number(v, confirmed.points) for v in (confirmed.value, confirmed.low, confirmed.high))
     return f"{lead}. Report {score} on {confirmed.task} (95 % interval {low} to {high}, {confirmed.n:,} questions)."

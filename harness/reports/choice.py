@@ -25,9 +25,9 @@ def render_choice(picked: Picked, sentence: str, colour: bool = False) -> str:
     heads += [*(["size"] if sizes else []), *(["steps"] if steps else []), *(f"{t} {SHORT[n]}" for t, n in health)]
     table = _plain.table([*heads, ""])
     for place in picked.places:
-        cells = [place.name, *(wording.number(place.scores[task], True) for task in tasks)]
-        cells += [wording.number(place.score, True)] if len(tasks) > 1 else []
-        cells += [wording.number(place.behind, True), wording.p_value(place.p), "tied" if place.tied else ""]
+        cells = [place.name, *(wording.number(place.scores[task], picked.points) for task in tasks)]
+        cells += [wording.number(place.score, picked.points)] if len(tasks) > 1 else []
+        cells += [wording.number(place.behind, picked.points), wording.p_value(place.p), "tied" if place.tied else ""]
         cells += [_size(place.bytes)] if sizes else []
         cells += ["–" if place.steps is None else f"{place.steps:,}"] if steps else []
         cells += [_health(place, task, name) for task, name in health]

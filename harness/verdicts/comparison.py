@@ -181,7 +181,7 @@ def _needs(line: Line) -> str:
         return f"needs about {line.more:,} more question{'s' if line.more > 1 else ''}"
     points = wording.in_points(line.change)
     unit = "points" if points else line.change.metric
-    return f"a drop below {wording.number(line.change.mde, points)} {unit} would often go unseen"
+    return f"a change below {wording.number(line.change.mde, points)} {unit} would often go unseen"
 
 
 def _several(lines: Sequence[Line]) -> str:

@@ -24,6 +24,7 @@ from harness.verdicts.compare import COVERAGE
 ALPHA = 0.05  # of the tie band, over all comparisons with the leader
 DRAWS = 2_000
 BLOCK = 4_000_000  # weights in memory at once
+SHARES = ("", "share")
 ALIKE = 0.01  # sizes within a percent of each other are one size
 
 
@@ -59,6 +60,7 @@ class Picked:
     advised: str
     why: str
     inflation: float  # how much the best score is expected to be above what it would show on other questions
+    points: bool  # shares, spoken of in points of 100
     n: Mapping[str, int]
     warnings: tuple[str, ...] = ()
 
@@ -75,12 +77,14 @@ def pick(entrants: Sequence[Entrant], draws: int = DRAWS, seed: int = 0) -> Pick
     ranked = [t for t in tasks if not any(_pick_health.unranked(e.outcomes[t]) for e in entrants)]
     if not ranked:
         raise NothingToCompare(f"{', '.join(tasks)} has no gold answers to choose by; add a task that has")
-    falls = [t for t in ranked if not entrants[0].outcomes[t].higher_is_better]
-    if falls and len(ranked) > 1:
+    first = entrants[0].outcomes
+    odd = [t for t in ranked if not first[t].higher_is_better or first[t].unit not in SHARES]
+    if odd and len(ranked) > 1:
+        other = next(t for t in ranked if t != odd[0])
         raise NotComparable(
-            f"{falls[0]} is better when lower, so it has no mean with {ranked[0]}; choose by one of them"
+            f"{odd[0]} is scored by {first[odd[0]].metric}, which has no mean with {other}; choose by one of them"
         )
-    sign = -1.0 if falls else 1.0
+    sign = 1.0 if first[ranked[0]].higher_is_better else -1.0
     table = _Table.of(entrants, ranked)
     scores = table.scores
     best = int(np.argmax(np.round(scores, 12)))  # the earliest of equals
@@ -109,6 +113,7 @@ def pick(entrants: Sequence[Entrant], draws: int = DRAWS, seed: int = 0) -> Pick
         advised=advised.name,
         why=why,
         inflation=inflation(table.units, table.strata, draws, seed),
+        points=not odd or first[odd[0]].unit in SHARES,
         n=dict(zip(ranked, table.counts, strict=True)),
         warnings=tuple(_pick_health.warnings({place.name: place.health for place in places})),
     )
