@@ -36,7 +36,7 @@ class Sheet:
 
     @property
     def width(self) -> int:
-        return self.means.shape[1] + len(self.measures)
+        return int(self.means.shape[1]) + len(self.measures)
 
 
 def point(sheet: Sheet) -> Floats:

@@ -62,7 +62,8 @@ def tokens(one: Outcomes, counter: str) -> Floats:
     own = np.array([math.nan if v is None else v for v in one.measures.get("answer_tokens") or ()], float)
     if own.size != neutral.size:
         return neutral
-    return neutral + np.nan_to_num(np.maximum(own - SPELT * neutral - SPARE, 0.0), posinf=math.inf)
+    found: Floats = neutral + np.nan_to_num(np.maximum(own - SPELT * neutral - SPARE, 0.0), posinf=math.inf)
+    return found
 
 
 def chain(one: Outcomes, cqs: str) -> Floats:
