@@ -27,7 +27,7 @@ MARKS = {"refuse": "FAULT", "warn": "CARE ", "info": "NOTE "}
     "--domain",
     default="",
     metavar="T,…",
-    help="Tasks or groups the training was for; the others are general. Default: by the lineage's data.",
+    help="Tasks or groups the training was for; the others are general. Default: by the lineage's data, else the group of tasks that rose.",
 )
 @click.option("--tasks", default="", metavar="T,…", help="Only these. Default: all that both have.")
 @click.option(
@@ -67,14 +67,15 @@ def command(
 def _show(found: Diagnosed, samples: bool) -> None:
     told = found.diagnosis
     echo(told.sentence)
+    seen: set[str] = set()
     for symptom in told.symptoms:
         echo("")
-        _finding(symptom)
+        _finding(symptom, seen)
     echo("")
     if told.unproven:
         echo("seen, not proven:")
-        for seen in told.unproven[:8]:
-            echo(f"  {seen}")
+        for text in told.unproven[:8]:
+            echo(f"  {text}")
     if told.fine:
         echo(f"looked at and fine: {', '.join(told.fine)}")
     for line in told.unchecked:
@@ -83,10 +84,13 @@ def _show(found: Diagnosed, samples: bool) -> None:
         _example(example, found)
 
 
-def _finding(symptom: Symptom) -> None:
+def _finding(symptom: Symptom, seen: set[str]) -> None:
+    """Evidence that stands above is not said twice: two faults of one task share its fall."""
     echo(f"{MARKS[symptom.level]}  {symptom.what}")
     for line in symptom.evidence:
-        echo(f"       - {line}")
+        if line not in seen:
+            echo(f"       - {line}")
+    seen.update(line for line in symptom.evidence if not line.startswith("p "))
     if symptom.remedy:
         echo(f"       → {symptom.remedy}")
 

@@ -93,15 +93,23 @@ def _symptoms(proven: Sequence[tuple[Test, float]], by_task: Mapping[str, Scored
         kinds.setdefault(test.kind, []).append((test, p))
     fell = {test.task: (test, p) for test, p in kinds.pop("score", [])}
     kinds = _ends(kinds, facts)
-    found, explained = [], set[str]()
+    found, explained, touched = [], set[str](), dict[str, set[str]]()
     for kind, members in kinds.items():
         members.sort(key=lambda member: (-member[0].size, member[0].task))
         tasks = [test.task for test, _ in members]
         if kind == "forgetting":
             tasks = [task for task in by_task if task not in facts.domain and task in fell] or tasks
-        if kind in (*CAUSES, "rambling", "forgetting", "saying", "binding"):
+        if kind in OF_SCORES:
             explained |= set(tasks)
+        elif kind != "long":
+            for test, _ in members:
+                touched.setdefault(test.task, set()).update(test.samples)
         found.append(_symptom(kind, members, tasks, fell, by_task, facts))
+    explained |= {
+        task
+        for task, samples in touched.items()
+        if task in fell and 2 * _diagnose_scores.share(by_task[task], samples) >= 1
+    }
     rest = [fell[task] for task in fell if task not in explained]
     if rest:
         rest.sort(key=lambda member: -member[0].size)
@@ -134,7 +142,8 @@ def _symptom(
     worst, p = members[0]
     scores = kind in OF_SCORES
     drops = [task for task in dict.fromkeys([worst.task, *tasks]) if task in fell and kind not in MILD]
-    shares = {test.task: _share(test, by_task[test.task]) for test, _ in members if test.task in drops and not scores}
+    shown = {test.task: test.samples for test, _ in reversed(members) if test.task in drops and not scores}
+    shares = {task: _diagnose_scores.share(by_task[task], samples) for task, samples in shown.items()}
     drops = [task for task in drops if scores or shares.get(task, 0.0) > 0]
     evidence = [f"p {wording.p_value(p)} over {worst.n:,} {'questions' if scores else 'paired answers'}"]
     evidence += [worst.evidence] if worst.evidence else []
@@ -142,10 +151,7 @@ def _symptom(
     evidence += [f"also: {test.what}" for test, _ in members[1:4]] if kind != "lost" else []
     for task in drops[:4]:
         evidence.append(_diagnose_scores.fallen(by_task[task]))
-        if task in shares:
-            evidence.append(
-                f"{round(shares[task] * by_task[task].change.lost):,} of the {by_task[task].change.lost:,} lost questions have it"
-            )
+        evidence += [_diagnose_scores.touched(by_task[task], shown[task])] if task in shown else []
     for task in drops[:2]:
         evidence += _made_of(kind, by_task[task], facts)
     if kind in ("short", "long", "format", "forgetting", "lost", "circles") and facts.data():
@@ -166,12 +172,6 @@ def _level(kind: str, fell: bool, task: str, by_task: Mapping[str, Scored]) -> L
         one = by_task.get(task)
         return "info" if one and (one.change.p_better or 1.0) <= ALPHA else "warn"
     return "refuse"
-
-
-def _share(test: Test, one: Scored) -> float:
-    """Of the questions that were lost, those that show the fault."""
-    lost = _diagnose_scores.lost(one)
-    return len(set(lost) & set(test.samples)) / len(lost) if lost else 0.0
 
 
 def _what(kind: str, worst: Test, drops: Sequence[str], by_task: Mapping[str, Scored]) -> str:
