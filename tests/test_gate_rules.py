@@ -195,6 +195,7 @@ def test_a_guard_is_waived_alone_on_a_task_or_everywhere_until_its_day():
         rule = f'[[waive]]\nguard = "answer_tokens"\n{waive}\nreason = "brief on purpose"\nuntil = 2026-12-31\n'
         verdict = gate.judge(suite, policy(rule if waive is not None else ""), today=TODAY)
         assert verdict.exit_code == code
+    assert verdict.sentence.startswith("Passed only because a guard is waived: answers shrank to 0.40x on a")
     assert {g.level for g in verdict.guards} == {"warn"} and "waived until 2026-12-31" in verdict.guards[0].evidence
     assert gate.judge(suite, policy(rule), today=datetime.date(2027, 1, 1)).exit_code == 3
     with pytest.raises(UserError, match=r"waive\[0\].guard' is 'answer_token'; nearest: answer_tokens"):

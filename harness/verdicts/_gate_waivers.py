@@ -35,6 +35,11 @@ def apply(
     return tasks, findings, notes
 
 
+def excused(alarms: Sequence[Finding]) -> list[Finding]:
+    """Those that `apply` made warnings of."""
+    return [f for f in alarms if f.level == "warn" and f.evidence.startswith("waived until")]
+
+
 def _covers(waive: Waive, finding: Finding) -> bool:
     if waive.guard and waive.guard != finding.source:
         return False

@@ -97,7 +97,7 @@ def _verdict(
     return Verdict(
         status=status,
         exit_code=EXIT_INCONCLUSIVE_STRICT if undecided else EXIT[status],
-        sentence=wording.sentence(status, judged, breached),
+        sentence=wording.sentence(status, judged, breached, _gate_waivers.excused(alarms)),
         tasks=tuple(judged),
         guards=tuple(alarms),
         pooled_p=family.pooled.p if family.pooled else None,

@@ -77,8 +77,8 @@ def listed(findings: Sequence[Finding], shown: int = 2) -> str:
     return ", ".join(f.what for f in findings[:shown]) + more
 
 
-def sentence(status: str, tasks: Sequence[Judged], breached: Sequence[Finding]) -> str:
-    """The verdict in one sentence."""
+def sentence(status: str, tasks: Sequence[Judged], breached: Sequence[Finding], excused: Sequence[Finding] = ()) -> str:
+    """The verdict in one sentence; `excused`: alarms that are waived today."""
     if status == "nothing":
         whys = "; ".join(t.why for t in tasks[:2]) or "no task was run on both sides"
         return f"Nothing to compare: {whys}."
@@ -95,6 +95,8 @@ def sentence(status: str, tasks: Sequence[Judged], breached: Sequence[Finding]) 
         return _undecided(by["inconclusive"], len(tasks))
     if waived := [t for t in tasks if t.waived]:
         return f"Passed only because a regression is waived {waived[0].waived}; {_worst(waived)}."
+    if excused:
+        return f"Passed only because a guard is waived: {listed(excused)}."
     if by["improved"]:
         best = max(by["improved"], key=lambda t: abs(t.change.change or 0) if t.change else 0)
         slips = sum(t.judgement == "slipped" for t in tasks)
