@@ -275,6 +275,16 @@ def test_a_verdict_is_kept_once_and_never_changes_the_next(work: Path, store: St
     assert [code for code, _ in kept] == [3, 3] and all(json.loads(after) for _, after in kept)
 
 
+def test_a_failure_ends_with_the_command_that_shows_the_lost_answers(work: Path, store: Store) -> None:
+    stored(store, "base", 180)
+    stored(store, "ckpt", 120)
+    last = bench("gate", "ckpt", "--baseline", "base").stdout.strip().splitlines()[-1]
+    assert last.startswith("look:  bench compare run:")
+    shown = bench(*last.split()[2:])
+    assert shown.exception is None and "⟦" in shown.stdout and "60" in shown.stdout
+    assert "look:" not in bench("gate", "base", "--baseline", "ckpt").stdout
+
+
 def test_github_gets_the_page_and_a_line_on_the_tolerance(
     work: Path, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:

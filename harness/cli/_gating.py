@@ -7,6 +7,8 @@ written is a note, because a runner must not change a verdict.
 from __future__ import annotations
 
 import os
+import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,16 +23,22 @@ NOTHING = 5
 
 
 def report(
-    verdict: Verdict, place: Path, *, as_json: bool, md: Path | None, junit: Path | None, warn_only: bool
-) -> int:
-    """Everything that is to be seen of a verdict, and the exit code; `place`: the file in which its rules stand."""
+    verdict: Verdict, place: Path, *, as_json: bool, md: Path | None, junit: Path | None, warn_only: bool,
+    more: Sequence[str] | None = None,
+) -> int:  # fmt: skip
+    """Everything that is to be seen of a verdict, and the exit code; `place`: the file in which its rules stand.
+
+    `more`: what a suggested command must also say; None where there is no store to look into.
+    """
     from harness.reports import json, markdown, terminal
     from harness.reports import junit as junit_report
 
     if as_json:
         click.echo(json.render(verdict), nl=False)
     else:
-        echo(terminal.render(verdict))
+        echo(terminal.render(verdict).rstrip("\n"))
+        if more is not None and (line := _next(verdict, more)):
+            echo(line)
     _write(md, markdown.render(verdict))
     _write(junit, junit_report.render(verdict))
     _github(verdict, place)
@@ -40,6 +48,17 @@ def report(
         echo(f"--warn-only: exit 0 instead of {verdict.exit_code}", err=True)
         return 0
     return verdict.exit_code
+
+
+def _next(verdict: Verdict, more: Sequence[str]) -> str:
+    """The command that shows which answers were lost, where both runs are at hand."""
+    for judged in verdict.tasks:
+        sides = verdict.sides.get(judged.task, {})
+        before, after = (str(sides.get(end, {}).get("run") or "") for end in ("before", "after"))
+        if judged.judgement == "regressed" and before and after and not verdict.first_look:
+            words = ["bench", "compare", f"run:{before[:12]}", f"run:{after[:12]}", "--lost", *more]
+            return f"look:  {shlex.join(words)}"
+    return ""
 
 
 def keep(path: Path, verdict: Verdict) -> None:

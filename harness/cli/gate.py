@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harness.cli import _options, first_line
+from harness.cli._echo import echo
 
 if TYPE_CHECKING:
     from harness.store.open import Store
@@ -81,7 +82,7 @@ def command(
     Example: bench gate ckpt --baseline base
              bench gate ckpt --baseline file:results/baselines/release.json --md summary.md
     """
-    from harness import gating, lookup
+    from harness import gating, lookup, noise
     from harness.cli import _gating
 
     policy, place = _policy(config_path, strict, fail_fast)
@@ -90,17 +91,23 @@ def command(
         from harness.errors import NothingToCompare
 
         raise NothingToCompare("no baseline: pass --baseline NAME, or write `baseline` under [gate] in bench.toml")
+    more = ("--store", str(store)) if store else ()
     specs = [spec for spec in (candidate, baseline, anchor) if spec]
     path = _options.store_path(store)
     with _opened(path, specs) as opened:
         verdict = gating.judge(
             opened, candidate, baseline, policy, anchor=anchor, today=date.today(),
-            tasks=lookup.tasks(_options.names(tasks)), more=("--store", str(store)) if store else (),
+            tasks=lookup.tasks(_options.names(tasks)), more=more,
         )  # fmt: skip
         kept = opened is not None
     if kept:
         _gating.keep(path, verdict)
-    return _gating.report(verdict, place, as_json=as_json, md=md, junit=junit, warn_only=warn_only)
+    code = _gating.report(
+        verdict, place, as_json=as_json, md=md, junit=junit, warn_only=warn_only, more=more if kept else None
+    )
+    for line in noise.said(path, verdict) if kept else ():  # of `bench gate aa`; beside the verdict, never in it
+        echo(f"note: {line}", err=True)
+    return code
 
 
 def _policy(config_path: Path | None, strict: bool, fail_fast: int | None) -> tuple[Policy, Path]:
