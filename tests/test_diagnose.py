@@ -291,6 +291,29 @@ def test_weights_that_are_the_parents(
     assert moved["findings"] == [] and any("weights moved by" in line for line in moved["fine"])
 
 
+def test_equal_weights_with_another_template_blame_the_template(tmp_path: Path, rng: np.random.Generator) -> None:
+    before = worked(rng, N, share=0.8)
+    after = worked(rng, N, share=0.1)
+    parts = {"weights": "w-parent", "template": "other", "generation": "g"}
+    found = diagnose(World(tmp_path, parts=parts).ask("sums", before, after))
+    assert (
+        kinds(found) == ["parts", "lost"]
+        and "another chat template, so all that moved came with it" in found["sentence"]
+    )
+    assert found["findings"][0]["remedy"] == "copy base's chat template back"
+    assert "as above" in found["findings"][1]["remedy"]  # no advice on training: nothing was trained
+    (tmp_path / "tuned").mkdir()
+    tuned = diagnose(World(tmp_path / "tuned", parts=parts | {"weights": "w-child"}).ask("sums", before, after))
+    assert kinds(tuned) == ["lost", "parts"] and [f["level"] for f in tuned["findings"]] == ["refuse", "warn"]
+    (tmp_path / "well").mkdir()
+    well = diagnose(
+        World(tmp_path / "well", parts=parts | {"weights": "w-child"}).ask("sums", before, worked(rng, N, share=0.9))
+    )
+    assert well["findings"] == [] and any(
+        "chat template changed" in line and "no answer shows harm" in line for line in well["unproven"]
+    )
+
+
 def test_answers_alone_can_tell_that_nothing_was_learnt(tmp_path: Path, rng: np.random.Generator) -> None:
     found = diagnose(unchanged(tmp_path, rng))
     assert kinds(found) == ["learnt_nothing"] and found["findings"][0]["level"] == "warn"

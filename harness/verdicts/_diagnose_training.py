@@ -7,7 +7,8 @@ folder was trained than saved. Facts of files need no test; they are certain or 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from harness.records import Level
 from harness.verdicts._diagnose_facts import Facts, Pairs, Symptom
@@ -80,6 +81,33 @@ def _untouched(pairs: Pairs, facts: Facts) -> tuple[str, str] | None:
     if weights.equal < weights.tensors and not weights.sampled:
         alike = "to within rounding"
     return f"{facts.child} learnt nothing: its {weights.tensors} tensors are {facts.parent}'s, {alike}", remedy
+
+
+def with_parts(shown: Sequence[Symptom], facts: Facts) -> list[Symptom]:
+    """Where the template or tokenizer changed and the answers got worse: certain with equal weights, else a suspect.
+
+    Example: a folder with its parent's weights and another chat template lost 66 points; no training mends that.
+    """
+    harmed = [symptom for symptom in shown if symptom.level == "refuse" and symptom.tasks]
+    if not facts.parts_changed or not harmed:
+        return list(shown)
+    named = " and ".join(facts.parts_changed)
+    task = harmed[0].tasks[0]
+    equal = next((symptom for symptom in shown if symptom.kind == "learnt_nothing"), None)
+    if equal is None:
+        what = f"the {named} changed with the training, so what {task} lost may have come with it as well as with the weights"
+        remedy = (
+            f"run {task} from a copy of the folder with {facts.parent}'s {named}: what comes back then was lost by it"
+        )
+        return [*shown, Symptom("parts", "warn", what, (), remedy)]
+    what = f"{facts.child} has {facts.parent}'s weights and another {named}, so all that moved came with it"
+    first = Symptom("parts", "refuse", what, equal.evidence, f"copy {facts.parent}'s {named} back", size=FIRST)
+    rest = (
+        replace(s, remedy="as above: the weights are the parent's") if s in harmed and s.kind != "eos" else s
+        for s in shown
+        if s is not equal
+    )
+    return [first, *rest]
 
 
 def _trained_on(pairs: Pairs, facts: Facts) -> Iterator[Symptom]:

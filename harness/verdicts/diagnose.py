@@ -54,6 +54,7 @@ def diagnose(pairs: Pairs, facts: Facts) -> Diagnosis:
     adjusted = _adjusted(tests)
     proven = [(test, p) for test, p in zip(tests, adjusted, strict=True) if test.beyond and p <= ALPHA]
     shown = [*_diagnose_training.symptoms(pairs, facts), *_symptoms(proven, by_task, facts)]
+    shown = _diagnose_training.with_parts(shown, facts)
     shown.sort(key=lambda s: (LEVELS.index(s.level), -s.size, s.kind, s.tasks))
     unproven = [
         f"{test.what} (p {wording.p_value(p)} after correction for {_family(tests, test)} tests, n {test.n:,})"
@@ -272,7 +273,7 @@ def _with_training(facts: Facts) -> list[str]:
 
 def _changed(facts: Facts, shown: Sequence[Symptom]) -> tuple[str, ...]:
     """What came with the training, where no fault of the answers speaks against it."""
-    if any(symptom.kind in STOPS for symptom in shown):
+    if any(symptom.kind in (*STOPS, "parts") for symptom in shown):
         return ()
     return tuple(f"{text}; no answer shows harm by it" for text in _with_training(facts))
 
