@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import tomllib
 from dataclasses import replace
 from pathlib import Path
@@ -169,10 +170,15 @@ def test_init_writes_what_the_gate_takes_and_never_overwrites(work: Path) -> Non
     shown = bench("gate", "init", "base", "-o", "-", "--gates-per-month", "4").stdout
     assert tomllib.loads(shown)["gate"]["alpha"] == 0.05
     # every line that is commented out for taking is one that the gate takes as well
-    uncommented = [line[2:] if line.startswith("# ") and ("= {" in line or line.startswith("# min =")) else line
-                   for line in text.split("\n")]  # fmt: skip
-    policy = gate.policy(tomllib.loads("\n".join(uncommented))["gate"])
-    assert policy.guard and policy.task["quiz"].min == "75pt"
+    taken = re.sub(r"^# ((?:[a-z_]+ = |\[).*)$", r"\1", text, flags=re.MULTILINE)
+    policy = gate.policy(tomllib.loads(taken)["gate"])
+    assert policy.guard and policy.composite and policy.waive[0].task == "quiz" and policy.task["quiz"].min == "75pt"
+    assert (policy.anchor, policy.on_missing_baseline, policy.strict, policy.fail_fast) == (
+        "tag:release-1",
+        "warn",
+        True,
+        200,
+    )
 
 
 def test_a_tolerance_of_init_costs_no_power() -> None:
