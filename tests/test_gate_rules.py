@@ -98,6 +98,11 @@ def test_a_floor_for_a_metric_in_which_less_is_better_is_a_mistake():
         gate.judge([tuple(sides)], policy("[task.ppl]\nmin = 5"))
 
 
+def test_a_floor_that_no_score_reaches_is_a_mistake():
+    with pytest.raises(UserError, match="`min` of 300 points of 100"):
+        gate.judge([pair("t", 100, 1, 1)], policy("[task.t]\nmin = 300"))
+
+
 def test_unanswered_questions_count_against_the_floor():
     before, after = pair("t", 1000, 0, 0)
     silent = tuple(None if i % 60 == 1 else v for i, v in enumerate(after.values))
@@ -296,6 +301,10 @@ def test_the_whole_file_is_read_and_other_tools_words_are_understood():
         ('[task.a]\nmin = "high"', "'gate.task.a.min' is 'high'; write points of 100"),
         ('[composite]\ntolerance = "1%"', "'gate.composite.tolerance' is '1%'"),
         ('[composite]\nprofil = "demo"', "unknown key 'gate.composite.profil'; nearest: profile"),
+        ("[task.a]\nmin = nan", "'gate.task.a.min' is nan"),
+        ("[guard]\nempty_rate = { max = nan }", "'gate.guard.empty_rate.max' is nan"),
+        ("[guard]\nanswer_tokens = { min_ratio = nan }", "'gate.guard.answer_tokens.min_ratio' is nan"),
+        ("alpha = nan", "'gate.alpha' is nan"),
         ('rule = "luck"', "'gate.rule' is 'luck'"),
         ("fail_fast = 0", "give a number of questions"),
         ("[guard]\nextraction_failure_rat = { max = 0.1 }", "no measure 'gate.guard.extraction_failure_rat'"),

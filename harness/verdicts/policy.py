@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -122,7 +123,10 @@ class Policy:
     def floor(self, task: str, shares: bool) -> float | None:
         """The task's `min` in the metric's own unit; points of 100 where the metric is a share."""
         asked = self.task.get(task, TaskPolicy()).min
-        return None if asked is None else _points(asked) / (100 if shares else 1)
+        floor = None if asked is None else _points(asked)
+        if shares and floor is not None and floor > 100:
+            raise UserError(f"[gate.task.{task}] has a `min` of {floor:g} points of 100, which no score reaches")
+        return floor / 100 if shares and floor is not None else floor
 
     def tolerance(self, change: Change) -> float:
         """Smallest drop of this change's metric that matters, in its own unit."""
@@ -166,7 +170,7 @@ def _guards(asked: Mapping[str, GuardPolicy], where: str) -> dict[str, GuardPoli
             raise UserError(f"{where}: no measure 'gate.guard.{said}'; {plugins.nearest(said, known)}")
         if name in found:
             raise UserError(f"{where}: 'gate.guard.{said}' is {name}, which is there already; keep one of them")
-        for key in ("max", "max_increase"):
+        for key in ("max", "max_increase", "min_ratio", "max_ratio"):
             plain(getattr(guard, key), f"{where}: 'gate.guard.{said}.{key}'")
         found[name] = guard
     return found
@@ -196,7 +200,9 @@ def _points(value: str | float | None, where: str = "points") -> float:
         match = FLOOR.fullmatch(value.strip())
         if not match:
             raise UserError(f"{where} is '{value}'; write points of 100 as 45 or \"45pt\"")
-        return float(match[1])
+        value = float(match[1])
+    if not math.isfinite(value or 0.0):
+        raise UserError(f"{where} is {value}; write points of 100 as 45")
     return float(value or 0.0)
 
 
@@ -210,4 +216,7 @@ def amount(text: str, where: str = "tolerance") -> tuple[float, bool]:
 
 def plain(value: str | float | None, where: str = "limit") -> float | None:
     """A guard's limit as a number: "1%" and "1pt" are 0.01 of a rate, a bare number is in the measure's unit."""
-    return amount(value, where)[0] if isinstance(value, str) else value
+    found = amount(value, where)[0] if isinstance(value, str) else value
+    if found is not None and not math.isfinite(found):  # TOML knows nan; a limit of nan is crossed by nothing
+        raise UserError(f"{where} is {found}; write a number")
+    return found
