@@ -56,7 +56,7 @@ def refresh(path: Path, dry_run: bool, store: Path | None, as_json: bool) -> Non
     content = baseline.dump(
         new, blessed.name, blessed.reason, _packed.now(), _packed.user(), blessed.accepted, orders
     )  # fmt: skip
-    changed = any(row["fields"] or row["moved"] for row in rows)
+    changed = any(row["fields"] or row["moved"] or row["measures"] for row in rows)
     if changed and not dry_run:
         _packed.write(path, content)
     if as_json:
@@ -66,7 +66,7 @@ def refresh(path: Path, dry_run: bool, store: Path | None, as_json: bool) -> Non
     state = (
         "is up to date" if not changed else "would change (--dry-run)" if dry_run else "written; review and commit it"
     )
-    echo(f"{path}: {state}")
+    echo(f"{_packed.short(path)}: {state}")
 
 
 def _known(store: Store, outcomes: Sequence[Outcomes], path: Path) -> None:
