@@ -140,7 +140,7 @@ def _held(before: float, after: float, name: str, limit: GuardPolicy) -> tuple[s
         crossed = f"limit {_amount(top, name)}"
     limits = [f"at most {_amount(top, name)}"] if top is not None else []
     limits += [f"at most +{_amount(rise, name, True)}"] if rise is not None else []
-    return crossed, " and ".join(limits)
+    return crossed, ", ".join(limits)
 
 
 def _beyond(ratio: float, limit: GuardPolicy) -> tuple[str, str]:
