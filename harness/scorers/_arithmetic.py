@@ -210,8 +210,8 @@ class _Reader:
         if self.text() in ("√", "π"):
             return "*" if symbol or before.kind == "number" else None
         if self.text() == "(" and (symbol or before.kind == "number"):
-            if not touching and before.kind == "number" and not self._operand(1):
-                return None
+            if not self._operand(1):
+                return None  # 2 (boxes)
             return "*" if touching or symbol else "?"
         if self.kind() == "number" and symbol:
             return "*" if touching else "?"

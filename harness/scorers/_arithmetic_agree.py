@@ -61,9 +61,8 @@ def _conversions(left: Side, right: Side) -> set[Fraction]:
 
 def _near(a: Value, b: Value, slack: float) -> bool:
     off = abs(float(a) - float(b))
-    if off <= 1e-9 * max(abs(float(a)), abs(float(b))):
-        return isinstance(a, float) or isinstance(b, float) or a == b
-    return off <= slack * 1.0001
+    inexact = isinstance(a, float) or isinstance(b, float)
+    return off <= max(slack * 1.0001, 1e-9 * max(abs(float(a)), abs(float(b))) if inexact else 0.0)
 
 
 def _slack(one: Side, value: Value) -> float:

@@ -142,4 +142,4 @@ def _goes_forward(row: list[Token], i: int) -> bool:
         return ahead.kind == "number" or ahead.text in ("ƒ", ".")
     if after.text == "." and ahead is not None and ahead.text in ("ƒ", "."):
         return True
-    return touching and (after.kind == "variable" or after.text == "(")
+    return touching and (after.kind == "variable" or (after.text == "(" and _begins(row, i + 1)))

@@ -15,7 +15,7 @@ from harness.scorers._arithmetic import Side
 from harness.scorers._arithmetic_agree import agree
 from harness.scorers._arithmetic_chains import chains
 from harness.scorers._arithmetic_tokens import Token, tokens
-from harness.scorers._arithmetic_unknowns import CLIPPED, Claim, Unknowns, what
+from harness.scorers._arithmetic_unknowns import Claim, Unknowns, clipped, what
 from harness.scorers._exact import number
 
 _ROUNDED = re.compile(
@@ -30,7 +30,7 @@ _SHARE_LEADS = frozenset(("since", "if", "then", "because", "means", "that", "so
 
 class Claims(NamedTuple):
     all: list[Claim]
-    open: int  # equations with unknowns, checked or not
+    open: int  # equations in which something is done to an unknown, checked or not
 
 
 def claims(lines: Sequence[str]) -> Claims:
@@ -43,7 +43,7 @@ def claims(lines: Sequence[str]) -> Claims:
             for chain in chains(row):
                 found += _judge(line, row, at, chain, loose)
                 unknowns.see(line, row, at, chain)
-    return Claims(found + unknowns.claims(lines), len(unknowns.open))
+    return Claims(found + unknowns.claims(lines), unknowns.worked)
 
 
 def _judge(line: str, row: list[Token], at: int, chain: Sequence[Side], loose: bool) -> list[Claim]:
@@ -65,8 +65,8 @@ def _pair(line: str, row: list[Token], at: int, left: Side, right: Side, loose: 
     operands = tuple(number(t.text) for s in (left, right) if s.operators for t in s.operands)
     stated = None if right.operators else right.value
     counts = goes_on or not set(operands) <= _TRIVIAL
-    text = line[row[left.start].start : row[right.whole - 1].end]
-    return [Claim(at, text[:CLIPPED], fine, "" if fine else what(line, row, left, right), operands, stated, counts)]
+    text = clipped(line[row[left.start].start : row[right.whole - 1].end])
+    return [Claim(at, text, fine, "" if fine else what(line, row, left, right), operands, stated, counts)]
 
 
 def _stands_for(row: list[Token], left: Side) -> bool:

@@ -27,7 +27,7 @@ _CASES = re.compile(
 )
 
 
-_CALL = re.compile(r"[a-zA-Z]\s?\(")  # p(3) is no product
+_CALL = re.compile(r"[fghpqFGHPQ]\s?\(")  # p(3) is no product
 
 
 class Claim(NamedTuple):
@@ -51,7 +51,7 @@ class _Open(NamedTuple):
 
     @property
     def text(self) -> str:
-        return self.line[self.row[self.left.start].start : self.row[self.right.whole - 1].end][:CLIPPED]
+        return clipped(self.line[self.row[self.left.start].start : self.row[self.right.whole - 1].end])
 
 
 class Unknowns:
@@ -70,6 +70,10 @@ class Unknowns:
         if alone and len(self._values) < _MOST_NAMES:  # "x = (12 - 2)/2 = 5": what it is in the end
             self._values.setdefault(next(iter(first.names)), set()).add(chain[-1].value)
 
+    @property
+    def worked(self) -> int:
+        return sum(bool(one.left.operators or one.right.operators) for one in self.open)
+
     def claims(self, lines: Sequence[str]) -> list[Claim]:
         if not self.open:
             return []
@@ -85,8 +89,14 @@ class Unknowns:
         return found
 
 
+def clipped(text: str) -> str:
+    """A piece of a line as a reader wants it: ((1)/(2)) is 1/2 again, and a formula's opening sign goes."""
+    text = re.sub(r" {2,}", " ", re.sub(r"^\$+\s?(?!\d)", "", text))
+    return re.sub(r"\(\((\d+)\)/\((\d+)\)\)", r"\1/\2", text)[:CLIPPED]
+
+
 def what(line: str, row: list[Token], left: Side, right: Side) -> str:
-    expression = line[row[left.start].start : row[left.whole - 1].end][:CLIPPED]
+    expression = clipped(line[row[left.start].start : row[left.whole - 1].end])
     if left.operators:
         return f"{expression} is {shown(left.value)}"
     return f"{expression} is not {shown(right.value)}"
@@ -94,8 +104,9 @@ def what(line: str, row: list[Token], left: Side, right: Side) -> str:
 
 def _anywhere(one: _Open, cases: bool) -> list[Claim]:
     """An identity, or an equation that nothing solves since its sides differ by the same everywhere."""
-    if not (one.left.operators or one.right.operators):
-        return []
+    halves = {half.replace(" ", "") for half in one.text.split("=")}
+    if not (one.left.operators or one.right.operators) or len(halves) == 1:
+        return []  # x + 1 = x + 1 says nothing
     apart: set[Fraction] = set()
     for turn in range(3):
         point = {name: _somewhere(name, turn) for name in one.left.names | one.right.names}

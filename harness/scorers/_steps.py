@@ -118,7 +118,7 @@ def _spelt(text: str) -> list[Fraction]:
         else:
             ten = 0
     for match in _HAN_NUMBER.finditer(text) if not text.isascii() else ():
-        value = None if match[0][0].isdigit() else numeral(match[0])
+        value = None if match[0][0].isdigit() or len(match[0]) > 20 else numeral(match[0])
         if value is not None:
             found.append(value)
     return found
@@ -163,14 +163,14 @@ def covered(stated: Iterable[Fraction], said: set[Fraction]) -> float | None:
     return sum(v in said or v / 100 in said or 1 - v / 100 in said or 1 + v / 100 in said for v in asked) / len(asked)
 
 
-def rests(final: Fraction, claimed: Sequence[Claim], said: set[Fraction]) -> float:
-    """1 where the answer is the last result, less where it is an earlier one or was only said, 0 where it is neither."""
+def rests(final: Fraction, claimed: Sequence[Claim]) -> float:
+    """1 where the answer is the last result, less where it is an earlier one or a number in a sum, 0 where it is none."""
     results = [_close(c.result) for c in claimed if c.result is not None]
     if results and final == results[-1]:
         return 1.0
     if final in results:
         return 0.8
-    return 0.3 if final in said else 0.0
+    return 0.3 if any(final == _close(value) for c in claimed for value in c.operands) else 0.0
 
 
 def fresh(text: str, lines: Sequence[str]) -> float:

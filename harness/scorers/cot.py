@@ -26,7 +26,7 @@ from harness.text import language, split_thinking, words
 VERSION = 1
 ISOLATED = False
 
-LONGEST = 200_000  # characters that are read
+LONGEST = 100_000  # characters that are read
 WEIGHTS = {
     "arith": 0.35, "ground": 0.2, "cover": 0.1, "chain": 0.2, "final": 0.05, "norep": 0.05, "lang": 0.05, "sure": 0.1
 }  # fmt: skip
@@ -34,13 +34,15 @@ BROKEN = 0.6  # of the value remains where a sum is wrong: one wrong step spoils
 UNCHECKABLE = 0.6  # where there is no step to check
 UNREAD = 0.9  # where steps are written out, but none that can be worked out
 OWN_WORDS = 15  # besides the question's: fewer say it again, or only answer
+UNSUPPORTED = 0.8  # where no step comes to the answer
 CUT = 0.5  # where the reply was cut off
 STRANGE = 0.7  # where it is in another language than the question
 LOOPING = 0.75  # below so much new text the value falls with it
 FAULTS = 5
-_CODE = re.compile(r"```[ \t]?(\w*)[^\n]*\n(.*?)(?:```|\Z)|\[(asy)\](.*?)(?:\[/asy\]|\Z)", re.DOTALL)
+_CODE = re.compile(r"```[ \t]?(\w*)[^\n]{0,80}\n(.*?)(?:```|\Z)|\[(asy)\](.*?)(?:\[/asy\]|\Z)", re.DOTALL)
 _MARK = re.compile(r"<<([^<>\n]{1,200})>>")
 _NUMBER = re.compile(r"\d{1,3}(?:,\d{3})+(?!\d)(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+")
+_CLOSE = re.compile(r"[\s$]+")
 _STATED = {"boxed": 1.0, "cue": 1.0, "field": 1.0}
 
 
@@ -99,14 +101,16 @@ def _judge(question: str, text: str, cut: bool) -> tuple[str, float, str | None,
     found = extract(text[-4000:], not cut, question)
     final = quantity(found.candidates[-1]) if found else None
     ground = grounded(chain.claimed, known | set(chain.printed))
-    checked = list({c.text.replace(" ", ""): c for c in ground.claims or chain.claimed}.values())
+    checked = list({_CLOSE.sub("", c.text): c for c in (chain.claimed if chain.open else ground.claims)}.values())
     faults = [c for c in checked if not c.right]
+    works = bool(checked or chain.code or chain.open > 1) or _works(question, chain.prose)
     parts: dict[str, float | None] = {
         "arith": (sum(c.right for c in checked) / len(checked)) ** 2 if checked else 1.0 if chain.printed else None,
         # with unknowns, numbers come from other places than sums
         "ground": None if chain.open else ground.share if chain.claimed else 1.0 if chain.code else None,
-        "cover": covered(stated, told),
-        "chain": _rests(final, chain, told),
+        # numbers that are only said again cover nothing
+        "cover": covered(stated, told if works else set()),
+        "chain": _rests(final, chain),
         "final": 0.0 if cut or not found else _STATED.get(found.rule, 0.6),
         "norep": fresh(text, chain.lines),
         "lang": _same_language(question, chain.prose),
@@ -115,7 +119,8 @@ def _judge(question: str, text: str, cut: bool) -> tuple[str, float, str | None,
     weighed = [(WEIGHTS[name], part) for name, part in parts.items() if part is not None]
     value = sum(w * part for w, part in weighed) / sum(w for w, _ in weighed)
     value *= (BROKEN if faults else 1.0) * (CUT if cut else 1.0)
-    value *= 1.0 if checked or chain.code else UNREAD if _works(question, chain.prose) else UNCHECKABLE
+    value *= 1.0 if checked or chain.code else UNREAD if works else UNCHECKABLE
+    value *= UNSUPPORTED if parts["chain"] == 0.0 else 1.0
     value *= min(1.0, (parts["norep"] or 0.0) / LOOPING) * (STRANGE if parts["lang"] == 0.0 else 1.0)
     detail = {
         **{name: None if part is None else round(part, 4) for name, part in parts.items()},
@@ -127,16 +132,16 @@ def _judge(question: str, text: str, cut: bool) -> tuple[str, float, str | None,
 
 
 def _works(question: str, prose: str) -> bool:
-    """Whether steps are written out that can't be worked out: in symbols, or in words that are not the question's."""
-    return "=" in prose or len(set(words(prose[:5000])).difference(words(question))) >= OWN_WORDS
+    """Whether steps are written out in words that are not the question's."""
+    return len(set(words(prose[:5000])).difference(words(question))) >= OWN_WORDS
 
 
-def _rests(final: Fraction | None, chain: _Chain, told: set[Fraction]) -> float | None:
+def _rests(final: Fraction | None, chain: _Chain) -> float | None:
     if final is None or not (chain.claimed or chain.printed):
         return None
     if final in chain.printed:
         return 1.0
-    share = rests(final, chain.claimed, told)
+    share = rests(final, chain.claimed)
     return None if chain.open and share < 0.8 else share
 
 

@@ -1,0 +1,240 @@
+"""CoT health: what counts as a wrong line, what doesn't, and how well whole and broken chains are told apart."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+from typing import Any
+
+import chains
+import pytest
+from chains import Chain, auc, broken, gold, graded
+
+from harness.records import Response, Sample, Score
+from harness.scorers import cot
+
+EGGS = (
+    "Janet's ducks lay 16 eggs per day. She eats 3 and bakes with 4. She sells the rest for $2 each. How much is that?"
+)
+WORKED = "She sells 16 - 3 - 4 = 9 eggs.\nShe makes 9 * 2 = $18 every day.\n#### 18"
+
+
+def judged(text: str, question: str = EGGS, **how: Any) -> Score:
+    return cot.score(Sample("s", 0, question), Response("r", "s", 0, text=text, **how))
+
+
+def value(text: str, question: str = EGGS, **how: Any) -> float:
+    found = judged(text, question, **how).value
+    assert found is not None
+    return found
+
+
+WRONG = [  # line, what it really is
+    ("3×2=7元", "3*2 is 6"),
+    ("16 eggs - 3 eggs - 4 eggs = 10 eggs", "16 eggs - 3 eggs - 4 is 9"),
+    (r"$\frac{1}{2} \times 6 = 4$", "1/2 * 6 is 3"),
+    (r"\begin{aligned} 2+3 &= 5 \\ &= 6 \end{aligned}", "5 is not 6"),
+    (r"\[ \sqrt{36 + 64} = 11 \]", "√(36 + 64) is 10"),
+    ("$1,200 * 3 = $3,500", "$1,200 * 3 is 3600"),
+    ("20% of 50 = 12", "20% of 50 is 10"),
+    ("100% - 35% = 75%", "100% - 35% is 0.65"),
+    ("10 / 3 = 3.43", "10 / 3 is 10/3"),
+    ("9 x 2 = $<<9*2=19>>19", "9*2 is 18"),
+    ("12 plus 5 equals 18", "12+5 is 17"),
+    ("小明有12个苹果，12÷4=2（个）", "12/4 is 3"),
+    ("每天5千克 * 3天 = 16千克", "5千克 * 3 is 15"),
+    ("2 1/2 * 2 = 6", "2 1/2 * 2 is 5"),
+    ("16 - 3 = 13 - 4 = 8", "13 - 4 is 9"),
+    ("20 cards she had at first + 100 cards = 130 cards", "20 cards she had at first + 100 is 120"),
+    ("2x + 3 = 13\nx = 4", "with x = 4, 2x + 3 is 11"),
+    ("n(n + 1) = n*n + n + 2", "the sides differ by -2 everywhere"),
+    ("180 * 60 = 3 hours", "180 * 60 is 10800"),
+]
+
+
+@pytest.mark.parametrize(("line", "what"), WRONG)
+def test_a_wrong_line_is_named_with_what_is_right(line: str, what: str) -> None:
+    score = judged(line, "", stop="end")
+    assert [fault["what"] for fault in score.detail["faults"]] == [what]
+    assert score.outcome == "wrong"
+
+
+RIGHT = [
+    "3×2=6元",
+    "16 eggs - 3 eggs - 4 eggs = 9 duck eggs",
+    r"$\dfrac{5}{8} \cdot 24 = 15$ and $\frac34 = 0.75$",
+    r"\begin{aligned} 2+3 &= 5 \\ &= 10/2 \end{aligned}",
+    "10 / 3 = 3.33 and 2/3 = 67% and 2/3 = .66",
+    "33.33 * 3 = 100",
+    "16 - 3 = 13 - 4 = 9",
+    "3 * 60 minutes = 180 minutes = 3 hours",
+    "4 * 25 cents = 100 cents = $1",
+    "50 / 8 = 6 full boxes",
+    "About 1187 + 0 ≈ 1200",
+    "5m + 3m = 8m, and (x+2)(x+3) = x^2 + 5x + 6",
+    "2x + 3 = 13\n2x = 10\nx = 5",
+    "If x = 4 then 2x + 3 = 11; if x = 5 then 2x + 3 = 13",
+    "f(2) + 3 = 7, sin(30) + 2 = 2.5, 1:2 + 3 = 4, π (6) + 0 = 6π",
+    "Angle 2 = 180 - 40 and day 3 = 5 + 4",
+    "In base 7 we have 44 * 55 = 3506",
+    "1 + 2 + ... + 10 = 55 and 0.1 + 0.2 = 0.30000000000000004",
+    "$400, 000*3/100 = $12, 000",
+    "一共有3+4=7个，7个×2元=14元，约等于14",
+    "17 = 5 mod 6, 9^9^9^9 + 1 = 5, 99999! + 1 = 2",
+    "- 5 + 3 of them are = 2",
+    "3 + 2 are left and the total = 12",
+    "They are 10 (for Mia) + 10 (for Tom) = 20",
+]
+
+
+@pytest.mark.parametrize("text", RIGHT)
+def test_what_people_write_is_no_mistake(text: str) -> None:
+    assert judged(text, "").detail["faults"] == []
+
+
+def test_a_worked_solution_is_healthy_and_each_collapse_is_told() -> None:
+    healthy = value(WORKED)
+    assert healthy > 0.95
+    assert value("18") < 0.5  # no chain
+    assert value("\\boxed{18}") < 0.5
+    assert value(WORKED, stop="length") <= 0.5 * healthy
+    assert judged(WORKED, stop="length").outcome == "truncated"
+    assert value("She sells 16 - 3 - 4 = 9 eggs.\n" + "She makes 9 * 2 = $18 every day.\n" * 30) < 0.7 * healthy
+    assert value("她卖掉 16 - 3 - 4 = 9 个鸡蛋，所以她每天在市场上一共可以挣到 9 * 2 = 18 美元。\n答案：18") < 0.75
+    assert value(WORKED.replace("= 9", "= 10")) < 0.6 * healthy
+    assert value(WORKED.replace("#### 18", "#### 21")) < 0.9 * healthy
+
+
+def test_padding_with_sums_that_nobody_asked_for_is_no_chain() -> None:
+    bare = value("#### 18")
+    for padding in ("1=1\n", "1 = 1\n2 = 2\n3 = 3\n", "0+0=0\n", "5 = 5\n" * 20, "5 + 5 = 10\n" * 20, "1*1=1\n"):
+        score = judged(padding + "#### 18")
+        assert score.detail["checked"] == 0, padding
+        assert score.value is not None and score.value <= bare + 0.02, padding
+    assert value(WORKED) > bare + 0.3
+    # one true sum with the question's numbers is a step, but the answer does not come from it
+    assert value("2 + 2 = 4\n#### 18") < value(WORKED) - 0.3
+
+
+def test_saying_the_question_again_is_no_chain() -> None:
+    assert value(EGGS + "\n#### 18") < 0.65
+
+
+def test_a_false_filler_is_a_fault_all_the_same() -> None:
+    assert judged(WORKED + "\n2 + 2 = 5").detail["faults"] == [{"line": "2 + 2 = 5", "what": "2 + 2 is 4"}]
+
+
+def test_replies_without_an_answer() -> None:
+    empty = judged("  ")
+    assert (empty.value, empty.outcome) == (0.0, "empty")
+    assert judged("", stop="error").value is None
+    assert judged("", logprobs=(-1.0, -2.0)).value is None
+    lost = judged("<think>16 - 3 - 4 = 9, and then")
+    assert (lost.value, lost.outcome) == (0.0, "truncated")
+    assert judged(WORKED).scorer == "cot"
+    sample = Sample("s", 0, EGGS, target="18")
+    assert cot.score(sample, Response("r", "s", 0, text=WORKED)) == judged(WORKED)  # the gold is not looked at
+
+
+def test_a_chain_behind_the_answer_is_read_where_the_reply_shows_none() -> None:
+    hidden = judged("#### 18", thinking="16 - 3 - 4 = 9 eggs, 9 * 2 = 18 dollars")
+    assert hidden.rule == "thinking"
+    assert value("#### 18") < 0.5 < value("#### 18", thinking="16 - 3 - 4 = 9 eggs, 9 * 2 = 18 dollars")
+    assert judged("<think>9 * 2 = 19</think>" + WORKED).rule == "steps"
+    assert judged("<think>9 * 2 = 19</think>" + WORKED).detail["faults"] == []
+
+
+def test_only_the_answer_to_this_question_is_judged() -> None:
+    assert judged(WORKED + "\n\nQ: What is 2 + 2?\nA: 2 + 2 = 5").detail["faults"] == []
+
+
+def test_a_program_is_no_sum() -> None:
+    score = judged(
+        "```python\neggs = 16 - 3 - 4\neggs = eggs + 1 - 1\nprint(eggs * 2)\n```\n```output\n18\n```\nIt is $\\boxed{18}$."
+    )
+    assert (score.rule, score.detail["faults"]) == ("program", [])
+    assert score.value is not None and score.value > 0.9
+
+
+@pytest.mark.parametrize(
+    "sign",
+    [
+        "9",
+        "9^",
+        "(",
+        "(1+",
+        "{",
+        "=",
+        "1=",
+        "<<1=1>>",
+        "```",
+        "\\frac{",
+        "√(",
+        "2x+",
+        "x+1=x+2\n",
+        "一",
+        "5% of ",
+        "5 apples ",
+        "\n",
+    ],
+)
+def test_a_megabyte_of_one_sign_is_read_in_one_go(sign: str) -> None:
+    score = judged(sign * (1_000_000 // len(sign)))
+    assert score.value is not None and 0 <= score.value < 0.9
+
+
+def test_nothing_that_a_model_may_write_breaks_it() -> None:
+    chance = random.Random(5)
+    pieces = ["1", "0", "9^", "/0", "(", ")", "=", "≈", "x", "%", "$", "\\frac{1}{0}", "√", "!", "一", "元", " ", "\n", "-", "π", "...", "\ud800", "½", "{", "}", "a_1", "ƒ", "half ", "<<", ">>", "0.", ",000"]  # fmt: skip
+    for _ in range(700):
+        text = "".join(chance.choices(pieces, k=chance.randrange(1, 25)))
+        found = judged(text, text[::-1]).value
+        assert found is not None and 0 <= found <= 1
+
+
+# -- against real data --------------------------------------------------------------------------------------
+
+
+@pytest.mark.data
+def test_gold_is_rarely_blamed(data: Path) -> None:
+    math = [Chain(r["problem"], r["solution"]) for r in chains.rows(data / "math" / "test.jsonl.gz")]
+    for solutions in (gold(data)[1::4], gold(data, "train.jsonl.gz")[::20], math[1::16]):
+        blamed = sum(bool(graded(chain).detail["faults"]) for chain in solutions)
+        assert blamed / len(solutions) <= 0.02
+
+
+@pytest.mark.data
+def test_broken_gold_is_told_from_gold(data: Path) -> None:
+    whole = gold(data)
+    rows = range(1, len(whole), 4)  # of the half that the rules were not written on
+    good = [graded(whole[i]).value or 0.0 for i in rows]
+    floors = {
+        "result changed": 0.95, "operator changed": 0.94, "any number perturbed": 0.9, "final answer changed": 0.9,
+        "answer only": 0.99, "cut off half-way": 0.99, "last step looped": 0.95,
+    }  # fmt: skip
+    for kind, least in floors.items():
+        made = [broken(kind, whole, i) for i in rows]
+        bad = [graded(chain).value or 0.0 for chain in made if chain is not None]
+        assert auc(good, bad) >= least, kind
+
+
+@pytest.mark.data
+def test_wrong_steps_in_real_chains_are_seen_better_than_by_chance(data: Path) -> None:
+    floors = {"MR-MATH invalid (right answers)": 0.6, "BIG-Bench-Mistake multistep_arithmetic": 0.8}
+    found = dict(chains.labelled(data))
+    for name, least in floors.items():
+        sides = [[graded(c).value or 0.0 for c in found[name] if c.good is good] for good in (True, False)]
+        assert auc(*sides) >= least, name
+
+
+@pytest.mark.data
+def test_real_systems_score_higher_where_they_are_right(data: Path) -> None:
+    for name, found in chains.answered(data):
+        if name.startswith(("OpenAI", "base few_shot_M")):
+            sides = [[graded(c).value or 0.0 for c in found[1::12] if c.good is good] for good in (True, False)]
+            assert auc(*sides) > 0.55, name
+        if name.startswith("ToRA"):  # programs and what they printed: nothing of it is a wrong sum
+            scores = [graded(c) for c in found[::12]]
+            assert sum(s.rule == "program" for s in scores) > 0.9 * len(scores)
+            assert not any(s.detail["faults"] for s in scores)
+            assert sum(s.value or 0.0 for s in scores) / len(scores) > 0.85
