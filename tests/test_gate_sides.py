@@ -234,6 +234,7 @@ def test_a_slow_drift_shows_against_the_anchor_only(work: Path, store: Store) ->
     assert "#### Against the anchor release" in Path("gate.md").read_text("utf-8")
     assert "bench.gate.anchor.tasks" in Path("gate.xml").read_text("utf-8")
     assert max(map(len, done.stdout.splitlines())) <= 100
+    assert "anchor  ckpt  vs  release" in done.stdout.splitlines()
     body = json.loads(bench("gate", "ckpt", "--anchor", "release", "--json").stdout)
     assert (body["exit_code"], body["anchor"]["exit_code"]) == (3, 3)
     assert [g["source"] for g in body["guards"]].count("min") == 1 and "min" not in [
@@ -298,6 +299,8 @@ def test_github_gets_the_page_and_a_line_on_the_tolerance(
     assert any(line.startswith("::error file=bench.toml,line=5,title=bench gate%3A quiz regressed::") for line in lines)
     assert any(line.startswith("::error file=bench.toml,line=6,title=bench gate%3A min::") for line in lines)
     assert "| quiz |" in (work / "page.md").read_text("utf-8")
+    assert bench("gate", "ckpt", "--warn-only").exit_code == 0
+    assert "--warn-only: exit 0 instead of 3" in (work / "page.md").read_text("utf-8")
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(work))
     assert bench("gate", "ckpt").exit_code == 3  # a page that can't be written changes no verdict
 

@@ -6,6 +6,7 @@ written is a note, because a runner must not change a verdict.
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import shlex
 from collections.abc import Sequence
@@ -33,19 +34,22 @@ def report(
     from harness.reports import json, markdown, terminal
     from harness.reports import junit as junit_report
 
+    softened = warn_only and verdict.exit_code in (3, 6)
     if as_json:
         click.echo(json.render(verdict), nl=False)
     else:
         echo(terminal.render(verdict).rstrip("\n"))
         if more is not None and (line := _next(verdict, more)):
             echo(line)
-    _write(md, markdown.render(verdict))
+    said = f"--warn-only: exit 0 instead of {verdict.exit_code}"
+    shown = dataclasses.replace(verdict, notes=(*verdict.notes, said)) if softened else verdict
+    _write(md, markdown.render(shown))
     _write(junit, junit_report.render(verdict))
-    _github(verdict, place)
+    _github(shown, place)
     if verdict.exit_code == NOTHING:  # as every mistake of a call: the sentence on stderr
         echo(f"bench: {verdict.sentence}", err=True)
-    if warn_only and verdict.exit_code in (3, 6):
-        echo(f"--warn-only: exit 0 instead of {verdict.exit_code}", err=True)
+    if softened:
+        echo(said, err=True)
         return 0
     return verdict.exit_code
 

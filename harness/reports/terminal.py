@@ -42,9 +42,8 @@ def render(verdict: Verdict, colour: bool = False) -> str:
     console.print(_plain.words(verdict.sentence, style=style))
     _body(console, verdict)
     if verdict.anchor:
-        console.print(
-            _plain.words(f"\nanchor  {verdict.after or '–'}  vs  {verdict.anchor.before or '–'}", style="dim")
-        )
+        console.print()
+        console.print(_plain.words(f"anchor  {verdict.after or '–'}  vs  {verdict.anchor.before or '–'}", style="dim"))
         console.print(_plain.words(verdict.anchor.sentence))
         _body(console, verdict.anchor)
     status = STATUS.get(verdict.status, "INCONCLUSIVE")
