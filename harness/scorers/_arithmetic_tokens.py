@@ -14,7 +14,7 @@ MOST_WORDS = 12  # between a number and its operator
 
 _TOKEN = re.compile(
     r"(?P<number>\d{1,3}(?:,\d{3})+(?!\d)(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+)"
-    r"|(?P<article>(?<![+*/=^(-] )(?<![\w)$])[aAI](?= (?:[a-zA-Z]{2}|[$\d])))|(?P<variable>[A-Za-z](?:_\(?\w{1,9}\)?)(?![A-Za-z])|[A-Za-zθαβγλ](?![A-Za-z'’]))"
+    r"|(?P<article>(?<![+*/=^(-] )(?<![\w)$])[aAI](?= (?:[a-zA-Z]{2}|[$\d])))|(?P<variable>[A-Za-z](?:_\(?\w{1,9}\)?|\d{1,2}(?!\d))(?![A-Za-z])|[A-Za-zθαβγλ](?![A-Za-z'’]))"
     r"|(?P<word>[A-Za-z]+(?:['’][a-z]*)?)|(?P<han>[\u3400-\u9fff]+)"
     r"|(?P<relation>[=≈])|(?P<sign>[-+*/^()%$€£¥￥√!π])|(?P<space>[ \t]+)|(?P<other>.)",
     re.DOTALL,

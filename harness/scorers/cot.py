@@ -2,7 +2,7 @@
 
 Example: "3×2=7元。答案：7" to a question in Chinese has value below .4 and detail["faults"] [{"line": "3*2=7元", "what": "3*2 is 6"}].
 Honest limits: excellent at collapse (no chain, loops, wrong language, cut off) and at broken arithmetic, weak at logic: a
-wrong set-up with right sums looks healthy. The visible reply is judged; where it has no chain but the thinking has, the
+wrong set-up with right sums looks healthy, and "sure" only counts words of doubt. The visible reply is judged; where it has no chain but the thinking has, the
 rule says "thinking". Value 0.0: an empty reply; None: nothing was generated.
 """
 
@@ -61,7 +61,7 @@ def score(sample: Sample, response: Response) -> Score:
     rule, value, answer, detail = _judge(sample.question, visible, cut)
     thinking = (response.thinking or split.thinking)[:LONGEST]
     if not detail["checked"] and thinking:
-        behind = _judge(sample.question, thinking + "\n" + visible, cut)
+        behind = _judge(sample.question, thinking + "\n" + visible, cut, aloud=True)
         if behind[3]["checked"]:
             rule, value, answer, detail = "thinking", *behind[1:]
     outcome: Outcome = "truncated" if cut else "wrong" if detail["faults"] else "correct"
@@ -94,7 +94,7 @@ def _read(text: str) -> _Chain:
     return _Chain(prose, code, printed, lines, [c for c in found.all + marks if c.counts], found.open)
 
 
-def _judge(question: str, text: str, cut: bool) -> tuple[str, float, str | None, dict[str, Any]]:
+def _judge(question: str, text: str, cut: bool, aloud: bool = False) -> tuple[str, float, str | None, dict[str, Any]]:
     chain = _read(text)
     stated, known = numbers_of_question(question)
     told = numbers_of_question(chain.prose)[1] | {Fraction(number(n[0])) for n in _NUMBER.finditer(chain.code)}
@@ -114,7 +114,7 @@ def _judge(question: str, text: str, cut: bool) -> tuple[str, float, str | None,
         "final": 0.0 if cut or not found else _STATED.get(found.rule, 0.6),
         "norep": fresh(text, chain.lines),
         "lang": _same_language(question, chain.prose),
-        "sure": sure(chain.prose),
+        "sure": None if aloud else sure(chain.prose),  # thinking is there to doubt in
     }
     weighed = [(WEIGHTS[name], part) for name, part in parts.items() if part is not None]
     value = sum(w * part for w, part in weighed) / sum(w for w, _ in weighed)
