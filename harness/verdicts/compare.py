@@ -99,6 +99,9 @@ def pair(before: Outcomes, after: Outcomes) -> Paired:
     if not (before.is_mean and after.is_mean):
         measured.refuse(before, after)
     there, answered = (np.array(measured.there(side), bool) for side in (before, after))
+    for of, answers in ((before, there), (after, answered)):
+        if of.is_mean and not np.isfinite(_aligned.numbers(of.values)[answers]).all():
+            raise NotComparable(f"{after.task} can't be compared: a value of {of.name or 'a side'} is no number")
     in_left, in_right = _aligned.rows(before, after)
     had, has = int(there.sum()), int(answered.sum())
     if not had or not has:
