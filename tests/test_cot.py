@@ -92,6 +92,18 @@ def test_what_people_write_is_no_mistake(text: str) -> None:
     assert judged(text, "").detail["faults"] == []
 
 
+def test_the_example_of_the_docstring() -> None:
+    score = judged("每盒2个，3×2=7个。\n答案：7", "有3盒，每盒2个，一共多少个？")
+    assert score.detail["faults"] == [{"line": "3*2=7", "what": "3*2 is 6"}]
+    assert score.value is not None and score.value < 0.5
+    assert value("每盒2个，3×2=6个。\n答案：6", "有3盒，每盒2个，一共多少个？") > 0.95
+
+
+def test_a_number_from_nowhere_costs() -> None:
+    assert value(WORKED.replace("16 - 3 - 4 = 9", "17 - 4 - 4 = 9")) < value(WORKED) - 0.02
+    assert value("Her 21 ducks are fine. " + WORKED) < value(WORKED) - 0.01
+
+
 def test_a_worked_solution_is_healthy_and_each_collapse_is_told() -> None:
     healthy = value(WORKED)
     assert healthy > 0.95

@@ -133,8 +133,10 @@ class Grounded(NamedTuple):
     claims: list[Claim]  # that say something about this question: not 2 + 2 = 4 where nobody asked
 
 
-def grounded(claimed: Sequence[Claim], given: set[Fraction]) -> Grounded:
-    """Share of the operands that the question, an earlier result or common knowledge gives."""
+def grounded(claimed: Sequence[Claim], given: set[Fraction], prose: str = "") -> Grounded:
+    """Share of the operands that the question, an earlier result or common knowledge gives; a number that is only said and comes from
+    nowhere counts against it.
+    """
     near = {value for value in given if value not in CONSTANTS}
     known = given | CONSTANTS
     kept: list[Claim] = []
@@ -148,6 +150,8 @@ def grounded(claimed: Sequence[Claim], given: set[Fraction]) -> Grounded:
             if claim.result is not None:
                 known.add(_close(claim.result))
                 near.add(_close(claim.result))
+    known |= {_close(value) for claim in claimed for value in (*claim.operands, claim.result) if value is not None}
+    total += len({value for n in _NUMBER.finditer(prose) if (value := Fraction(number(n[0]))) not in known})
     return Grounded(good / total if total else 1.0, kept)
 
 

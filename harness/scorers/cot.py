@@ -1,9 +1,9 @@
 """CoT health: is a worked solution whole, does its arithmetic hold, do its numbers come from somewhere; needs no gold.
 
-Example: "3×2=7元。答案：7" to a question in Chinese has value below .4 and detail["faults"] [{"line": "3*2=7元", "what": "3*2 is 6"}].
+Example: "每盒2个，3×2=7个。\n答案：7" has value below .5 and detail["faults"] == [{"line": "3*2=7", "what": "3*2 is 6"}].
 Honest limits: excellent at collapse (no chain, loops, wrong language, cut off) and at broken arithmetic, weak at logic: a
-wrong set-up with right sums looks healthy, and "sure" only counts words of doubt. The visible reply is judged; where it has no chain but the thinking has, the
-rule says "thinking". Value 0.0: an empty reply; None: nothing was generated.
+wrong set-up with right sums looks healthy, and "sure" counts nothing but words of doubt. The visible reply is judged;
+where it has no chain but the thinking has one, the rule says "thinking". Value 0.0: an empty reply; None: no text at all.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ def _judge(question: str, text: str, cut: bool, aloud: bool = False) -> tuple[st
     told = numbers_of_question(chain.prose)[1] | {Fraction(number(n[0])) for n in _NUMBER.finditer(chain.code)}
     found = extract(text[-4000:], not cut, question)
     final = quantity(found.candidates[-1]) if found else None
-    ground = grounded(chain.claimed, known | set(chain.printed))
+    ground = grounded(chain.claimed, known | set(chain.printed), "" if chain.open else "\n".join(chain.lines))
     checked = list({_CLOSE.sub("", c.text): c for c in (chain.claimed if chain.open else ground.claims)}.values())
     faults = [c for c in checked if not c.right]
     works = bool(checked or chain.code or chain.open > 1) or _works(question, chain.prose)
