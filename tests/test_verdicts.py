@@ -146,6 +146,13 @@ def test_an_unanswered_question_counts_as_wrong_while_few_are():
         compare.compare(outcomes(before), outcomes([1] * 150 + [None] * 50))
 
 
+def test_equally_many_failures_on_both_sides_are_no_change():
+    before, after = [None] * 3 + [1] * 197, [1] * 197 + [None] * 3
+    change = compare.compare(outcomes(before), outcomes(after))
+    assert (change.n, change.lost, change.gained, change.change) == (200, 3, 3, 0.0)
+    assert "3 unanswered by the candidate and 3 unanswered by the baseline count as wrong" in change.method
+
+
 def test_a_subset_is_refused_and_a_handful_of_unasked_questions_left_out():
     whole = outcomes([1, 0] * 100)
     short = dataclasses.replace(whole, samples=whole.samples[:198], values=whole.values[:198])

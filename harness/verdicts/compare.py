@@ -22,6 +22,7 @@ from harness.verdicts import _aligned, audit, measured
 
 COVERAGE = 0.98  # of either side's answers that must be on common questions
 CONFIDENCE = 0.90  # two-sided: its ends bound the one-sided 5 % tests
+SIDES = ("baseline", "candidate")
 Floats = NDArray[np.float64]
 
 
@@ -34,7 +35,7 @@ class Paired:
     strata: tuple[str, ...] | None  # subjects where the score is their plain mean
     subjects: tuple[str, ...] | None
     clusters: tuple[str, ...] | None
-    unanswered: int  # by the candidate only: counted as wrong
+    unanswered: tuple[int, int]  # by the baseline, by the candidate alone: counted as wrong
     dropped: int  # answered by one side, not asked of the other
     sign: float  # -1 where lower is better
     weights: Floats  # of each question in the score
@@ -125,15 +126,20 @@ def pair(before: Outcomes, after: Outcomes) -> Paired:
                 f"{after.task} can't be compared: samples: only {shared:,} of the {side}'s {own:,} answered questions "
                 "are answered by the other side too; finish the run, or use the same --limit on both"
             )
-    failed = there[in_left] & ~answered[in_right] if _scored_0_to_1(before, after) else np.zeros_like(common)
-    in_left, in_right = in_left[common | failed], in_right[common | failed]
+    had_not, has_not = ~there[in_left] & answered[in_right], there[in_left] & ~answered[in_right]
+    if not _scored_0_to_1(before, after):  # what an answer that isn't there is worth, nobody knows
+        had_not = has_not = np.zeros_like(common)
+    kept = common | had_not | has_not  # of both sides alike: else two runs with equally many failures differ
+    in_left, in_right = in_left[kept], in_right[kept]
     rows = in_left.tolist()
     subjects = tuple(before.subjects[i] for i in rows) if any(before.subjects) else None
     strata = subjects if before.average == "macro" and before.is_mean else None
     clusters = _clusters(before, rows)
     if before.is_mean:
-        a = _aligned.numbers(before.values)[in_left]
-        b = np.nan_to_num(_aligned.numbers(after.values)[in_right], nan=0.0)
+        a, b = (
+            np.nan_to_num(_aligned.numbers(side.values)[rows_], nan=0.0)
+            for side, rows_ in ((before, in_left), (after, in_right))
+        )
         swapped = None
     else:
         parts, swapped = measured.test(before, after, list(zip(rows, in_right.tolist(), strict=True)), clusters)
@@ -144,7 +150,7 @@ def pair(before: Outcomes, after: Outcomes) -> Paired:
         strata=strata,
         subjects=subjects,
         clusters=clusters,
-        unanswered=int(failed.sum()),
+        unanswered=(int(had_not.sum()), int(has_not.sum())),
         dropped=had + has - shared - len(rows),
         sign=1.0 if before.higher_is_better else -1.0,
         weights=stats.weights(strata, len(rows)),
@@ -186,8 +192,9 @@ def change_of(paired: Paired, before: Outcomes, after: Outcomes, found: Sequence
         method += (" weighted by subject" if paired.strata else "") + ", seed 0"
     if paired.sign < 0:
         low, high = -high, -low
-    if paired.unanswered:
-        method += f"; {paired.unanswered} unanswered by the candidate count as wrong"
+    if any(paired.unanswered):
+        by = [f"{n} unanswered by the {who}" for n, who in zip(paired.unanswered[::-1], SIDES[::-1], strict=True) if n]
+        method += f"; {' and '.join(by)} count as wrong"
     if paired.dropped:
         method += f"; {paired.dropped} questions of one side only left out"
     share = paired.weights
