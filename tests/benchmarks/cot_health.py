@@ -19,7 +19,7 @@ from chains import KINDS, Chain, auc, broken, gold, graded
 
 from harness.records import Score
 
-PARTS = ("arith", "ground", "cover", "chain", "norep")
+PARTS = ("arith", "ground", "cover", "chain", "norep", "sure")
 
 
 def main() -> int:
