@@ -189,11 +189,48 @@ def test_a_threshold_fails_on_luck_and_says_how_often():
     suite = [pair("t", 200, 16, 13)]
     assert gate.judge(suite, policy('[task.t]\ntolerance = "1pt"')).exit_code == 0
     verdict = gate.judge(suite, policy('rule = "threshold"\n[task.t]\ntolerance = "1pt"'))
-    assert verdict.exit_code == 3 and any("without any change it fails t 36 % of the time" in n for n in verdict.notes)
+    assert verdict.exit_code == 3 and any("without any change it fails t 39 % of the time" in n for n in verdict.notes)
     only = policy('[task.t]\ntolerance = "1pt"\nrule = "threshold"')
     rng = np.random.default_rng(6)
     failed = [gate.judge([drawn(rng, "t", 200, 0.145, 0)], only).exit_code == 3 for _ in range(400)]
-    assert np.mean(failed) == pytest.approx(0.36, abs=0.07)
+    assert np.mean(failed) == pytest.approx(0.39, abs=0.07)
+
+
+@pytest.mark.parametrize(("n", "flipped", "tolerance"), [(50, 0.16, 2), (100, 0.04, 1), (1346, 0.15, 1)])
+def test_a_threshold_s_own_rate_of_false_alarms_is_the_one_of_coins(n, flipped, tolerance):
+    half = round(n * flipped / 2)
+    asked = policy(f'rule = "threshold"\n[task.t]\ntolerance = "{tolerance}pt"')
+    (judged,) = gate.judge([pair("t", n, half, half)], asked).tasks
+    rng = np.random.default_rng(0)
+    flips = rng.binomial(n, 2 * half / n, 20_000)
+    drops = 2 * rng.binomial(flips, 0.5) - flips
+    assert judged.false_alarm == pytest.approx((drops >= tolerance * n / 100 - 1e-9).mean(), abs=0.02)
+
+
+def test_a_first_look_asks_for_proof_where_the_whole_asks_for_a_threshold():
+    before, after = pair("t", 1346, 60, 60)
+    for seed in range(20):  # other ids, so other first questions
+        names = tuple(f"{seed}-{i}" for i in range(1346))
+        sides = [dataclasses.replace(side, samples=names) for side in (before, after)]
+        text = 'rule = "threshold"\nfail_fast = 200\n[task.t]\ntolerance = "1pt"'
+        assert gate.judge([tuple(sides)], policy(text)).exit_code == 0
+
+
+def test_a_waived_task_neither_hides_the_others_nor_drags_them_down():
+    names = [f"t{i}" for i in range(8)]
+    tolerances = "".join(f'[task.{name}]\ntolerance = "3pt"\n' for name in names)
+    waived = dataclasses.replace(policy(tolerances), waive=(Waive("w", "known", TODAY),))
+    falls, calm = ([pair(name, 500, lost, 22) for name in names] for lost in (40, 22))
+    verdict = gate.judge([*falls, pair("w", 500, 100, 20)], waived, today=TODAY)
+    assert verdict.exit_code == 3 and "all 8 other tasks together fell by 1.2" in verdict.sentence
+    assert gate.judge([*calm, pair("w", 500, 450, 0)], waived, today=TODAY).exit_code == 0
+
+
+def test_questions_that_settle_it_are_those_of_the_subjects_as_they_are():
+    subjects = tuple("a" if i % 20 == 0 else "b" for i in range(400))
+    before, after = (dataclasses.replace(side, subjects=subjects, average="macro") for side in pair("t", 400, 24, 20))
+    (judged,) = gate.judge([(before, after)], policy('[task.t]\ntolerance = "4pt"')).tasks
+    assert judged.judgement == "inconclusive" and judged.needs_n > 2_000  # 570, were all weighed alike
 
 
 def test_a_guard_is_waived_alone_on_a_task_or_everywhere_until_its_day():

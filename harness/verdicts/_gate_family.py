@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 
@@ -55,9 +55,11 @@ class Family:
     p_pooled: float  # adjusted; 1 where there is no pooled test
 
 
-def judge(tasks: Mapping[str, Tested], composite: Mapping[str, Tested], policy: Policy) -> Family:
-    """Holm over tasks, composite and the pooled test; improvements in a family of their own."""
-    pooled = _pool(tasks)
+def judge(
+    tasks: Mapping[str, Tested], composite: Mapping[str, Tested], policy: Policy, waived: Collection[str] = ()
+) -> Family:
+    """Holm over tasks, composite and the pooled test of what is not waived; improvements in a family of their own."""
+    pooled = _pool({name: t for name, t in tasks.items() if name not in waived})
     members = {**tasks, **composite}
     worse = [1.0 if t.change.p is None else t.change.p for t in members.values()]
     better = stats.holm([1.0 if t.change.p_better is None else t.change.p_better for t in members.values()])
@@ -110,7 +112,7 @@ def _judge_one(t: Tested, p_worse: float, p_better: float, policy: Policy, first
         # what the gate as a whole catches 8 times of 10: both keys
         caught = tolerance + NormalDist().inv_cdf(POWER) * deviation
         if rule == "threshold":
-            alarm = NormalDist().cdf(-tolerance / deviation) if deviation else 0.0
+            alarm = NormalDist().cdf(-_least(t.paired, tolerance) / deviation) if deviation else 0.0
         else:
             caught = max(t.paired.mde(first), caught)
         needs = _needed(t, t.paired, drop, low) if judgement == "inconclusive" else None
@@ -127,25 +129,34 @@ def _judge_one(t: Tested, p_worse: float, p_better: float, policy: Policy, first
     )
 
 
+def _least(paired: Paired, tolerance: float) -> float:
+    """Where a normal curve is cut for drops of at least the tolerance: plain flips come whole, so half a one before."""
+    if paired.strata or paired.clusters or not np.isin(paired.better, (-1.0, 0.0, 1.0)).all():
+        return tolerance
+    return (math.ceil(tolerance * paired.n - ROUNDING * paired.n) - 0.5) / paired.n
+
+
 def _needed(tested: Tested, paired: Paired, drop: float, low: float) -> int:
     """Questions that would settle it: those that catch a drop of the tolerance, or that decide the drop seen.
 
     The latter by the interval that decides, which narrows with the root of their number.
     """
-    _, moment = paired.effective
-    planned = stats.needed_n(tested.tolerance, moment) or 0
+    planned = math.ceil(paired.needed(tested.tolerance))
     if planned > paired.n:
         return planned
     gap = max(tested.tolerance - drop, drop)
     return max(paired.n + 1, math.ceil(paired.n * ((-drop - low) / gap) ** 2))
 
 
-def pooled_alarm(family: Family, tasks: int, policy: Policy) -> tuple[list[Finding], list[str]]:
+def pooled_alarm(
+    family: Family, tasks: int, policy: Policy, waived: Collection[str] = ()
+) -> tuple[list[Finding], list[str]]:
     """The pooled member's own line, said only where the tasks don't say it already: (alarms, notes)."""
     pooled = family.pooled
-    if pooled is None or family.p_pooled > policy.alpha or any(j.judgement == "regressed" for j in family.judged):
+    said = any(j.judgement == "regressed" and j.task not in waived for j in family.judged)
+    if pooled is None or family.p_pooled > policy.alpha or said:
         return [], []
-    what = f"all {tasks} tasks together fell by {-pooled.change:.2f} of their tolerances"
+    what = f"all {tasks} {'other ' if waived else ''}tasks together fell by {-pooled.change:.2f} of their tolerances"
     p = wording.p_value(family.p_pooled)
     if pooled.change > -1:
         return [], [f"{what} (p {p}): real, but within what you tolerate"]

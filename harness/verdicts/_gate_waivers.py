@@ -18,7 +18,7 @@ def apply(
     policy: Policy, today: datetime.date | None, judged: Sequence[Judged], alarms: Sequence[Finding]
 ) -> tuple[list[Judged], list[Finding], list[str]]:
     """The same lines with what is waived marked so, a waived alarm as a warning; and a note for every waiver."""
-    live = [w for w in policy.waive if today is not None and w.until is not None and today <= w.until]
+    live = _live(policy, today)
     notes = [f"{w.what}: {_state(w, today)}, until {w.until}: {w.reason}" for w in policy.waive]
     tasks = [
         dataclasses.replace(j, waived=_said(w))
@@ -33,6 +33,15 @@ def apply(
         for f in alarms
     ]
     return tasks, findings, notes
+
+
+def tasks(policy: Policy, today: datetime.date | None) -> set[str]:
+    """Those whose score is waived today: what fails knowingly neither speaks for the others nor drags them down."""
+    return {w.task for w in _live(policy, today) if w.task and not w.guard}
+
+
+def _live(policy: Policy, today: datetime.date | None) -> list[Waive]:
+    return [w for w in policy.waive if today is not None and w.until is not None and today <= w.until]
 
 
 def excused(alarms: Sequence[Finding]) -> list[Finding]:

@@ -82,9 +82,10 @@ def _verdict(
     compared.refused.update({task: _gate_pairs.refusal(task, why) for task, why in sorted(lacking.items())})
     comparable = [p for p in pairs if p[1].task not in compared.refused]
     composite = _gate_composite.judge(comparable, policy)
-    family = _gate_family.judge(compared.tested, composite.tested, policy)
+    waived = _gate_waivers.tasks(policy, today)
+    family = _gate_family.judge(compared.tested, composite.tested, policy, waived)
     judged = sorted([*family.judged, *compared.refused.values(), *composite.refused], key=lambda j: j.task)
-    alarms, notes = _gate_family.pooled_alarm(family, len(compared.tested), policy)
+    alarms, notes = _gate_family.pooled_alarm(family, len(compared.tested.keys() - waived), policy, waived)
     if not looking:
         scores = {task: t.change.after for task, t in compared.tested.items()}
         alarms += [*_gate_floors.judge([after for _, after in pairs], scores, policy), *composite.floors]
