@@ -100,9 +100,8 @@ def pair(before: Outcomes, after: Outcomes) -> Paired:
     if not (before.is_mean and after.is_mean):
         measured.refuse(before, after)
     there, answered = (np.array(measured.there(side), bool) for side in (before, after))
-    for of, answers in ((before, there), (after, answered)):
-        if of.is_mean and not np.isfinite(_aligned.numbers(of.values)[answers]).all():
-            raise NotComparable(f"{after.task} can't be compared: a value of {of.name or 'a side'} is no number")
+    _refuse_odd(before, there)
+    _refuse_odd(after, answered)
     in_left, in_right = _aligned.rows(before, after)
     had, has = int(there.sum()), int(answered.sum())
     if not had or not has:
@@ -156,6 +155,12 @@ def pair(before: Outcomes, after: Outcomes) -> Paired:
         weights=stats.weights(strata, len(rows)),
         measured=swapped,
     )
+
+
+def _refuse_odd(side: Outcomes, there: NDArray[np.bool_]) -> None:
+    """A NaN is above no limit and below none: it would pass every one."""
+    if side.is_mean and not np.isfinite(_aligned.numbers(side.values)[there]).all():
+        raise NotComparable(f"{side.task} can't be compared: a value of {side.name or 'a side'} is no number")
 
 
 def _scored_0_to_1(before: Outcomes, after: Outcomes) -> bool:
