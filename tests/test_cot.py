@@ -160,6 +160,24 @@ def test_only_the_answer_to_this_question_is_judged() -> None:
     assert judged(WORKED + "\n\nQ: What is 2 + 2?\nA: 2 + 2 = 5").detail["faults"] == []
 
 
+def test_sums_done_column_by_column_are_steps_to_the_answer_that_they_are_put_together_to() -> None:
+    question = "小明有29个气球，又买了52个，现在一共有多少个气球？"
+    worked = "列式29+52。个位9+2=11，进1。十位2+5+1=8。答案\\boxed{81}"
+    found = judged(worked, question)
+    assert (found.rule, found.detail["checked"], found.detail["chain"]) == ("steps", 2, 1.0)
+    assert value(worked, question) > 0.95
+    assert value(worked.replace("11", "12").replace("81", "82"), question) < 0.6
+    assert value("答案\\boxed{81}", question) < 0.5
+    english = "Ben has 46 sweets and gives 19 away. How many are left?"
+    assert value("Write 46-19. Ones 16-9=7, borrow 1. Tens 4-1-1=2. Answer \\boxed{27}", english) > 0.95
+    assert value("The first ones: 16-9=7 and 4-1-1=2. Answer \\boxed{27}", english) < 0.8
+
+
+def test_about_is_no_excuse_for_a_whole_number_that_is_another() -> None:
+    assert judged("16 - 3 - 4 ≈ 8\n#### 8").detail["faults"] == [{"line": "16 - 3 - 4 ≈ 8", "what": "16 - 3 - 4 is 9"}]
+    assert judged("16 / 3 ≈ 5, 4 * 299 is about 1200: 4 * 299 ≈ 1200\n#### 8").detail["faults"] == []
+
+
 def test_a_program_is_no_sum() -> None:
     score = judged(
         "```python\neggs = 16 - 3 - 4\neggs = eggs + 1 - 1\nprint(eggs * 2)\n```\n```output\n18\n```\nIt is $\\boxed{18}$."

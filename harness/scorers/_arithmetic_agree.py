@@ -36,9 +36,11 @@ def agree(left: Side, right: Side, loose: bool) -> bool:
     a, b = left.value, right.value
     if a is None or b is None or a == b:
         return True
-    slack = (
-        _slack(left, a) + _slack(right, b) + (max(_round(left), _round(right), 0.005 * abs(float(b))) if loose else 0.0)
-    )
+    slack = _slack(left, a) + _slack(right, b)
+    if loose:
+        place = max(_round(left), _round(right))
+        whole = place <= 1 and not isinstance(a, float) and not isinstance(b, float) and (a - b).denominator == 1
+        slack += max(0.0 if whole else place, 0.005 * abs(float(b)))  # nobody rounds 9 to 8
     if _near(a, b, slack):
         return True
     hundredfold = left.percent or right.percent

@@ -68,6 +68,7 @@ _NAMED: dict[str, tuple[Fraction, ...]] = {
         "century": ("100",), "once": ("1",), "year": ("365", "52"), "years": ("365", "52"),
     }.items()
 }  # fmt: skip
+_COLUMNS = re.compile(r"[个十百]位|\b(?:ones|units)\b.{0,200}?\btens\b", re.IGNORECASE | re.DOTALL)
 _WORD_NUMBER = re.compile(r"[a-z]+", re.IGNORECASE)
 _HAN_NUMBER = re.compile(NUMERAL)
 # people know these without being told: hours, days, months, minutes, cents, degrees
@@ -159,6 +160,14 @@ def _close(value: Value) -> Fraction:
     return Fraction(value).limit_denominator(10**6) if isinstance(value, float) else Fraction(value)
 
 
+def columns(prose: str, stated: Iterable[Fraction]) -> set[Fraction]:
+    """What sums done column by column start from: digits of the question's numbers, with the ten that one borrows."""
+    if not _COLUMNS.search(prose):
+        return set()
+    digits = {int(digit) for value in stated if value.denominator == 1 for digit in str(abs(value.numerator))}
+    return {Fraction(digit + ten) for digit in digits for ten in (0, 10)}
+
+
 def covered(stated: Iterable[Fraction], said: set[Fraction]) -> float | None:
     """Share of the question's numbers that the solution uses; None where it states none."""
     asked = set(stated)
@@ -167,14 +176,24 @@ def covered(stated: Iterable[Fraction], said: set[Fraction]) -> float | None:
     return sum(v in said or v / 100 in said or 1 - v / 100 in said or 1 + v / 100 in said for v in asked) / len(asked)
 
 
-def rests(final: Fraction, claimed: Sequence[Claim]) -> float:
+def rests(final: Fraction, claimed: Sequence[Claim], columns: bool = False) -> float:
     """1 where the answer is the last result, less where it is an earlier one or a number in a sum, 0 where it is none."""
     results = [_close(c.result) for c in claimed if c.result is not None]
     if results and final == results[-1]:
         return 1.0
     if final in results:
         return 0.8
+    if columns and final == _put_together(results):
+        return 1.0
     return 0.3 if any(final == _close(value) for c in claimed for value in c.operands) else 0.0
+
+
+def _put_together(results: Sequence[Fraction]) -> int | None:
+    """9 + 2 = 11, 3 + 5 + 1 = 9: column by column from the right these are 91."""
+    if not 1 < len(results) < 10 or any(value.denominator > 1 or not 0 <= value < 100 for value in results):
+        return None
+    *low, high = (value.numerator for value in results)
+    return int("".join(str(value) for value in (high, *(value % 10 for value in reversed(low)))))
 
 
 def fresh(text: str, lines: Sequence[str]) -> float:

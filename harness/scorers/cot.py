@@ -20,7 +20,7 @@ from harness.scorers._arithmetic_unknowns import Claim
 from harness.scorers._exact import number
 from harness.scorers._quantity import quantity
 from harness.scorers._statement import extract
-from harness.scorers._steps import covered, fresh, grounded, numbers_of_question, rests, sure
+from harness.scorers._steps import columns, covered, fresh, grounded, numbers_of_question, rests, sure
 from harness.text import language, split_thinking, words
 
 VERSION = 1
@@ -100,7 +100,8 @@ def _judge(question: str, text: str, cut: bool, aloud: bool = False) -> tuple[st
     told = numbers_of_question(chain.prose)[1] | {Fraction(number(n[0])) for n in _NUMBER.finditer(chain.code)}
     found = extract(text[-4000:], not cut, question)
     final = quantity(found.candidates[-1]) if found else None
-    ground = grounded(chain.claimed, known | set(chain.printed), "" if chain.open else "\n".join(chain.lines))
+    digits = columns(chain.prose, stated)
+    ground = grounded(chain.claimed, known | digits | set(chain.printed), "" if chain.open else "\n".join(chain.lines))
     checked = list({_CLOSE.sub("", c.text): c for c in (chain.claimed if chain.open else ground.claims)}.values())
     faults = [c for c in checked if not c.right]
     works = bool(checked or chain.code or chain.open > 1) or _works(question, chain.prose)
@@ -110,7 +111,7 @@ def _judge(question: str, text: str, cut: bool, aloud: bool = False) -> tuple[st
         "ground": None if chain.open else ground.share if chain.claimed else 1.0 if chain.code else None,
         # numbers that are only said again cover nothing
         "cover": covered(stated, told if works else set()),
-        "chain": _rests(final, chain),
+        "chain": _rests(final, chain, bool(digits)),
         "final": 0.0 if cut or not found else _STATED.get(found.rule, 0.6),
         "norep": fresh(text, chain.lines),
         "lang": _same_language(question, chain.prose),
@@ -136,12 +137,12 @@ def _works(question: str, prose: str) -> bool:
     return len(set(words(prose[:5000])).difference(words(question))) >= OWN_WORDS
 
 
-def _rests(final: Fraction | None, chain: _Chain) -> float | None:
+def _rests(final: Fraction | None, chain: _Chain, columns: bool) -> float | None:
     if final is None or not (chain.claimed or chain.printed):
         return None
     if final in chain.printed:
         return 1.0
-    share = rests(final, chain.claimed)
+    share = rests(final, chain.claimed, columns)
     return None if chain.open and share < 0.8 else share
 
 
