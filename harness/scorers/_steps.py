@@ -19,6 +19,8 @@ from harness.text import NUMERAL, fold, numeral, words
 GRAM = 8  # words of a repeated stretch
 _NUMBER = re.compile(r"\d{1,3}(?:,\d{3})+(?!\d)(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+")
 _SHARE = re.compile(r"(\d{1,6})\s?/\s?(\d{1,6})|\\[dt]?frac\{(\d{1,6})\}\{(\d{1,6})\}")
+_OPERATION = re.compile(r"[\w)\]]\s?(?:[-+*/%]|//|\*\*)=?\s?[\w(]|\w\(")
+_LITERAL = re.compile(r"(?:print|return)[ \t]?\(?[ \t]?-?[\d.]{1,40}[ \t]?\)?[ \t]?$", re.MULTILINE)
 _PERCENT = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)\s?(?:\\?%|percent)")
 _SMALL = {
     word: value
@@ -154,6 +156,27 @@ def grounded(claimed: Sequence[Claim], given: set[Fraction], prose: str = "") ->
     known |= {_close(value) for claim in claimed for value in (*claim.operands, claim.result) if value is not None}
     total += len({value for n in _NUMBER.finditer(prose) if (value := Fraction(number(n[0]))) not in known})
     return Grounded(good / total if total else 1.0, kept)
+
+
+def idle(claim: Claim) -> bool:
+    """Whether nothing is worked out although all holds: 12 + 0 = 12, 12 * 1 = 12, 12 - 12 = 0."""
+    values = [abs(_close(value)) for value in claim.operands]
+    if claim.result is None or not claim.right or not values:
+        return False
+    result = abs(_close(claim.result))
+    if result in (0, 1) and len(values) > 1 and len(set(values)) == 1:
+        return True
+    if result not in values:
+        return False
+    values.remove(result)
+    return all(value in (0, 1) for value in values)
+
+
+def computes(code: str, stated: Sequence[Fraction]) -> bool:
+    """Whether a program works with the question's numbers: print(42) is an answer, and its output the model's own text."""
+    if not code or _LITERAL.search(code) or not _OPERATION.search(code):
+        return False
+    return not stated or (covered(stated, {Fraction(number(n[0])) for n in _NUMBER.finditer(code)}) or 0.0) >= 0.5
 
 
 def _close(value: Value) -> Fraction:

@@ -20,7 +20,7 @@ from harness.scorers._arithmetic_unknowns import Claim
 from harness.scorers._exact import number
 from harness.scorers._quantity import quantity
 from harness.scorers._statement import extract
-from harness.scorers._steps import columns, covered, fresh, grounded, numbers_of_question, rests, sure
+from harness.scorers._steps import columns, computes, covered, fresh, grounded, idle, numbers_of_question, rests, sure
 from harness.text import language, split_thinking, words
 
 VERSION = 1
@@ -97,10 +97,16 @@ def _read(text: str) -> _Chain:
 def _judge(question: str, text: str, cut: bool, aloud: bool = False) -> tuple[str, float, str | None, dict[str, Any]]:
     chain = _read(text)
     stated, known = numbers_of_question(question)
+    if not computes(chain.code, stated):
+        chain = chain._replace(code="", printed=[])
     told = numbers_of_question(chain.prose)[1] | {Fraction(number(n[0])) for n in _NUMBER.finditer(chain.code)}
     found = extract(text[-4000:], not cut, question)
     final = quantity(found.candidates[-1]) if found else None
     digits = columns(chain.prose, stated)
+    working = [
+        c for c in chain.claimed if not idle(c) or (digits and digits.issuperset(c.operands))
+    ]  # 9 + 0 of a column is a step
+    chain = chain._replace(claimed=working)
     ground = grounded(chain.claimed, known | digits | set(chain.printed), "" if chain.open else "\n".join(chain.lines))
     checked = list({_CLOSE.sub("", c.text): c for c in (chain.claimed if chain.open else ground.claims)}.values())
     faults = [c for c in checked if not c.right]
