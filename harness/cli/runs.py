@@ -59,7 +59,7 @@ def _line(run: Run, row: dict[str, Any]) -> list[str]:
         _tables.interval(row["low"], row["high"], row["metric"]), n,
         _tables.share(row["unparsed"], row["graded"]), _tables.share(row["truncated"], row["graded"]),
         f"{run.done}/{run.expected}", _watch.form(run.settings),
-        _status(run, row), " ".join(run.tags),
+        _status(run, row), " ".join(t for t in run.tags if not t.startswith("commit:")),
     ]  # fmt: skip
 
 
