@@ -23,13 +23,13 @@ TIES = "1= can't be told from the leader, 3-4 are the ranks in 95 % of draws of 
 
 
 def line(o: Overall) -> str:
-    """One checkpoint under one profile in a line: `qwen-med: distill-v1 61.3 (59.8–62.7) = AS 57.1 …`"""
+    """One checkpoint under one profile in a line: `qwen-med: composite distill-v1 61.3 (59.8–62.7) = AS 57.1 …`"""
     from harness.verdicts.wording import printable
 
     parts = " · ".join(f"{part.name} {number(part.value)}" for part in o.parts)
     missing = next((part for part in o.parts if part.value is None), None)
     why = f"; {missing.name}: {missing.why}" if missing else f"; {o.why}" if o.why else ""
-    return printable(f"{o.name or o.checkpoint[:8]}: {o.profile} {spread(o)} = {parts}{why}")
+    return printable(f"{o.name or o.checkpoint[:8]}: composite {o.profile} {spread(o)} = {parts}{why}")
 
 
 def number(value: float | None, digits: int = 1) -> str:
