@@ -499,6 +499,25 @@ def test_the_same_answers_from_half_the_bytes_are_better_for_certain():
     assert (same.change, same.p, same.p_better) == (0.0, 1.0, 1.0)
 
 
+def test_few_questions_that_all_fell_are_no_certainty():
+    for n, p in ((2, 1 / 8), (3, 1 / 16), (5, 1 / 64)):
+        before, after = made(right=[1] * n, name="a"), made(right=[0] * n, name="b")
+        for line in composite.change([before], [after], DISTILL, draws=200)[:2]:
+            assert line.p == pytest.approx(p) and "alike" in line.method and line.low <= line.change < line.high
+
+
+def test_of_five_questions_a_change_is_called_worse_no_more_often_than_of_many():
+    rng = np.random.default_rng(8)
+    rule = profile.read("distill-v1")
+    worse = []
+    for _ in range(300):
+        sides = [
+            made(right=rng.random(5) < 0.6, tokens=np.exp(rng.normal(5, 0.5, 5)).round(), name=name) for name in "ab"
+        ]
+        worse.append(composite.change(*([side] for side in sides), rule, draws=400)[0].p <= 0.05)
+    assert np.mean(worse) <= 0.08  # 0.10 by plain percentiles
+
+
 def test_a_change_without_a_part_says_which_and_how_to_have_it():
     before, after = pair()
     found = composite.change([before], [dataclasses.replace(after, bytes=None)], DISTILL)

@@ -544,6 +544,8 @@ def test_the_corrected_share_is_rogan_and_gladens() -> None:
     found = calibration([*readings([[-1, -1]] * 90 + [[0, 0]] * 10, [[1, 1]] * 80 + [[-1, -1]] * 20)])
     rate, low, high = corrected(0.38, 500, found) or (0, 0, 0)
     assert rate == pytest.approx(0.4) and low < 0.36 and high > 0.44
+    spotless = calibration([*readings([[-1, -1]] * 30, [[1, 1]] * 30)])  # 30 of 30 found is no proof that all are
+    assert (corrected(0.5, 2_000, spotless) or (0, 0, 0))[2] > 0.53
     assert corrected(0.38, 500, calibration([*readings([[0, 0]] * 50, [[1, 1]] * 50)])) is None
 
 

@@ -166,10 +166,12 @@ def test_macro_interval_covers_the_mean_of_52_subjects():
     assert all_right == pytest.approx(stats.wilson(6, 6), abs=1e-6)
 
 
-def test_paired_interval_of_graded_changes_that_are_all_alike_holds_the_change():
+def test_paired_interval_of_graded_changes_that_are_all_alike_is_that_of_as_many_flips():
     for change in (-2.0, 0.25, 3.0):  # milliseconds, say: every answer two later
         low, high = stats.paired_interval(np.full(60, change))
-        assert abs(low - change) < 1e-6 and abs(high - change) < 1e-6
+        assert low <= change <= high and high - low == pytest.approx(abs(change) * 0.089, rel=0.02)
+    low, high = stats.paired_interval([-0.5, -0.5])  # p is 0.125, so it must not speak of certainty
+    assert low == -0.5 and high > 0
 
 
 def test_paired_interval_of_a_macro_change_covers_and_has_a_width_without_flips():

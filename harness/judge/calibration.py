@@ -243,15 +243,17 @@ def corrected(
     """Share of faulty chains after the judge's own mistakes are taken out, with its 95 % interval.
 
     (p + specificity - 1) / (sensitivity + specificity - 1), Rogan & Gladen 1978, clipped to 0..1; chance in all three
-    shares is drawn. None where the judge is no better than a coin.
+    shares is drawn, from Jeffreys' posteriors: 30 of 30 found is no proof that all are. None where the judge is no
+    better than a coin.
     """
     se, sp = found.sensitivity, found.specificity
     if se is None or sp is None or se + sp <= 1:
         return None
     rng = np.random.default_rng(seed)
-    drawn_se = rng.binomial(found.faulty, se, draws) / found.faulty
-    drawn_sp = rng.binomial(found.sound, sp, draws) / found.sound
-    drawn_p = rng.binomial(n, faulty, draws) / n
+    drawn_se, drawn_sp, drawn_p = (
+        rng.beta(share * size + 0.5, (1 - share) * size + 0.5, draws)
+        for share, size in ((se, found.faulty), (sp, found.sound), (faulty, n))
+    )
     bottom = drawn_se + drawn_sp - 1
     rates = np.clip((drawn_p + drawn_sp - 1) / np.where(bottom > 0.01, bottom, 0.01), 0, 1)
     return min(1.0, max(0.0, (faulty + sp - 1) / (se + sp - 1))), _at(rates, 0.025), _at(rates, 0.975)

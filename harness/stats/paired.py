@@ -156,7 +156,11 @@ def paired_interval(
     else:
         variance = max(0.0, spread) / max(1, d.size - 1)
         quantile = t_of(confidence, d.size - 1)
-    if not np.isin(d, (-1.0, 0.0, 1.0)).all() and (spread > 0 or d.size > 1):  # all alike: Tango's ends at 1
+    if not np.isin(d, (-1.0, 0.0, 1.0)).all():
+        size = float(np.abs(d).max())
+        if (np.abs(d - d[0]) <= 1e-12 * size).all():  # all alike show no spread: as many flips of that size
+            low, high = paired_interval(np.sign(d), strata, clusters, confidence)
+            return size * low, size * high
         half = quantile * math.sqrt(variance) if variance > 0 else 0.0
         return change - half, change + half
     n = spread / variance if variance > 0 and spread > 0 else design_n

@@ -7,14 +7,17 @@ intervals would be a third wider. A change of size alone is exact: nothing was d
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping, Sequence
 from statistics import NormalDist
 from typing import Any
 
 import numpy as np
 
+from harness import stats
 from harness.errors import NotComparable, NothingToCompare
 from harness.records import Change, Outcomes
+from harness.stats.measures import units_of
 from harness.verdicts import _composite_counter
 from harness.verdicts._composite_draws import DRAWS, Floats
 from harness.verdicts._composite_parts import Entrant, Laid, entrant, lay
@@ -52,12 +55,18 @@ def change(
     totals = [total(side, drawn) for side, drawn in zip(parts, table.draws, strict=True)]
     every = [summed(side, drawn) for side, drawn in zip(parts, table.draws, strict=True)]
     why = "; ".join(f"{p.name}: {p.why}" for side in parts for p in side if p.value is None)
-    found = [_change("Overall", totals[0][0], totals[1][0], (every[0], every[1]), n, why or note)]
+    units = sum(units_of(one.clusters, len(one.samples))[1] for one in old.heads.values())
+    sized = math.fsum(
+        b.weight * ((b.value or 0.0) - (a.value or 0.0))
+        for a, b, drawn in zip(*parts, table.draws[0], strict=True)
+        if drawn is None
+    )
+    found = [_change("Overall", totals[0][0], totals[1][0], (every[0], every[1]), n, why or note, sized, units)]
     for p, (a, b) in enumerate(zip(*parts, strict=True)):
-        draws_of = [side[p] for side in table.draws]
-        found.append(
-            _change(a.name, a.value, b.value, (draws_of[0], draws_of[1]), max(a.n, b.n), a.why or b.why or note)
-        )
+        left, right = (side[p] for side in table.draws)
+        still = None if left is None else 0.0
+        why = a.why or b.why or note
+        found.append(_change(a.name, a.value, b.value, (left, right), max(a.n, b.n), why, still, units))
     lost, gained = _moved(sides, old.heads)
     return [dataclasses.replace(found[0], lost=lost, gained=gained), *found[1:]]
 
@@ -128,8 +137,13 @@ def _change(
     draws: tuple[Floats | None, Floats | None],
     n: int,
     note: str,
+    sized: float | None,
+    units: int,
 ) -> Change:
-    """One line; p is the share of draws on the other side of no change."""
+    """One line; p is the share of draws on the other side of no change.
+
+    `sized`: what of the change was not drawn, None for all of it; `units`: questions, or cases, that were drawn from.
+    """
     plain = Change("composite", metric, before, after, None, None, None, n, method=note, unit="points")
     if before is None or after is None:
         return plain
@@ -140,6 +154,8 @@ def _change(
     if not drawn.size:
         why = "; ".join(filter(None, ("one question, or one case, tells no spread", note)))
         return dataclasses.replace(plain, change=moved, method=why)
+    if not np.ptp(drawn) > 1e-9 and sized is not None and abs(moved - sized) > 1e-9:
+        return _alike(plain, moved, units, note)
     if not np.ptp(drawn) > 1e-9:
         worse, better = ((0.0, 1.0) if moved < 0 else (1.0, 0.0)) if abs(moved) > 1e-9 else (1.0, 1.0)
         how = "; ".join(filter(None, ("exact", note)))
@@ -158,6 +174,15 @@ def _change(
         mde=(normal.inv_cdf(0.95) + normal.inv_cdf(0.8)) * float(drawn.std()),
         method="; ".join(filter(None, ("joint paired bootstrap, seed 0", note))),
     )
+
+
+def _alike(plain: Change, moved: float, units: int, note: str) -> Change:
+    """Every question moved by the same amount, so that no draw differs: three lost of three are no proof."""
+    each = np.full(units, moved)
+    worse, better = stats.sign_flip(each)
+    low, high = stats.paired_interval(each, confidence=CONFIDENCE)
+    how = "; ".join(filter(None, ("sign flips, as all questions moved alike", note)))
+    return dataclasses.replace(plain, change=moved, low=low, high=high, p=worse, p_better=better, method=how)
 
 
 def _moved(sides: Sequence[Sequence[Laid]], heads: Mapping[str, Outcomes]) -> tuple[int, int]:

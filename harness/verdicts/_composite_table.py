@@ -91,7 +91,7 @@ def _part(part: Laid, where: Sequence[tuple[str, int, int]], tables: Sequence[Fl
 
 
 def part_of(laid: Laid, value: float | None, drawn: Floats | None) -> Part:
-    low, high = ends(value, drawn, 0.95)
+    low, high = _points(ends(value, drawn, 0.95))
     plan = laid.plan
     return Part(plan.name, plan.weight, value, low, high, laid.n, laid.why, laid.detail)
 
@@ -101,7 +101,13 @@ def total(parts: Sequence[Part], draws: Sequence[Floats | None]) -> tuple[float 
     if any(part.value is None for part in parts):
         return None, None, None
     value = math.fsum(part.weight * (part.value or 0.0) for part in parts)
-    return value, *ends(value, summed(parts, draws), 0.95)
+    return value, *_points(ends(value, summed(parts, draws), 0.95))
+
+
+def _points(ends_: tuple[float | None, float | None]) -> tuple[float | None, float | None]:
+    """No bar of few questions reaches beyond 0 and 100."""
+    low, high = (None if end is None else min(100.0, max(0.0, end)) for end in ends_)
+    return low, high
 
 
 def summed(parts: Sequence[Part], draws: Sequence[Floats | None]) -> Floats | None:
