@@ -293,7 +293,7 @@ def _letters(row: Row, gold: str, choices: Sequence[str]) -> str:
     texts = [normalised(option) for option in choices]
     said = normalised(gold)
     meant = chr(ord("A") + texts.index(said)) if texts.count(said) == 1 else None
-    letters = meant if len(said) > 1 and meant else choice.gold(gold) or meant  # "B超" is a text, "B" a letter
+    letters = meant if len(said) > 1 and meant else choice.gold(gold, choices) or meant  # "B超" is a text, "B" a letter
     if letters and (not choices or all(ord(letter) - ord("A") < len(choices) for letter in letters)):
         return letters
     remedy = "none of the options given" if choices else "no option letter; pass --map choices=PATH with the options"

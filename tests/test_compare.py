@@ -243,6 +243,17 @@ def test_of_a_group_what_nobody_was_asked_is_no_error(world: World) -> None:
     assert world.bench("compare", "base", "med", "--tasks", "demo_math,demo_facts").code == 5
 
 
+def test_answers_without_golds_are_sent_to_diagnose(world: World) -> None:
+    """Two whole runs of a task without golds were told to finish the baseline's run first."""
+    source = world.folder / "chat.jsonl"
+    rows = [{"q": f"Say {i}", "a": f"{i} it is.", "b": f"It is {i}."} for i in range(12)]
+    source.write_text("\n".join(map(json.dumps, rows)), "utf-8")
+    runs = ("--run", "a=a", "--run", "b=b")
+    assert world.bench("import", source, "--task", "new:talk", "--kind", "text", "--map", "question=q", *runs).code == 0
+    told = world.bench("compare", "a", "b")
+    assert told.code == 5 and "neither side has a scored answer" in told.err and "bench diagnose" in told.err
+
+
 def test_a_folder_that_was_never_run_is_told_with_the_line_that_runs_it(world: World) -> None:
     world.run("base", "quiz", [1.0] * 10)
     (world.folder / "never").mkdir()

@@ -345,6 +345,21 @@ def test_golds_that_are_option_texts_need_the_options(tmp_path: Path) -> None:
     assert "--map choices=PATH" in done.stderr
 
 
+def test_a_gold_may_be_the_ninth_letter_or_later_where_that_many_options_are_given(tmp_path: Path) -> None:
+    """MMLU-Pro has up to ten options, and 410 of 2,407 golds were refused as "none of the options given"."""
+    options = [f"choice number {i}" for i in range(10)]
+    rows = [
+        {"q": f"Question {i}?", "gold": "IJ"[i % 2], "options": options, "a": "The answer is (I)."} for i in range(4)
+    ]
+    write(tmp_path / "a.jsonl", rows)
+    how = ("--task", "new:pro", "--kind", "choice", "--run", "a=a", "--json", "--map")
+    done = inside(tmp_path, "import", "a.jsonl", *how, "question=q,gold=gold,choices=options")
+    assert runs(done)["pro"]["value"] == 0.5
+    write(tmp_path / "b.jsonl", [{**row, "options": options[:8]} for row in rows])
+    done = inside(tmp_path, "import", "b.jsonl", *how, "question=q,gold=gold,choices=options", ok=2)
+    assert "the gold 'I' is none of the options given" in done.stderr
+
+
 def test_mistakes_in_options_are_one_sentence(tmp_path: Path) -> None:
     write(tmp_path / "a.jsonl", [{"q": "2+3=?", "gold": "5", "a": "5", "ok": True}])
     how = ("--task", "new:sums", "--kind", "number", "--map", "question=q,gold=gold", "--run")

@@ -132,7 +132,7 @@ def test_who_lacks_a_task_is_left_out_with_the_line_that_brings_it_in(world: Wor
     [
         (("nobody-*", "--on", "quiz"), 5, "no checkpoint in"),
         (("a", "b", "--on", "quizz"), 5, "have runs of quizz"),
-        (("a", "--on", "quiz"), 5, "only 1 of 1"),
+        (("a", "--on", "quiz"), 5, "a is the only checkpoint named"),
     ],
 )
 def test_mistakes_are_one_sentence(world: World, words: tuple[str, ...], code: int, told: str) -> None:

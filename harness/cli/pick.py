@@ -104,6 +104,10 @@ def _entrants(
         chosen.append((Entrant(checkpoint.name, outcomes, checkpoint.bytes, steps, age), kept))
     if len(chosen) < 2:
         told = f": {notes[0]}" if notes else ""
+        if len(found) == 1 and chosen:
+            raise NothingToCompare(
+                f"{found[0].name} is the only checkpoint named, so there is nothing to choose; name two"
+            )
         raise NothingToCompare(f"only {len(chosen)} of {len(found)} checkpoints have runs of {', '.join(tasks)}{told}")
     return chosen, notes
 

@@ -110,6 +110,11 @@ def pair(before: Outcomes, after: Outcomes) -> Paired:
             raise NothingToCompare(
                 f"{after.task} has no public labels, so there is no score to compare; `bench export` hands its answers in"
             )
+        if not had and not has:
+            raise NothingToCompare(
+                f"{after.task}: neither side has a scored answer: without golds, or before a scorer, there is no score to compare; "
+                "`bench diagnose` holds the answers themselves against each other"
+            )
         raise NothingToCompare(f"{after.task}: the {side} has no scored answer; finish its run first")
     if had == has == 1 and before.metric.startswith("given"):
         numbers = " and ".join(f"{next(v for v in side.values if v is not None):g}" for side in (before, after))
