@@ -86,6 +86,17 @@ def test_one_weight_format_counts(tmp_path: Path) -> None:
     assert (read.read(folder).bytes, read.read(folder).id) == (before.bytes, before.id)
 
 
+def test_weights_beside_a_tiny_file_are_served_by_some_engines_and_so_weigh(tmp_path: Path) -> None:
+    folder = whole(tmp_path / "m")
+    honest = (folder / "model.safetensors").stat().st_size
+    (folder / "model.safetensors").rename(folder / "weights.safetensors")
+    safetensors(folder / "model.safetensors", dict(list(weights().items())[:1]))
+    found = read.read(folder)
+    assert found.bytes == honest + (folder / "model.safetensors").stat().st_size
+    (folder / "copy.safetensors").write_bytes((folder / "model.safetensors").read_bytes())  # nothing new in it
+    assert read.read(folder).bytes == found.bytes
+
+
 def test_shards_of_the_index_only_and_links_followed(tmp_path: Path) -> None:
     folder = whole(tmp_path / "m")
     (folder / "model.safetensors").unlink()

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from harness.checkpoints import _safetensors
-from harness.checkpoints._folder import Weights
+from harness.checkpoints._folder import Weights, weight_files
 
 CONTEXT_KEYS = ("max_position_embeddings", "n_positions", "seq_length", "max_sequence_length")
 DTYPES = {
@@ -38,6 +39,25 @@ def counted(found: Weights) -> tuple[int | None, str | None]:
     packed = sum(n for d, n in elements.items() if d in ("U8", "I8", "I32", "U32"))
     # packed 4-bit weights are eight to an I32: their number of elements is not a number of parameters
     return None if packed > sum(floating.values()) else sum(floating.values()), DTYPES.get(most, most.lower())
+
+
+def bytes_beside(folder: Path, found: Weights) -> int:
+    """Of weights beside those that count, with tensors that these lack: some engines load them too, so they serve.
+
+    Else a model.safetensors of one tensor would be light, and what vLLM serves from the files next to it would be free.
+    """
+    if found.format != "safetensors":
+        return 0
+    files = [f for f in weight_files(folder, (".safetensors",)) if f not in found.files]
+    held = set().union(*map(_names, found.files)) if files else set()
+    return sum(file.stat().st_size for file in files if _names(file) - held)
+
+
+def _names(file: Path) -> set[str]:
+    try:
+        return set(_safetensors.header(file))
+    except _safetensors.Malformed:
+        return set()
 
 
 def quantization(config: Mapping[str, Any], found: Weights) -> str | None:

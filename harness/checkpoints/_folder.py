@@ -90,7 +90,7 @@ def weights(folder: Path) -> Weights:
         found = _of_format(folder, format_, single, suffixes)
         if found.files or found.missing:
             return found
-    files = _files(folder, (".gguf",))
+    files = weight_files(folder, (".gguf",))
     return Weights("gguf", files) if files else Weights("")
 
 
@@ -111,7 +111,7 @@ def _of_format(folder: Path, format_: str, single: str, suffixes: tuple[str, ...
     if names:
         present = tuple(folder / n for n in names if (folder / n).is_file())
         return Weights(format_, present, tuple(n for n in names if not (folder / n).is_file()), index)
-    files = _files(folder, suffixes)
+    files = weight_files(folder, suffixes)
     return Weights(format_, files, _unnumbered(files))
 
 
@@ -124,7 +124,8 @@ def _indexed(index: Path) -> list[str]:
     return sorted(n for n in names if n and "/" not in n and "\\" not in n and "\0" not in n)
 
 
-def _files(folder: Path, suffixes: tuple[str, ...]) -> tuple[Path, ...]:
+def weight_files(folder: Path, suffixes: tuple[str, ...]) -> tuple[Path, ...]:
+    """Files that may hold weights, of any save."""
     try:
         entries = sorted(folder.iterdir())
     except OSError:

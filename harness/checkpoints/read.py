@@ -168,7 +168,7 @@ def _full(folder: Path, name: str, cache: dict[str, str] | None) -> Checkpoint:
         kind=_kind(quantization, history.method if history else None),
         path=str(folder),
         parts=parts,
-        bytes=found.bytes,
+        bytes=found.bytes + _facts.bytes_beside(folder, found),
         parameters=parameters,
         dtype=dtype or _facts.config_dtype(config),
         quantization=quantization,
