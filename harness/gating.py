@@ -57,9 +57,10 @@ def judge(
     today: date | None = None,
 ) -> Verdict:
     """The verdict, against the anchor too where there is one; NothingToCompare where the candidate has no run."""
-    verdict = _against(store, candidate, baseline, policy, tasks, more, today)
     if not anchor:
-        return verdict
+        return _against(store, candidate, baseline, policy, tasks, more, today)
+    policy = policy.shared
+    verdict = _against(store, candidate, baseline, policy, tasks, more, today)
     relative = {name: dataclasses.replace(task, min=None) for name, task in policy.task.items()}  # floors: said once
     composite: CompositePolicy | None = policy.composite and dataclasses.replace(policy.composite, min=None)
     fixed = dataclasses.replace(policy, task=relative, composite=composite)
@@ -82,6 +83,21 @@ def _against(
         policy = dataclasses.replace(policy, composite=None)
         sides.notes.append("the composite is left out: it is judged over all tasks only")
     verdict = gate.judge(sides.pairs, policy, sides.missing, today, sides.refused)
+    return dataclasses.replace(verdict, notes=(*sides.notes, *verdict.notes))
+
+
+def of_outcomes(
+    before: Sequence[Outcomes], after: Sequence[Outcomes], policy: Policy, today: date | None = None
+) -> Verdict:
+    """The verdict over outcomes that are at hand: the run to be blessed against the file that it replaces."""
+    sides = Sides()
+    old, new = ({o.task: o for o in side} for side in (before, after))
+    for task in _asked(list(old), policy, (), sides):
+        if task in new:
+            sides.pairs.append((old[task], new[task]))
+        else:
+            _miss(sides, old[task])
+    verdict = gate.judge(sides.pairs, policy, sides.missing, today)
     return dataclasses.replace(verdict, notes=(*sides.notes, *verdict.notes))
 
 

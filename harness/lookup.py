@@ -73,8 +73,11 @@ def outcomes(
         path = Path(spec.removeprefix("file:"))
         try:
             text = path.read_text("utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise NothingToCompare(f"{path} can't be read ({error}); `bench baseline bless` writes one") from None
+        except OSError as error:
+            why = (error.strerror or str(error)).lower()
+            raise NothingToCompare(f"{path} can't be read: {why}; `bench baseline bless` writes one") from None
+        except UnicodeDecodeError:
+            raise NothingToCompare(f"{path} is no text file; `bench baseline bless` writes a baseline") from None
         blessed = [_with_ids(o, store) for o in baseline.load(text, str(path)).outcomes]
         for task in tasks:
             if task not in {o.task for o in blessed}:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from click.testing import CliRunner
@@ -15,7 +16,7 @@ from store_world import CHECKPOINT, ENGINE, TASK, answer, exam, grade
 from harness import identity
 from harness.cli import cli
 from harness.records import Run, Settings
-from harness.store.open import Store
+from harness.store.open import Store, open_store
 from harness.store.write import Writer
 
 N = 240
@@ -55,9 +56,15 @@ def stored(
     return run.id
 
 
-def bench(*words: object) -> Any:
+def three_runs(folder: Path) -> dict[str, str]:
+    """A store in `folder` with runs of base (180 right), good (186) and bad (120): name -> run id."""
+    with open_store(folder / "results" / "bench.db") as store:
+        return {name: stored(store, name, right) for name, right in (("base", 180), ("good", 186), ("bad", 120))}
+
+
+def bench(*words: object, **how: Any) -> Any:
     """The command in this process; `exit_code` as the shell would see it, but for crashes."""
-    done = CliRunner().invoke(cli, [str(word) for word in words], standalone_mode=False)
+    done = CliRunner().invoke(cli, [str(word) for word in words], standalone_mode=False, **how)
     done.exit_code = (
         done.return_value if isinstance(done.return_value, int) else getattr(done.exception, "exit_code", 0)
     )

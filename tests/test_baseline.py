@@ -5,26 +5,21 @@ from __future__ import annotations
 import dataclasses
 import gzip
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from ceval_sizes import TEST, subjects
-from click.testing import CliRunner
+from gate_world import N, bench, stored, three_runs
 from pairs import MUST, pair
-from store_world import CHECKPOINT, ENGINE, TASK, answer, exam, grade
+from store_world import TASK
 
 from harness import identity, lookup
-from harness.cli import cli
 from harness.errors import NotComparable, UserError
-from harness.records import Outcomes, Run, Settings
-from harness.store.open import Store, open_store
-from harness.store.write import Writer
+from harness.records import Outcomes, Settings
+from harness.store.open import open_store
 from harness.verdicts import baseline, compare, gate
-
-N = 240
 
 
 def hashes(n: int, seed: int = 0) -> tuple[str, ...]:
@@ -187,37 +182,15 @@ def test_ids_of_others_may_look_like_places() -> None:
 # -- the commands ---------------------------------------------------------------------------------------------
 
 
-def run_of(store: Store, name: str, right: int | None, **asked_by: Any) -> str:
-    """A finished run of a checkpoint of that name that answers `right` of N questions; None: nothing was graded."""
-    asked = exam(N)
-    checkpoint = replace(CHECKPOINT, id=f"id-{name}", name=name)
-    settings = Settings(stop=("\n\n",), **asked_by)
-    run = Run(identity.run_id(checkpoint.id, asked.id, settings, ENGINE.id), checkpoint.id, asked.id, settings,
-              ENGINE.id, expected=N, started="2026-11-18T10:00:00")  # fmt: skip
-    with Writer(store) as writer:
-        writer.add_checkpoint(checkpoint)
-        writer.add_exam(asked)
-        writer.add_engine(ENGINE)
-        writer.start_run(run, "here", 1)
-        for i in range(N):
-            writer.put(replace(answer(i), run=run.id))
-            if right is not None:
-                writer.put_score(run.id, f"s{i}", 0, grade(i, 1.0 if i < right else 0.0), "key0")
-        writer.finish_run(run.id, "done")
-    return run.id
+@pytest.fixture
+def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    monkeypatch.chdir(tmp_path)
+    return three_runs(tmp_path)
 
 
 @pytest.fixture
-def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    with open_store(tmp_path / "results" / "bench.db") as store:
-        for name, right in (("base", 180), ("good", 186), ("bad", 120)):
-            run_of(store, name, right)
+def work(runs: dict[str, str], tmp_path: Path) -> Path:
     return tmp_path
-
-
-def bench(*words: str) -> Any:
-    return CliRunner().invoke(cli, list(words), standalone_mode=False)
 
 
 def bless(*words: str) -> Any:
@@ -229,7 +202,7 @@ def said(result: Any) -> str:
     return str(result.exception)
 
 
-def test_a_worse_run_is_blessed_only_with_a_reason_that_stands_in_the_file(work: Path) -> None:
+def test_a_worse_run_is_blessed_only_with_a_reason_that_stands_in_the_file(work: Path, runs: dict[str, str]) -> None:
     first = bless("base", "--name", "rel", "--reason", "v1")
     assert first.exception is None and "wrote" in first.output and "quiz" in first.output
     path = work / "results" / "baselines" / "rel.json"
@@ -246,21 +219,28 @@ def test_a_worse_run_is_blessed_only_with_a_reason_that_stands_in_the_file(work:
     assert blessed.reason == "v3" and blessed.accepted.startswith(
         "half the size (#41) (the gate said: Worse: -27.5 points"
     )
-    assert {o.run for o in blessed.outcomes} == {run_id("bad")} and blessed.blessed_by and blessed.blessed_at
+    assert {o.run for o in blessed.outcomes} == {runs["bad"]} and blessed.blessed_by and blessed.blessed_at
     shown = bench("baseline", "show", "rel").output
-    assert "half the size (#41)" in shown and "quiz" in shown and run_id("bad")[:8] in shown
+    assert "half the size (#41)" in shown and "quiz" in shown and runs["bad"][:8] in shown
 
 
-def run_id(name: str) -> str:
-    return identity.run_id(f"id-{name}", "exam0", Settings(stop=("\n\n",)), ENGINE.id)
+def test_a_run_is_blessed_by_the_same_rules_as_it_is_gated(work: Path) -> None:
+    with open_store(work / "results" / "bench.db") as store:
+        stored(store, "base", 180, variant="circular")
+        stored(store, "good", 100, variant="circular")
+    assert bless("base", "--name", "rel", "--reason", "v1").exception is None
+    assert bless("good", "--name", "rel", "--reason", "v2").exception is None  # a variant that nobody named
+    assert bench("gate", "good", "--baseline", "base").exit_code == 0
+    missing = bench("gate", "good", "--baseline", "file:rel.jsn")
+    assert missing.exit_code == 5 and "rel.jsn can't be read: no such file" in missing.stderr
 
 
 def test_what_cannot_be_compared_or_read_is_not_overwritten_in_silence(work: Path) -> None:
     path = work / "results" / "baselines" / "rel.json"
     assert bless("base", "--name", "rel", "--reason", "v1").exception is None
     with open_store(work / "results" / "bench.db") as store:
-        run_of(store, "brief", 180, max_tokens=16)
-        run_of(store, "silent", None)
+        stored(store, "brief", 180, asked=Settings(stop=("\n\n",), max_tokens=16))
+        stored(store, "silent", None)
     refusal = said(bless("brief", "--name", "rel", "--reason", "v2"))
     assert "settings.max_tokens is 512 before and 16 after" in refusal and "--accept-regression" in refusal
     assert "quiz has no scored answer" in said(bless("silent", "--name", "empty", "--reason", "v1"))
@@ -275,14 +255,16 @@ def test_what_cannot_be_compared_or_read_is_not_overwritten_in_silence(work: Pat
     assert [(b["name"], b["reason"], b["tasks"][0]["n"]) for b in listed["baselines"]] == [("rel", "v2", N)]
 
 
-def test_two_files_are_judged_where_there_is_no_store(work: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_two_files_are_judged_where_there_is_no_store(
+    work: Path, runs: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> None:
     assert bless("base", "--name", "rel", "--reason", "v1").exception is None
     for name in ("good", "bad"):
         done = bench("export", name, "-o", f"{name}.json")
         assert done.exception is None and f"quiz ({N})" in done.output
     once = Path("good.json").read_bytes()
     told = json.loads(bench("export", "good", "-o", "good.json", "--json").stdout)
-    assert told == {"file": "good.json", "bytes": len(once), "tasks": [{"task": "quiz", "run": run_id("good"), "n": N}]}
+    assert told == {"file": "good.json", "bytes": len(once), "tasks": [{"task": "quiz", "run": runs["good"], "n": N}]}
     assert Path("good.json").read_bytes() == once  # no date in it
     runner = tmp_path_factory.mktemp("runner")
     for name in ("good.json", "bad.json", "results/baselines/rel.json"):
@@ -325,5 +307,5 @@ def test_refresh_grades_the_stored_answers_anew_and_says_what_moved(work: Path) 
     assert "is up to date" in bench("baseline", "refresh", "rel").output
     (work / "results" / "bench.db").rename(work / "moved.db")
     with open_store(work / "results" / "bench.db") as store:
-        run_of(store, "other", 5)
+        stored(store, "other", 5)
     assert "refresh where its answers are" in said(bench("baseline", "refresh", "rel"))

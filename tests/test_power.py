@@ -13,22 +13,15 @@ from typing import Any
 import numpy as np
 import pytest
 from ceval_sizes import VAL, subjects
-from click.testing import CliRunner
+from gate_world import bench, three_runs
 from pairs import drawn, outcomes, pair
-from test_baseline import run_of
 
 from harness import config
-from harness.cli import cli
 from harness.cli._gate_init import write
 from harness.errors import UserError
 from harness.store.open import open_store
 from harness.verdicts import gate, noise, power
 from harness.verdicts.policy import TaskPolicy
-
-
-def bench(*words: str, **how: Any) -> Any:
-    return CliRunner().invoke(cli, [str(word) for word in words], standalone_mode=False, **how)
-
 
 # -- power ----------------------------------------------------------------------------------------------------
 
@@ -135,9 +128,7 @@ def test_without_a_pair_flips_are_assumed_and_balanced() -> None:
 @pytest.fixture
 def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
-    with open_store(tmp_path / "results" / "bench.db") as store:
-        for name, right in (("base", 180), ("good", 186), ("bad", 120)):
-            run_of(store, name, right)
+    three_runs(tmp_path)
     return tmp_path
 
 

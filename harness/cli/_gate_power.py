@@ -50,13 +50,13 @@ def command(
     Example: bench gate power ckpt --baseline base
              bench gate power base --flips 5              before there is a candidate
     """
-    from harness import config, lookup
-    from harness.verdicts import gate, power
+    from harness import lookup
+    from harness.cli import _gating
+    from harness.verdicts import power
 
-    settings = config.read(config_path, config.Bench) if config_path else config.bench()
-    policy = gate.policy(settings.gate, str(config_path or "bench.toml"))
+    policy, place = _gating.rules(config_path)
     wanted = lookup.tasks(_options.names(tasks))
-    against = (baseline or _beside(config_path, policy.baseline)) if flips is None else ""
+    against = (baseline or _gating.lying(place, policy.baseline)) if flips is None else ""
     specs = [candidate, *([str(against)] if against else [])]
     with _packed.store_for(_options.store_path(store), *specs) as opened:
         pairs = _stored(opened, candidate, str(against), policy, wanted, bool(baseline)) if against else []
@@ -76,14 +76,6 @@ def command(
     _show(found, simulated, policy)
     if assumed:
         echo(f"assumed: {100 * share:g} % of the questions flip; a stored pair says it of your own: --baseline NAME")
-
-
-def _beside(config_path: Path | None, spec: str) -> str:
-    """A file named in bench.toml lies where bench.toml does."""
-    from harness import config
-
-    folder = config_path.parent if config_path else config.root()
-    return f"file:{folder / spec.removeprefix('file:')}" if spec.startswith("file:") else spec
 
 
 def _stored(

@@ -1,4 +1,4 @@
-"""What happens to a verdict: printed, written where CI looks for it, kept in the store, turned into an exit code.
+"""A gate's rules as bench.toml has them, and its verdict: printed, written where CI looks, kept, an exit code.
 
 Example: on GitHub the Markdown goes to the job's page and annotations to the tolerance's line; a page that can't be
 written is a note, because a runner must not change a verdict.
@@ -19,8 +19,29 @@ from harness.cli._echo import echo
 
 if TYPE_CHECKING:
     from harness.records import Verdict
+    from harness.verdicts.policy import Policy
 
 NOTHING = 5
+
+
+def rules(config_path: Path | None, *, strict: bool = False, fail_fast: int | None = None) -> tuple[Policy, Path]:
+    """[gate] of a file, else of bench.toml, and where it stands; a profile that it names lies beside it."""
+    from harness import config
+    from harness.verdicts import gate
+
+    settings = config.read(config_path, config.Bench) if config_path else config.bench()
+    place = config_path or config.root() / "bench.toml"
+    table = {**settings.gate, **({"fail_fast": fail_fast} if fail_fast else {})}
+    policy = gate.policy(table, str(config_path or "bench.toml"), strict=strict)
+    if policy.composite and policy.composite.profile.endswith(".toml"):
+        profile = str(place.parent / policy.composite.profile)
+        policy = dataclasses.replace(policy, composite=dataclasses.replace(policy.composite, profile=profile))
+    return policy, place
+
+
+def lying(place: Path, spec: str) -> str:
+    """A baseline named in bench.toml: a file lies where bench.toml does, wherever the command was given."""
+    return f"file:{place.parent / spec.removeprefix('file:')}" if spec.startswith("file:") else spec
 
 
 def report(

@@ -11,14 +11,14 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.errors import UserError
 
 if TYPE_CHECKING:
-    from harness.records import Outcomes, Verdict
+    from harness.records import Outcomes
     from harness.store.open import Store
 
 
@@ -87,18 +87,6 @@ def store_for(path: Path, *specs: str) -> Iterator[Store | None]:
         return
     with open_store(path, mode="ro") as opened:
         yield opened
-
-
-def judged(before: Sequence[Outcomes], after: Sequence[Outcomes]) -> Verdict:
-    """What `bench gate` would say with the bench.toml that holds here."""
-    from harness import config
-    from harness.verdicts import gate
-
-    policy = gate.policy(config.bench().gate)
-    by_task = {o.task: o for o in after}
-    missing = [o.task for o in before if o.task not in by_task and (o.labelled or any(v is not None for v in o.values))]
-    pairs = [(o, by_task[o.task]) for o in before if o.task in by_task]
-    return gate.judge(pairs, policy, missing, today=date.today())
 
 
 def now() -> str:

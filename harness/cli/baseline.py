@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -109,9 +110,12 @@ def _readable(path: Path, accept: str | None) -> bool:
 
 def _accepted(old: Sequence[Outcomes], new: Sequence[Outcomes], path: Path, accept: str | None) -> str:
     """ "" where the gate passes; else the user's reason and what the gate said, or UserError without a reason."""
+    from harness import gating
+    from harness.cli import _gating
     from harness.errors import UserError
 
-    verdict = _packed.judged(old, new)
+    policy, _ = _gating.rules(None)
+    verdict = gating.of_outcomes(old, new, policy, date.today())
     if verdict.exit_code not in (3, 4, 5):
         return ""
     if accept is None:

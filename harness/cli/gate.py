@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
-import dataclasses
 import importlib
-from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from harness.cli import _options, first_line
 from harness.cli._echo import echo
-
-if TYPE_CHECKING:
-    from harness.store.open import Store
-    from harness.verdicts.policy import Policy
 
 FILE = click.Path(path_type=Path, dir_okay=False)
 
@@ -83,10 +76,11 @@ def command(
              bench gate ckpt --baseline file:results/baselines/release.json --md summary.md
     """
     from harness import gating, lookup, noise
-    from harness.cli import _gating
+    from harness.cli import _gating, _packed
 
-    policy, place = _policy(config_path, strict, fail_fast)
-    baseline, anchor = baseline or _beside(place, policy.baseline), anchor or _beside(place, policy.anchor)
+    policy, place = _gating.rules(config_path, strict=strict, fail_fast=fail_fast)
+    baseline = baseline or _gating.lying(place, policy.baseline)
+    anchor = anchor or _gating.lying(place, policy.anchor)
     if not baseline:
         from harness.errors import NothingToCompare
 
@@ -94,7 +88,7 @@ def command(
     more = ("--store", str(store)) if store else ()
     specs = [spec for spec in (candidate, baseline, anchor) if spec]
     path = _options.store_path(store)
-    with _opened(path, specs) as opened:
+    with _packed.store_for(path, *specs) as opened:
         verdict = gating.judge(
             opened, candidate, baseline, policy, anchor=anchor, today=date.today(),
             tasks=lookup.tasks(_options.names(tasks)), more=more,
@@ -108,35 +102,3 @@ def command(
     for line in noise.said(path, verdict) if kept else ():  # of `bench gate aa`; beside the verdict, never in it
         echo(f"note: {line}", err=True)
     return code
-
-
-def _policy(config_path: Path | None, strict: bool, fail_fast: int | None) -> tuple[Policy, Path]:
-    """The rules, and the file whose lines they stand in."""
-    from harness import config
-    from harness.verdicts import gate
-
-    settings = config.read(config_path, config.Bench) if config_path else config.bench()
-    place = config_path or config.root() / "bench.toml"
-    table = {**settings.gate, **({"fail_fast": fail_fast} if fail_fast else {})}
-    policy = gate.policy(table, str(config_path or "bench.toml"), strict=strict)
-    if policy.composite and policy.composite.profile.endswith(".toml"):
-        profile = str(place.parent / policy.composite.profile)
-        policy = dataclasses.replace(policy, composite=dataclasses.replace(policy.composite, profile=profile))
-    return policy, place
-
-
-def _beside(place: Path, spec: str) -> str:
-    """A file named in bench.toml lies where bench.toml does, wherever the command was given."""
-    return f"file:{place.parent / spec.removeprefix('file:')}" if spec.startswith("file:") else spec
-
-
-@contextlib.contextmanager
-def _opened(path: Path, specs: list[str]) -> Iterator[Store | None]:
-    """The store, or None where files are all that is judged and there is none: a runner without GPU and results."""
-    from harness.store.open import open_store
-
-    if all(spec.startswith("file:") for spec in specs) and not path.exists():
-        yield None
-        return
-    with open_store(path, mode="ro") as opened:
-        yield opened
