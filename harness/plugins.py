@@ -10,6 +10,7 @@ import difflib
 import importlib
 import importlib.util
 import pkgutil
+import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import ModuleType
@@ -25,6 +26,9 @@ def names(package: str) -> list[str]:
 
 def find(package: str, name: str) -> ModuleType:
     """The module `package.name`; UserError with the nearest names when there is none."""
+    loaded = sys.modules.get(f"{package}.{name}")
+    if loaded is not None and not name.startswith("_"):  # a gate asks ten thousand times; the folder is walked once
+        return loaded
     known = names(package)
     if name not in known:
         kind = package.rsplit(".", 1)[-1].rstrip("s")
