@@ -240,6 +240,7 @@ def test_a_slow_drift_shows_against_the_anchor_only(work: Path, store: Store) ->
     assert [g["source"] for g in body["guards"]].count("min") == 1 and "min" not in [
         g["source"] for g in body["anchor"]["guards"]
     ]
+    assert body["alpha"] == body["anchor"]["alpha"] == 0.025  # two comparisons cry wolf no more often than one
     gone = bench("gate", "ckpt", "--anchor", "nobody")
     assert gone.exit_code == 5 and "Against the anchor" in gone.stderr
 

@@ -325,3 +325,15 @@ def test_a_misspelt_config_is_refused_by_name(wrong, said):
 def test_gating_by_another_metric_than_the_run_holds_is_a_mistake():
     with pytest.raises(UserError, match="gates a by 'acc' but the run holds 'accuracy'"):
         gate.judge([pair("a", 50, 1, 1)], gate.Policy(task={"a": TaskPolicy(metric="acc")}))
+
+
+def test_guards_spend_a_fifth_of_the_false_alarms_that_scores_spend():
+    """With all of alpha each, 8 of 100 gates of tight limits failed without a change, 15 with an anchor."""
+    rng, failed = np.random.default_rng(9), 0
+    limit = gate.Policy(guard={"empty_rate": GuardPolicy(max_increase="0.1pt")})
+    suite = pair("a", 300, 5, 5)
+    for _ in range(500):
+        measures = [{"empty_rate": tuple((rng.random(300) < 0.2).astype(float).tolist())} for _ in suite]
+        sides = [dataclasses.replace(side, measures=m) for side, m in zip(suite, measures, strict=True)]
+        failed += gate.judge([tuple(sides)], limit).exit_code == 3
+    assert failed <= 12  # 5 expected; 25 of all alpha

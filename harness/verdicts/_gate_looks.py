@@ -24,11 +24,12 @@ def split(policy: Policy) -> tuple[Policy, Policy]:
 
     A look asks for proof also where the whole needs none: of 200 questions two are lost by luck in every other run.
     """
+    first = min(FIRST_LOOK_ALPHA, policy.alpha / 2)
     tasks = {name: dataclasses.replace(task, rule="two-key") for name, task in policy.task.items()}
     look = dataclasses.replace(
-        policy, alpha=FIRST_LOOK_ALPHA, fail_fast=None, composite=None, guard={}, rule="two-key", task=tasks
+        policy, alpha=first, fail_fast=None, composite=None, guard={}, rule="two-key", task=tasks
     )
-    return look, dataclasses.replace(policy, alpha=policy.alpha - FIRST_LOOK_ALPHA, fail_fast=None)
+    return look, dataclasses.replace(policy, alpha=policy.alpha - first, fail_fast=None)
 
 
 def first(pairs: Pairs, count: int) -> list[tuple[Outcomes, Outcomes]]:

@@ -130,21 +130,17 @@ def pair(before: Outcomes, after: Outcomes) -> Paired:
                 f"{after.task} can't be compared: samples: only {shared:,} of the {side}'s {own:,} answered questions "
                 "are answered by the other side too; finish the run, or use the same --limit on both"
             )
-    had_not, has_not = ~there[in_left] & answered[in_right], there[in_left] & ~answered[in_right]
+    failed = [~there[in_left] & answered[in_right], there[in_left] & ~answered[in_right]]
     if not _scored_0_to_1(before, after):  # what an answer that isn't there is worth, nobody knows
-        had_not = has_not = np.zeros_like(common)
-    kept = common | had_not | has_not  # of both sides alike: else two runs with equally many failures differ
+        failed = [np.zeros_like(common)] * 2
+    kept = common | failed[0] | failed[1]  # of both sides alike: else two runs with equally many failures differ
     in_left, in_right = in_left[kept], in_right[kept]
     rows = in_left.tolist()
     subjects = tuple(before.subjects[i] for i in rows) if any(before.subjects) else None
     strata = subjects if before.average == "macro" and before.is_mean else None
     clusters = _clusters(before, rows)
     if before.is_mean:
-        a, b = (
-            np.nan_to_num(_aligned.numbers(side.values)[rows_], nan=0.0)
-            for side, rows_ in ((before, in_left), (after, in_right))
-        )
-        swapped = None
+        a, b, swapped = _filled(before, in_left), _filled(after, in_right), None
     else:
         parts, swapped = measured.test(before, after, list(zip(rows, in_right.tolist(), strict=True)), clusters)
         a, b = np.zeros(len(rows)), parts * len(rows)
@@ -154,7 +150,7 @@ def pair(before: Outcomes, after: Outcomes) -> Paired:
         strata=strata,
         subjects=subjects,
         clusters=clusters,
-        unanswered=(int(had_not.sum()), int(has_not.sum())),
+        unanswered=(int(failed[0].sum()), int(failed[1].sum())),
         dropped=had + has - shared - len(rows),
         sign=1.0 if before.higher_is_better else -1.0,
         weights=stats.weights(strata, len(rows)),
@@ -166,6 +162,10 @@ def _refuse_odd(side: Outcomes, there: NDArray[np.bool_]) -> None:
     """A NaN is above no limit and below none: it would pass every one."""
     if side.is_mean and not np.isfinite(_aligned.numbers(side.values)[there]).all():
         raise NotComparable(f"{side.task} can't be compared: a value of {side.name or 'a side'} is no number")
+
+
+def _filled(side: Outcomes, rows: NDArray[np.intp]) -> Floats:
+    return np.nan_to_num(_aligned.numbers(side.values)[rows], nan=0.0)
 
 
 def _scored_0_to_1(before: Outcomes, after: Outcomes) -> bool:

@@ -37,6 +37,7 @@ WORDS = {
     "tokens_per_second": "tokens per second",
 }
 UNREAD = ("empty_rate", "unparsed_rate", "truncated_rate")  # one answer is at most one of these
+SHARE = 0.2  # of the gate's alpha: scores and guards must not both cry wolf, and a collapse is proved all the same
 BYTES, SPEED = "model_bytes", "tokens_per_second"
 ADVICE = {BYTES: GuardPolicy(max_ratio=1.05), SPEED: GuardPolicy(min_ratio=0.7)}  # told, never failed by default
 ENGINE = ("name", "version", "dtype", "quantization", "device")
@@ -64,7 +65,7 @@ def judge(pairs: Sequence[tuple[Outcomes, Outcomes]], policy: Policy) -> list[Fi
     """Every guard with a limit, breached ones at level `refuse`; a configured guard nobody measured is a warning."""
     readings = [reading for before, after in pairs for reading in readings_of(before, after, policy)]
     adjusted = stats.holm([r.p for r in readings])
-    findings = [finding(r, p, policy.alpha) for r, p in zip(readings, adjusted, strict=True)]
+    findings = [finding(r, p, policy.alpha * SHARE) for r, p in zip(readings, adjusted, strict=True)]
     findings += _bytes(pairs, policy)
     seen = {f.source for f in findings}
     for name in sorted(set(policy.guard) - seen):

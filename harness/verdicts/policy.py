@@ -93,7 +93,7 @@ class Policy:
     baseline: str = ""  # tag:NAME | branch:NAME | run:ID | file:PATH | model:REF
     anchor: str = ""
     on_missing_baseline: Literal["fail", "warn"] = "fail"
-    alpha: float = 0.05  # false-alarm budget of the whole gate, one-sided
+    alpha: float = 0.05  # false-alarm budget of the scores, one-sided; baseline and anchor share it, guards add a fifth
     policy: Literal["default", "strict"] = "default"
     rule: Rule = "two-key"  # threshold: any drop of the tolerance fails, real or not, as other tools do
     fail_fast: int | None = None  # a look at so many questions before all are there; it can only fail
@@ -116,6 +116,11 @@ class Policy:
             fields["composite"]["profile"] = profile.read(self.composite.profile).sha
         fields["waive"] = [[w.task, w.guard, w.reason, w.until.isoformat() if w.until else ""] for w in self.waive]
         return digest(fields)
+
+    @property
+    def shared(self) -> Policy:
+        """One of two comparisons, with the baseline and with the anchor: each spends half of the false alarms."""
+        return dataclasses.replace(self, alpha=self.alpha / 2)
 
     def rule_of(self, task: str) -> Rule:
         return self.task.get(task, TaskPolicy()).rule or self.rule

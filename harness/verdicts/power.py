@@ -131,7 +131,8 @@ def _pooled(verdict: Verdict) -> bool:
 def _alone(policy: Policy) -> Policy:
     """The policy's tests, without what doesn't compare these answers."""
     tasks = {name: dataclasses.replace(task, min=None) for name, task in policy.task.items()}
-    return dataclasses.replace(policy, task=tasks, waive=(), composite=None, fail_fast=None)
+    policy = policy.shared if policy.anchor else policy
+    return dataclasses.replace(policy, task=tasks, waive=(), composite=None, fail_fast=None, anchor="")
 
 
 def sentence(tasks: Sequence[TaskPower], simulated: Simulated | None) -> str:
