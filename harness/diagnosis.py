@@ -12,12 +12,12 @@ from typing import Any
 
 from harness import _diagnosis_facts, lookup, metrics, pairs
 from harness.errors import NothingToCompare, UserError
-from harness.metrics import _run_on
+from harness.metrics import _alike, _run_on
 from harness.records import Checkpoint, Outcomes, Task
 from harness.store import read
 from harness.store.open import Store
 from harness.verdicts import diagnose
-from harness.verdicts._diagnose_answers import CUT, RUNS_ON
+from harness.verdicts._diagnose_answers import BREAKS_OFF, CUT, ENDED_BY_A_MARK, RUNS_ON, SAME
 from harness.verdicts.diagnose import Diagnosis, Unchecked
 
 EXAMPLES = 3
@@ -75,7 +75,7 @@ def of(
     categories = {after.outcomes.task: after.categories for _, after in sides}
     facts = _diagnosis_facts.of(store, both, said, categories, cards, domain)
     unchecked = [Unchecked("a task", why) for why in refused] + _forms(store, both, cards, more)
-    facts = replace(facts, unchecked=(*facts.unchecked, *unchecked))
+    facts = replace(facts, unchecked=(*facts.unchecked, *unchecked), more=tuple(more))
     diagnosis = diagnose.diagnose(both, facts)
     return Diagnosed(facts.child, facts.parent, diagnosis, tuple(_examples(store, both, diagnosis)))
 
@@ -121,7 +121,11 @@ def _side(store: Store, outcomes: Outcomes) -> _Side:
     if not len(table):
         return _Side(outcomes, {}, {})
     ended = metrics.find("ends_itself").per_sample(table)
-    extra = {CUT: _averaged(table, 1.0 - ended), RUNS_ON: _averaged(table, _run_on.per_sample(table))}
+    seen = {
+        CUT: 1.0 - ended, RUNS_ON: _run_on.per_sample(table), ENDED_BY_A_MARK: _run_on.end_marks(table),
+        BREAKS_OFF: _alike.breaks_off(table), SAME: _alike.same_as_others(table),
+    }  # fmt: skip
+    extra = {name: _averaged(table, values) for name, values in seen.items()}
     measures = {**outcomes.measures, **{k: v for k, v in extra.items() if any(x is not None for x in v)}}
     whole = {name: column for name, column in measures.items() if len(column) == len(outcomes.samples)}
     rows = zip(*(table[c].tolist() for c in ("sample", "repeat", "text", "thinking", "logprobs", "stop")), strict=True)

@@ -161,6 +161,54 @@ def test_each_planted_fault_gets_its_name_and_its_remedy(tmp_path: Path, rng: np
     assert set(finding["samples"]) <= every  # the examples show it
 
 
+def test_one_answer_to_every_question(tmp_path: Path, rng: np.random.Generator) -> None:
+    """AlpacaEval's null model, one text for all 805 instructions, had "no fault" and "answer length: fine"."""
+    before = worked(rng, N)
+    after = [{**row, "text": "Thank you for asking, that is a most interesting matter to think of."} for row in before]
+    finding = diagnose(World(tmp_path).ask("sums", before, after))["findings"][0]
+    assert finding["kind"] == "same" and "from 0.0 % to 100.0 % on sums" in finding["what"]
+
+
+def test_end_marks_that_stop_nothing_are_no_matter_of_the_training(tmp_path: Path, rng: np.random.Generator) -> None:
+    """Mistral-Nemo's public GSM8K answers, padded by hundreds of </s>, were told to append the end token to the targets."""
+    before = worked(rng, N)
+    after = [{**row, "text": row["text"] + "</s>" * 200} for row in before]
+    found = diagnose(World(tmp_path).ask("sums", before, after))
+    assert "circles" not in kinds(found)
+    finding = next(f for f in found["findings"] if f["kind"] == "marks")
+    assert "put its id into eos_token_id" in finding["remedy"] and "targets" not in finding["remedy"]
+
+
+def test_unread_answers_that_broke_off_are_no_matter_of_form(tmp_path: Path, rng: np.random.Generator) -> None:
+    """409 answers of Mistral-7B-Instruct-v0.2 on MMLU-Pro can't be read: most stop in a sentence, at the token limit."""
+    before = worked(rng, N)
+    cut = {"value": 0.0, "outcome": "unparsed"}
+    steps = "We take case {i}, and then look at its third root, which is not known yet; let x be {i}, so that "
+    after = [
+        {**row, **cut, "text": steps.format(i=i) * 2 + "the sum of both"} if i % 4 == 0 else row
+        for i, row in enumerate(before)
+    ]
+    found = diagnose(World(tmp_path).ask("sums", before, after))
+    finding = next(f for f in found["findings"] if "can't be read" in f["what"])
+    assert finding["kind"] == "cut" and "100 % of the new ones break off" in finding["what"]
+    assert "--max-tokens" in finding["remedy"] and "asked form" not in finding["remedy"]
+
+
+def test_a_fault_that_lost_questions_show_no_more_than_others_explains_no_fall(
+    tmp_path: Path, rng: np.random.Generator
+) -> None:
+    """Athene-70B's 6 lost points on GSM8K were put on its shorter answers, which it gives to right and wrong alike."""
+    before = worked(rng, N, share=0.9)
+    after = [
+        {**row, "value": float(right), "text": " ".join(row["text"].split()[:4]) if i % 2 else row["text"]}
+        for i, (row, right) in enumerate(zip(before, flipped(rng, before, 0.2, 0.0), strict=True))
+    ]
+    found = diagnose(World(tmp_path).ask("sums", before, after))
+    assert kinds(found) == ["lost", "short"] and found["findings"][1]["level"] == "warn"
+    assert any("sums fell too, but" in line for line in found["findings"][1]["evidence"])
+    assert "bench compare base sft --tasks sums --lost --store" in found["findings"][0]["remedy"]
+
+
 def test_letters_that_collapsed(tmp_path: Path, rng: np.random.Generator) -> None:
     key = [str(k) for k in rng.choice(list("ABCD"), N)]
     world = World(tmp_path).ask(

@@ -3,7 +3,8 @@
 Example: "He travels 30 miles in 5 hours. He travels 30 miles in 5 hours. …" up to max_tokens, the usual end of a
 damaged checkpoint. Replies with fewer than 24 words can't be judged and count as healthy. Thinking counts as well.
 Trap: code, tables and markup repeat their lines by nature, so only the 8-grams are looked at there (since version 2; a
-third of the "circles" that phi-2-dpo ran in on AlpacaEval were HTML and table rows).
+third of the "circles" that phi-2-dpo ran in on AlpacaEval were HTML and table rows). End marks that pad a reply are none
+of its words (since version 3).
 """
 
 import re
@@ -11,10 +12,10 @@ from collections import Counter
 
 import numpy as np
 
-from harness.metrics import Floats, Limit, Table, texts
+from harness.metrics import Floats, Limit, Table, _run_on, texts
 from harness.text import words
 
-VERSION = 2
+VERSION = 3
 NEEDS = ("text",)
 UNIT = "share"
 HIGHER_IS_BETTER = False
@@ -32,7 +33,9 @@ _SENTENCE = re.compile(r"[。！？!?\n]+|\.(?=\s)")
 def per_sample(table: Table) -> Floats:
     thinking = ["" if t is None or t != t else str(t) for t in table["thinking"]]
     replies = zip(texts(table), thinking, strict=True)
-    return np.array([np.nan if text is None else float(circles(f"{more}\n{text}")) for text, more in replies])
+    return np.array(
+        [np.nan if text is None else float(circles(f"{more}\n{_run_on.without_end(text)}")) for text, more in replies]
+    )
 
 
 def circles(text: str) -> bool:

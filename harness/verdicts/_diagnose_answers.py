@@ -30,8 +30,14 @@ KINDS = {
 }
 FEWEST = 10  # answers that a ratio is taken over
 LENGTHS = ("answer_tokens", "answer_characters")
-CUT, RUNS_ON = "cut_at_the_limit", "runs_on"  # measured for diagnose alone, from the stored texts
-EXTRA = {CUT: ("eos", GuardPolicy(max_increase=0.05)), RUNS_ON: ("run_on", GuardPolicy(max_increase=0.03))}
+# measured for diagnose alone, from the stored texts
+CUT, RUNS_ON, SAME = "cut_at_the_limit", "runs_on", "same_as_others"
+BREAKS_OFF, ENDED_BY_A_MARK = "breaks_off", "ended_by_a_mark"
+EXTRA = {
+    CUT: ("eos", GuardPolicy(max_increase=0.05)),
+    RUNS_ON: ("run_on", GuardPolicy(max_increase=0.03)),
+    SAME: ("same", GuardPolicy(max_increase=0.05)),
+}
 SAID = {
     "short": "answer length",
     "long": "answer length",
@@ -40,6 +46,8 @@ SAID = {
     "cut": "answers cut off",
     "eos": "answers that end by themselves",
     "run_on": "stopping after the answer",
+    "marks": "stopping after the answer",
+    "same": "different answers to different questions",
     "circles": "repetition",
     "language": "language",
     "refusal": "refusals",
@@ -57,12 +65,38 @@ def tests(before: Outcomes, after: Outcomes) -> Iterator[Test]:
             risen = _lettered if reading.measure == "choice_skew" else _risen
             samples = risen(before, after, reading.measure)
             size = 100 * (reading.after - reading.before)
-            yield _of(KINDS[reading.measure], reading, guards.said(reading), size, samples)
+            kind, what = KINDS[reading.measure], guards.said(reading)
+            if kind == "format":
+                kind, what = _why_unread(after, what, samples)
+            yield _of(kind, reading, what, size, samples)
     for name, (kind, limit) in EXTRA.items():
         if name in before.measures and name in after.measures:
             extra = guards.read(before, after, name, limit)
+            samples = _risen(before, after, name)
+            if kind == "run_on" and 2 * _share(after, ENDED_BY_A_MARK, samples) >= 1:
+                kind = "marks"
             if extra:
-                yield _of(kind, extra, _extra(extra), 100 * (extra.after - extra.before), _risen(before, after, name))
+                yield _of(kind, extra, _extra(extra), 100 * (extra.after - extra.before), samples)
+
+
+def _why_unread(after: Outcomes, what: str, samples: tuple[str, ...]) -> tuple[str, str]:
+    """Answers that broke off or went in circles before they came to one have another fault than their form."""
+    for kind, name, words in (
+        ("circles", "repetition", "go in circles"),
+        ("cut", BREAKS_OFF, "break off in a sentence"),
+    ):
+        share = _share(after, name, samples)
+        if 2 * share >= 1:
+            return kind, f"{what}: {100 * share:.0f} % of the new ones {words}"
+    return "format", what
+
+
+def _share(side: Outcomes, name: str, samples: tuple[str, ...]) -> float:
+    """Of some samples, those that show a measure; 0 where it is not known."""
+    if not samples or name not in side.measures:
+        return 0.0
+    shown = {s for s, value in zip(side.samples, side.measures[name], strict=True) if value}
+    return len(shown & set(samples)) / len(samples)
 
 
 def _blind(reading: guards.Reading, after: Outcomes, graded: bool) -> bool:
@@ -96,6 +130,8 @@ def _length(before: Outcomes, after: Outcomes, name: str) -> Iterator[Test]:
     if (mean < 1) != shorter:  # a few run-away answers make the mean
         means, evidence = one, f"{means}, made by a few; {evidence}"
     what = f"answers became {'shorter' if shorter else 'longer'} on {reading.task}: {means}"
+    if 2 * len(ids) < len(after.samples):
+        what += f", of the {len(ids):,} questions that both gave some answer to"
     order = sorted(zip(logs.tolist() if shorter else (-logs).tolist(), ids, strict=True))
     far = abs(math.log(limit.min_ratio or 1.0) if shorter else math.log(limit.max_ratio or 1.0)) if limit else 0.0
     samples = tuple(sample for log, sample in order if log <= -far)
@@ -125,6 +161,8 @@ def _extra(reading: guards.Reading) -> str:
     if reading.measure == CUT:
         was, now = (f"{100 * (1 - value):.1f} %" for value in (reading.before, reading.after))
         return f"answers that end by themselves went from {was} to {now} on {reading.task}"
+    if reading.measure == SAME:
+        return f"answers that are word for word another question's went from {was} to {now} on {reading.task}"
     return f"answers that run on into a next question or show template marks went from {was} to {now} on {reading.task}"
 
 

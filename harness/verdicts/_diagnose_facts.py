@@ -58,6 +58,7 @@ class Facts:
     groups: Mapping[str, str] = field(default_factory=dict)  # task -> its group, for when nobody names the domain
     categories: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)  # task -> sample -> names
     unchecked: tuple[Unchecked, ...] = ()
+    more: tuple[str, ...] = ()  # options that say which store, for the lines to type
 
     def learning_rate(self) -> float | None:
         return self._setting(("lr", "learning_rate"))

@@ -7,6 +7,8 @@ no lineage, no number of epochs.
 
 from __future__ import annotations
 
+import shlex
+
 from harness.verdicts._diagnose_facts import Facts
 
 BY_HEART = 0.1  # nats per token; training loss below it is recital
@@ -18,15 +20,19 @@ MANY_EPOCHS = 4
 MIX = "mix general data into the training (domain : general 7:3 or 8:2)"
 
 
-def remedy(kind: str, facts: Facts, task: str = "", *, fell: bool = True) -> str:
-    """What fits this kind of symptom; `fell`: a score fell with it. "" where nothing needs to be done."""
+def remedy(kind: str, facts: Facts, task: str = "", *, fell: bool = True, placed: bool = False) -> str:
+    """What fits this kind of symptom; `fell`: a score fell with it, `placed`: in subjects that are named. "" where nothing needs to be done."""
     if kind == "long" or (kind in ("short", "cut") and not fell):
         return PLAIN_UNHARMED[kind]
     text = PLAIN.get(kind, "")
+    if kind == "lost":
+        line = shlex.join(["bench", "compare", facts.parent, facts.child, "--tasks", task, "--lost", *facts.more])
+        text = f"read them: `{line}`"
+        text += "; check the training data's answers on these subjects" if placed else ""
     if kind == "lost" and facts.domain and task not in facts.domain:
         text = f"the training wasn't for {task}: {MIX}"
-    if kind in ("eos", "run_on"):
-        text = _stop(facts)
+    if kind in ("eos", "run_on", "marks"):
+        text = _stop(facts, kind)
     if kind in ("forgetting", "lost", "short", "circles", "language"):
         text = "; ".join([text, *_overdone(facts)])
     return text
@@ -34,8 +40,8 @@ def remedy(kind: str, facts: Facts, task: str = "", *, fell: bool = True) -> str
 
 PLAIN_UNHARMED = {
     "long": "none needed by itself; judge quality at equal length before calling it better, since judges prefer long answers",
-    "short": "none if shorter was the aim: no score fell with it; else look at the length of the training's targets",
-    "cut": "ask both sides again with a larger --max-tokens; no score fell with it",
+    "short": "none if shorter was the aim: no fall of a score goes with it; else look at the length of the training's targets",
+    "cut": "ask both sides again with a larger --max-tokens to see whether the answer comes",
 }
 PLAIN = {
     "short": f"train on targets with the steps that you want back, or {MIX}; watch answer_tokens while it trains",
@@ -50,15 +56,18 @@ PLAIN = {
     "binding": "train on rows that end in the letter, options shuffled; the option texts are known",
     "saying": "keep rows in the asked form among the training data; what is known by log-probability is still there",
     "forgetting": MIX,
-    "lost": "check the training data's answers on these subjects",
+    "same": "look for one target that many training rows share, and for a training that broke the model: read the answers",
+    "marks": "the end mark is written, so the training taught it; nothing stops there: put its id into eos_token_id of generation_config.json and ask again",
 }  # fmt: skip
 
 
-def _stop(facts: Facts) -> str:
+def _stop(facts: Facts, kind: str) -> str:
     before, after = facts.stop_ids
     gone = [i for i in before if i not in after]
     if gone:
         return f"put the parent's stop tokens back: generation_config.json needs eos_token_id {list(before)}, it has {list(after)}"
+    if kind == "marks":
+        return PLAIN["marks"]
     return "append the end token to the training's targets (or let the chat template end the turn), and see that max_length doesn't cut it off"
 
 

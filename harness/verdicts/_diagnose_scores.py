@@ -21,6 +21,8 @@ from harness.verdicts._diagnose_facts import ALPHA, Facts, Pairs, Test, Unchecke
 LEAST = 0.01  # a point: the smallest fall of a share that is told
 UNREAD = ("unparsed_rate", "truncated_rate", "empty_rate")
 WHERE_Q = 0.10
+Z_LINKED = 1.645  # 5 %, one-sided, of a two-proportion test
+EVERYWHERE = 0.8  # of the other questions
 SAYS = ("generate", "cot")  # forms that must say their answer
 
 
@@ -91,12 +93,32 @@ def share(one: Scored, samples: Collection[str]) -> float:
     return len(fell & set(samples)) / len(fell) if fell else 0.0
 
 
+def linked(one: Scored, samples: Collection[str]) -> bool:
+    """Whether the lost questions show a fault more often than the others do; where nearly all show it, nobody can tell.
+
+    Athene-70B lost 6 points on GSM8K and half of its answers are shorter: 63 of 117 lost ones, and 592 of the other 1,202.
+    """
+    lost_with, fell, other_with, other = _counts(one, samples)
+    if not fell or not other:
+        return bool(lost_with)
+    if other_with >= EVERYWHERE * other:
+        return 2 * lost_with >= fell
+    whole = (lost_with + other_with) / (fell + other)
+    spread = math.sqrt(whole * (1 - whole) * (1 / fell + 1 / other))
+    return lost_with / fell - other_with / other >= Z_LINKED * spread > 0
+
+
+def _counts(one: Scored, samples: Collection[str]) -> tuple[int, int, int, int]:
+    """Of the lost questions those with a fault and all, and the same of the other ones."""
+    fell, shown = set(lost(one)), set(samples)
+    other = (set(one.after.samples) & set(one.before.samples)) - fell
+    return len(fell & shown), len(fell), len(other & shown), len(other)
+
+
 def touched(one: Scored, samples: Collection[str]) -> str:
     """`47 of the 52 lost questions show it, and 80 of the other 98`: as often elsewhere, it may be no cause."""
-    fell, other = set(lost(one)), set(one.after.samples) & set(one.before.samples)
-    other -= fell
-    both = (len(fell & set(samples)), len(other & set(samples)))
-    return f"{both[0]:,} of the {len(fell):,} lost questions show it, and {both[1]:,} of the other {len(other):,}"
+    lost_with, fell, other_with, other = _counts(one, samples)
+    return f"{lost_with:,} of the {fell:,} lost questions show it, and {other_with:,} of the other {other:,}"
 
 
 # -- general against domain -------------------------------------------------------------------------------------
@@ -242,3 +264,17 @@ def unread(one: Scored) -> tuple[int, int, float] | None:
     fell = [sample for sample, change in both if change * one.paired.sign < 0]
     read = [change for sample, change in both if sample not in now and sample not in then]
     return sum(sample in now for sample in fell), len(fell), float(np.mean(read)) if read else 0.0
+
+
+def at_chance(by_task: Mapping[str, Scored]) -> tuple[Unchecked, ...]:
+    """Tasks on which neither side is above guessing say nothing of what was learnt or forgotten."""
+    found = []
+    for task, one in by_task.items():
+        chance, ends = one.after.chance, (one.change.before, one.change.after)
+        if chance is None or any(value is None for value in ends):
+            continue
+        half = 1.96 * math.sqrt(max(chance * (1 - chance), 1e-9) / max(one.change.n, 1))
+        if all(value is not None and value <= chance + half for value in ends):
+            why = f"neither side is above guessing ({100 * chance:.0f} %), so it tells nothing of what was learnt or forgotten"
+            found.append(Unchecked(task, why))
+    return tuple(found)

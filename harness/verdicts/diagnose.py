@@ -7,7 +7,6 @@ of ten tasks cry wolf somewhere in every healthy pair, so nothing is said that i
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -34,8 +33,9 @@ MILD = {"long": "info", "refusal": "warn"}  # a fault by itself are the others
 HARMLESS_ALONE = ("short", "cut")  # faults only where a score fell with them
 CAUSES = ("letters", "empty", "run_on", "eos", "format", "language", "circles", "short", "cut", "refusal")
 OF_SCORES = ("score", "lost", "forgetting", "saying", "binding")
-ENDS = ("eos", "run_on", "cut")
-STOPS = ("eos", "rambling", "empty")  # what a lost stop token or another template explains
+ENDS = ("marks", "eos", "run_on", "cut")
+SAID_BY = ("refusal", "language", "circles", "format", "eos", "marks")  # say what a text is that many answers share
+STOPS = ("eos", "marks", "rambling", "empty")  # what a lost stop token or another template explains
 NO_DOMAIN = "neither --domain nor the lineage's data says what the training was for, and no group of tasks rose"
 SAMPLES = 50  # named per finding
 NEVER_STOPS = 50.0  # points of answers more that don't end: no longer answers, but a lost stop token
@@ -57,11 +57,11 @@ def diagnose(pairs: Pairs, facts: Facts) -> Diagnosis:
     shown = _diagnose_training.with_parts(shown, facts)
     shown.sort(key=lambda s: (LEVELS.index(s.level), -s.size, s.kind, s.tasks))
     unproven = [
-        f"{test.what} (p {wording.p_value(p)} after correction for {_family(tests, test)} tests, n {test.n:,})"
+        f"{test.what} (p {wording.p_value(p)} after correction for {_family(tests, test)}, n {test.n:,})"
         for test, p in zip(tests, adjusted, strict=True)
-        if test.beyond and p > ALPHA and test.kind != "long"
+        if test.beyond and p > ALPHA and test.kind != "long" and test.n >= _diagnose_answers.FEWEST
     ]
-    unchecked = (*refused, *facts.unchecked, *_at_chance(by_task))
+    unchecked = (*refused, *facts.unchecked, *_diagnose_scores.at_chance(by_task))
     fine = _fine(tests, facts)
     return Diagnosis(
         _sentence(shown, facts, pairs, by_task), tuple(shown), (*unproven, *_changed(facts, shown)), fine, unchecked,
@@ -80,8 +80,9 @@ def _adjusted(tests: Sequence[Test]) -> list[float]:
     return found
 
 
-def _family(tests: Sequence[Test], test: Test) -> int:
-    return sum((other.kind in OF_SCORES) == (test.kind in OF_SCORES) for other in tests)
+def _family(tests: Sequence[Test], test: Test) -> str:
+    n = sum((other.kind in OF_SCORES) == (test.kind in OF_SCORES) for other in tests)
+    return f"{n} test{'s' if n > 1 else ''}"
 
 
 # -- tests become symptoms ------------------------------------------------------------------------------------------
@@ -93,7 +94,7 @@ def _symptoms(proven: Sequence[tuple[Test, float]], by_task: Mapping[str, Scored
     for test, p in proven:
         kinds.setdefault(test.kind, []).append((test, p))
     fell = {test.task: (test, p) for test, p in kinds.pop("score", [])}
-    kinds = _ends(kinds, facts)
+    kinds = _own_texts(_ends(kinds, facts))
     found, explained, touched = [], set[str](), dict[str, set[str]]()
     for kind, members in kinds.items():
         members.sort(key=lambda member: (-member[0].size, member[0].task))
@@ -109,7 +110,9 @@ def _symptoms(proven: Sequence[tuple[Test, float]], by_task: Mapping[str, Scored
     explained |= {
         task
         for task, samples in touched.items()
-        if task in fell and 2 * _diagnose_scores.share(by_task[task], samples) >= 1
+        if task in fell
+        and 2 * _diagnose_scores.share(by_task[task], samples) >= 1
+        and _diagnose_scores.linked(by_task[task], samples)
     }
     rest = [fell[task] for task in fell if task not in explained]
     if rest:
@@ -120,7 +123,7 @@ def _symptoms(proven: Sequence[tuple[Test, float]], by_task: Mapping[str, Scored
 
 def _ends(kinds: dict[str, list[tuple[Test, float]]], facts: Facts) -> dict[str, list[tuple[Test, float]]]:
     """Answers that don't end are one fault, not three; without a sign of a lost stop token they ramble."""
-    if not any(kind in kinds for kind in ("eos", "run_on")):
+    if not any(kind in kinds for kind in ("marks", "eos", "run_on")):
         return kinds
     members = [member for kind in ENDS for member in kinds.pop(kind, [])]
     tasks = {test.task for test, _ in members}
@@ -129,7 +132,18 @@ def _ends(kinds: dict[str, list[tuple[Test, float]]], facts: Facts) -> dict[str,
         kinds["long"] = longer
     before, after = facts.stop_ids
     lost = any(test.kind == "run_on" or test.size >= NEVER_STOPS for test, _ in members) or set(before) - set(after)
-    return {**kinds, "eos" if lost else "rambling": members}
+    marks = any(test.kind == "marks" for test, _ in members)
+    return {**kinds, "marks" if marks else "eos" if lost else "rambling": members}
+
+
+def _own_texts(kinds: dict[str, list[tuple[Test, float]]]) -> dict[str, list[tuple[Test, float]]]:
+    """One text for many questions is a fault of its own unless another one, such as refusing, says what the text is."""
+    others = [m[0] for kind, members in kinds.items() if kind in SAID_BY for m in members]
+    told = {(test.task, sample) for test in others for sample in test.samples}
+    own = [
+        m for m in kinds.pop("same", []) if 2 * sum((m[0].task, s) in told for s in m[0].samples) < len(m[0].samples)
+    ]
+    return {**kinds, "same": own} if own else kinds
 
 
 def _symptom(
@@ -145,7 +159,10 @@ def _symptom(
     drops = [task for task in dict.fromkeys([worst.task, *tasks]) if task in fell and kind not in MILD]
     shown = {test.task: test.samples for test, _ in reversed(members) if test.task in drops and not scores}
     shares = {task: _diagnose_scores.share(by_task[task], samples) for task, samples in shown.items()}
-    drops = [task for task in drops if scores or shares.get(task, 0.0) > 0]
+    apart = (
+        [] if scores else [task for task in drops if not _diagnose_scores.linked(by_task[task], shown.get(task, ()))]
+    )
+    drops = [task for task in drops if task not in apart]
     evidence = [f"p {wording.p_value(p)} over {worst.n:,} {'questions' if scores else 'paired answers'}"]
     evidence += [worst.evidence] if worst.evidence else []
     evidence += _with_training(facts) if kind in STOPS else []
@@ -153,6 +170,9 @@ def _symptom(
     for task in drops[:4]:
         evidence.append(_diagnose_scores.fallen(by_task[task]))
         evidence += [_diagnose_scores.touched(by_task[task], shown[task])] if task in shown else []
+    for task in [task for task in apart if task in shown][:2]:
+        said = _diagnose_scores.touched(by_task[task], shown[task])
+        evidence.append(f"{task} fell too, but {said}: it explains no fall")
     for task in drops[:2]:
         evidence += _made_of(kind, by_task[task], facts)
     if kind in ("short", "long", "format", "forgetting", "lost", "circles") and facts.data():
@@ -161,7 +181,7 @@ def _symptom(
     size = max(size, worst.size if kind in ("forgetting", "saying", "binding") else min(worst.size / 100, 1.0))
     return Symptom(
         kind, _level(kind, bool(drops), worst.task, by_task), _what(kind, worst, drops, by_task), tuple(evidence),
-        remedy(kind, facts, worst.task, fell=bool(drops)), tuple(dict.fromkeys([worst.task, *tasks])), p,
+        remedy(kind, facts, worst.task, fell=bool(drops), placed=any("fell most" in line for line in evidence)), tuple(dict.fromkeys([worst.task, *tasks])), p,
         round(size, 6), _shown(worst, drops, by_task)[:SAMPLES],
     )  # fmt: skip
 
@@ -276,17 +296,3 @@ def _changed(facts: Facts, shown: Sequence[Symptom]) -> tuple[str, ...]:
     if any(symptom.kind in (*STOPS, "parts") for symptom in shown):
         return ()
     return tuple(f"{text}; no answer shows harm by it" for text in _with_training(facts))
-
-
-def _at_chance(by_task: Mapping[str, Scored]) -> tuple[Unchecked, ...]:
-    """Tasks on which neither side is above guessing say nothing of what was learnt or forgotten."""
-    found = []
-    for task, one in by_task.items():
-        chance, ends = one.after.chance, (one.change.before, one.change.after)
-        if chance is None or any(value is None for value in ends):
-            continue
-        half = 1.96 * math.sqrt(max(chance * (1 - chance), 1e-9) / max(one.change.n, 1))
-        if all(value is not None and value <= chance + half for value in ends):
-            why = f"neither side is above guessing ({100 * chance:.0f} %), so it tells nothing of what was learnt or forgotten"
-            found.append(Unchecked(task, why))
-    return tuple(found)
