@@ -186,6 +186,20 @@ def test_a_program_is_no_sum() -> None:
     assert score.value is not None and score.value > 0.9
 
 
+def test_a_program_is_read_without_what_it_only_says_and_supports_what_it_printed() -> None:
+    bare = value("\\boxed{18}")
+    assert value('```python\n"""16 eggs, 3 and 4, $2"""  # 16 - 3 - 4\nprint("9 * 2")\n```\n\\boxed{18}') <= bare + 0.05
+    worked = "```python\nprint((16 - 3 - 4) * 2)\n```\n"
+    assert value(worked + "```output\n18\n```\n\\boxed{18}") > 0.95
+    assert value(worked + "\\boxed{18}") < 0.9
+    assert value("```python\nprint((16 - 3 - 4) * 2 + 999 - 777)\n```\n```output\n18\n```\n\\boxed{18}") < 0.95
+
+
+def test_a_result_that_was_put_in_is_no_step() -> None:
+    assert judged("16*0 + 3*0 + 4*0 + 18 = 18\n#### 18").detail["checked"] == 0
+    assert judged("16 - 4 - 4 = 8\n16 - 8 = 8\n#### 8").detail["checked"] == 2  # 8 was worked out before
+
+
 @pytest.mark.parametrize(
     "sign",
     [

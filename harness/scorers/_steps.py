@@ -158,8 +158,21 @@ def grounded(claimed: Sequence[Claim], given: set[Fraction], prose: str = "") ->
     return Grounded(good / total if total else 1.0, kept)
 
 
-def idle(claim: Claim) -> bool:
-    """Whether nothing is worked out although all holds: 12 + 0 = 12, 12 * 1 = 12, 12 - 12 = 0."""
+def working(claimed: Sequence[Claim], given: set[Fraction], digits: set[Fraction]) -> list[Claim]:
+    """Without what works nothing out although it holds: 12 + 0 = 12, 12 - 12 = 0, or 16 * 0 + 18 = 18 where 18 was put in.
+
+    9 + 0 of a column is a step all the same.
+    """
+    known = given | CONSTANTS
+    kept: list[Claim] = []
+    for claim in claimed:
+        if not _idle(claim, known) or (digits and digits.issuperset(claim.operands)):
+            kept.append(claim)
+            known |= set() if claim.result is None else {_close(claim.result)}
+    return kept
+
+
+def _idle(claim: Claim, known: set[Fraction]) -> bool:
     values = [abs(_close(value)) for value in claim.operands]
     if claim.result is None or not claim.right or not values:
         return False
@@ -169,7 +182,7 @@ def idle(claim: Claim) -> bool:
     if result not in values:
         return False
     values.remove(result)
-    return all(value in (0, 1) for value in values)
+    return result not in known or all(value in (0, 1) for value in values)
 
 
 def computes(code: str, stated: Sequence[Fraction]) -> bool:

@@ -20,7 +20,18 @@ from harness.scorers._arithmetic_unknowns import Claim
 from harness.scorers._exact import number
 from harness.scorers._quantity import quantity
 from harness.scorers._statement import extract
-from harness.scorers._steps import columns, computes, covered, fresh, grounded, idle, numbers_of_question, rests, sure
+from harness.scorers._steps import (
+    CONSTANTS,
+    columns,
+    computes,
+    covered,
+    fresh,
+    grounded,
+    numbers_of_question,
+    rests,
+    sure,
+    working,
+)
 from harness.text import language, split_thinking, words
 
 VERSION = 1
@@ -35,11 +46,13 @@ UNCHECKABLE = 0.6  # where there is no step to check
 UNREAD = 0.9  # where steps are written out, but none that can be worked out
 OWN_WORDS = 15  # besides the question's: fewer say it again, or only answer
 UNSUPPORTED = 0.8  # where no step comes to the answer
+UNRUN = 0.3  # what supports an answer beside a program that shows no output
 CUT = 0.5  # where the reply was cut off
 STRANGE = 0.7  # where it is in another language than the question
 LOOPING = 0.75  # below so much new text the value falls with it
 FAULTS = 5
 _CODE = re.compile(r"```[ \t]?(\w*)[^\n]{0,80}\n(.*?)(?:```|\Z)|\[(asy)\](.*?)(?:\[/asy\]|\Z)", re.DOTALL)
+_SAID = re.compile(r'"""(?:[^"]|"(?!""))*"""|#[^\n]*|"[^"\n]*"|\'[^\'\n]*\'')  # in a program: not worked with
 _MARK = re.compile(r"<<([^<>\n]{1,200})>>")
 _NUMBER = re.compile(r"\d{1,3}(?:,\d{3})+(?!\d)(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+")
 _CLOSE = re.compile(r"[\s$]+")
@@ -99,14 +112,12 @@ def _judge(question: str, text: str, cut: bool, aloud: bool = False) -> tuple[st
     stated, known = numbers_of_question(question)
     if not computes(chain.code, stated):
         chain = chain._replace(code="", printed=[])
-    told = numbers_of_question(chain.prose)[1] | {Fraction(number(n[0])) for n in _NUMBER.finditer(chain.code)}
+    written = {Fraction(number(n[0])) for n in _NUMBER.finditer(chain.code)}
+    told = numbers_of_question(chain.prose)[1] | written
     found = extract(text[-4000:], not cut, question)
     final = quantity(found.candidates[-1]) if found else None
     digits = columns(chain.prose, stated)
-    working = [
-        c for c in chain.claimed if not idle(c) or (digits and digits.issuperset(c.operands))
-    ]  # 9 + 0 of a column is a step
-    chain = chain._replace(claimed=working)
+    chain = chain._replace(claimed=working(chain.claimed, known, digits))
     ground = grounded(chain.claimed, known | digits | set(chain.printed), "" if chain.open else "\n".join(chain.lines))
     checked = list({_CLOSE.sub("", c.text): c for c in (chain.claimed if chain.open else ground.claims)}.values())
     faults = [c for c in checked if not c.right]
@@ -114,7 +125,7 @@ def _judge(question: str, text: str, cut: bool, aloud: bool = False) -> tuple[st
     parts: dict[str, float | None] = {
         "arith": (sum(c.right for c in checked) / len(checked)) ** 2 if checked else 1.0 if chain.printed else None,
         # with unknowns, numbers come from other places than sums
-        "ground": None if chain.open else ground.share if chain.claimed else 1.0 if chain.code else None,
+        "ground": None if chain.open else ground.share if chain.claimed else _share(written, known),
         # numbers that are only said again cover nothing
         "cover": covered(stated, told if works else set()),
         "chain": _rests(final, chain, bool(digits)),
@@ -143,7 +154,14 @@ def _works(question: str, prose: str) -> bool:
     return len(set(words(prose[:5000])).difference(words(question))) >= OWN_WORDS
 
 
+def _share(written: set[Fraction], known: set[Fraction]) -> float | None:
+    """Of a program's numbers, those that the question or common knowledge gives."""
+    return len(written & (known | CONSTANTS)) / len(written) if written else None
+
+
 def _rests(final: Fraction | None, chain: _Chain, columns: bool) -> float | None:
+    if final is not None and chain.code and not (chain.claimed or chain.printed):
+        return UNRUN
     if final is None or not (chain.claimed or chain.printed):
         return None
     if final in chain.printed:
@@ -161,7 +179,7 @@ def _without_code(text: str) -> tuple[str, str, str]:
     for block in _CODE.finditer(text):
         if not block[3]:  # a drawing is neither
             (output if block[1].lower() in ("output", "text", "result") else code).append(block[2])
-    return _CODE.sub("\n", text), "\n".join(code), "\n".join(output)
+    return _CODE.sub("\n", text), _SAID.sub(" ", "\n".join(code)), "\n".join(output)
 
 
 def _same_language(question: str, text: str) -> float | None:
