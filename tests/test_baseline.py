@@ -129,12 +129,29 @@ def test_a_verdict_from_files_is_the_one_from_the_store_byte_for_byte() -> None:
     assert report.render(gate.judge([(sides[0], sides[1])])) == report.render(gate.judge([(before, after)]))
 
 
+def signed(whole: dict[str, Any]) -> str:
+    """A file whose outer hash is right, so that what is wrong inside must be found by itself."""
+    head = {key: value for key, value in whole.items() if key not in ("sha", "outcomes")}
+    return json.dumps({**whole, "sha": identity.digest([head, [task["sha"] for task in whole["outcomes"]]])})
+
+
+def test_a_task_taken_out_by_hand_or_a_value_said_twice_is_refused() -> None:
+    text = baseline.dump([made([1, 0] * 20), made([1, 1] * 20, task="u")], "b", "why", "2026-11-21", "me")
+    whole = json.loads(text)
+    for edit in ({"outcomes": whole["outcomes"][1:]}, {"reason": "because"}, {"accepted": "fine"}):
+        with pytest.raises(UserError, match="its hash does not fit its head"):
+            baseline.load(json.dumps({**whole, **edit}))
+    with pytest.raises(UserError, match="a key stands there twice"):
+        baseline.load(text.replace('"mean":', '"mean": 0.99, "mean":', 1))
+    assert baseline.load(signed(whole)) == baseline.load(text)
+
+
 def damages(text: str) -> list[str]:
     whole = json.loads(text)
 
     def edited(**change: Any) -> str:
         task = {k: v for k, v in (whole["outcomes"][0] | change).items() if k != "sha"}
-        return json.dumps({**whole, "outcomes": [{**task, "sha": identity.digest(task)}]})
+        return signed({**whole, "outcomes": [{**task, "sha": identity.digest(task)}]})
 
     values = whole["outcomes"][0]["values"]
     return [
@@ -155,7 +172,7 @@ def damages(text: str) -> list[str]:
         edited(fingerprint=[]),
         edited(average="mean"),
         edited(samples=["same"] * 40),
-        json.dumps({**whole, "outcomes": whole["outcomes"] * 2}),
+        signed({**whole, "outcomes": whole["outcomes"] * 2}),
         "[" * 100_000,
     ]
 

@@ -62,17 +62,34 @@ def dump(
 def _text(name: str, reason: str, at: str, by: str, accepted: str, tasks: Sequence[Mapping[str, Any]]) -> str:
     head = {"schema_version": SCHEMA, "name": name, "reason": reason, "blessed_at": at, "blessed_by": by}
     whole = {**head, **({"accepted": accepted} if accepted else {}), "outcomes": tasks}
+    whole["sha"] = _sha(whole)
     return json.dumps(whole, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
+
+
+def _sha(whole: Mapping[str, Any]) -> str:
+    """Of the head and of which tasks there are: one that is taken out by hand would be gated by nobody."""
+    rest = {key: value for key, value in whole.items() if key not in ("sha", "outcomes")}
+    return digest([rest, [task["sha"] for task in whole["outcomes"]]])
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object; a key that stands there twice would show a reviewer one value and a gate the other."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a key stands there twice")
+    return found
 
 
 def load(text: str, where: str = "the baseline file") -> Baseline:
     """The Baseline in a file's text; UserError for one that is corrupt, edited by hand or from a newer version."""
     try:
-        whole = json.loads(text)
+        whole = json.loads(text, object_pairs_hook=_once)
         version = whole["schema_version"]
         if version != SCHEMA:
             raise UserError(f"{where} has schema {version}, this bench reads {SCHEMA}; update bench")
         outcomes = tuple(_unpack(task) for task in whole["outcomes"])
+        if whole["sha"] != _sha(whole):
+            raise ValueError("its hash does not fit its head and its tasks")
         if len({o.task for o in outcomes}) < len(outcomes):
             raise ValueError("one task twice")
         name, reason, at, by = (str(whole[key]) for key in ("name", "reason", "blessed_at", "blessed_by"))
