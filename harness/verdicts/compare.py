@@ -105,17 +105,7 @@ def pair(before: Outcomes, after: Outcomes) -> Paired:
     in_left, in_right = _aligned.rows(before, after)
     had, has = int(there.sum()), int(answered.sum())
     if not had or not has:
-        side = "baseline" if not had else "candidate"
-        if not (before.labelled or after.labelled):
-            raise NothingToCompare(
-                f"{after.task} has no public labels, so there is no score to compare; `bench export` hands its answers in"
-            )
-        if not had and not has:
-            raise NothingToCompare(
-                f"{after.task}: neither side has a scored answer: without golds, or before a scorer, there is no score to compare; "
-                "`bench diagnose` holds the answers themselves against each other"
-            )
-        raise NothingToCompare(f"{after.task}: the {side} has no scored answer; finish its run first")
+        raise NothingToCompare(_unscored(before, after, had, has))
     if had == has == 1 and before.metric.startswith("given"):
         numbers = " and ".join(f"{next(v for v in side.values if v is not None):g}" for side in (before, after))
         raise NotComparable(
@@ -156,6 +146,21 @@ def pair(before: Outcomes, after: Outcomes) -> Paired:
         weights=stats.weights(strata, len(rows)),
         measured=swapped,
     )
+
+
+def _unscored(before: Outcomes, after: Outcomes, had: int, has: int) -> str:
+    """Why there is no score on a side, and what to do."""
+    if not (before.labelled or after.labelled):
+        return (
+            f"{after.task} has no public labels, so there is no score to compare; `bench export` hands its answers in"
+        )
+    if not had and not has:
+        return (
+            f"{after.task}: neither side has a scored answer: without golds, or before a scorer, there is no score to compare; "
+            "`bench diagnose` holds the answers themselves against each other"
+        )
+    side = "baseline" if not had else "candidate"
+    return f"{after.task}: the {side} has no scored answer; finish its run first"
 
 
 def _refuse_odd(side: Outcomes, there: NDArray[np.bool_]) -> None:
