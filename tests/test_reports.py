@@ -12,7 +12,7 @@ from harness import plugins
 from harness.records import Outcomes
 from harness.reports import change as change_report
 from harness.reports import github, json, junit, markdown, terminal
-from harness.verdicts import compare, gate
+from harness.verdicts import comparison, gate
 from harness.verdicts.policy import GuardPolicy, TaskPolicy
 
 HOSTILE = "模型|<script>alert(1)</script>\n@everyone `x` [a](http://b)\x1b[31m"
@@ -109,19 +109,21 @@ def test_terminal_is_plain_and_fits_100_columns(verdict):
         assert task.task[:4] in text
 
 
+def compared(before, after):
+    return change_report.render("base", comparison.compare_all([(before, after)]))
+
+
 def test_comparison_says_better_or_worse_and_where_it_moved():
     subjects = tuple("病理学" if i < 118 else f"科目{i // 400}" for i in range(1346))
-    change = compare.compare(*pair("ceval", 1346, 118, 76, subjects=subjects))
-    text = change_report.render_change(change, ("base", "a-very-long-checkpoint-name/checkpoint-12345"))
+    text = compared(*pair("ceval", 1346, 118, 76, ("base", "checkpoint-" * 4), subjects=subjects))
     lines = text.splitlines()
-    assert lines[0] == (
-        "Worse: -3.1 points on ceval (90 % interval -4.8 to -1.4), 118 lost and 76 gained of 1,346 questions."
-    )
-    assert "where it moved: 2 of 5 subjects moved (q at most 0.10); to look at, never judged" in text
+    assert lines[0] == "Worse: -3.1 points on ceval (90 % interval -4.8 to -1.4)."
+    assert "118/76" in text and "1,346" in text
+    assert "ceval: where it moved: 2 of 5 subjects moved (q at most 0.10); to look at, never judged" in text
     assert text.index("病理学") < text.index("科目0") and "-100.0" in text
-    assert "differs: dtype (should match): base -> med-r16" in text
+    assert "checkpoint-checkpoint" in text and "dtype (should match): base -> checkpoint-" in text
     assert max(map(columns, lines)) <= 100
-    vague = change_report.render_change(compare.compare(*pair("ceval", 100, 4, 3)), ("a", "b"))
+    vague = compared(*pair("ceval", 100, 4, 3))
     assert vague.startswith("No clear difference: -1.0 points") and "would often go unseen" in vague
 
 

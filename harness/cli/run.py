@@ -9,14 +9,16 @@ import click
 
 from harness.cli import _engine, _options
 from harness.cli._echo import echo
-from harness.errors import NotComparable, UserError
+from harness.errors import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from harness.errors import NotComparable, NothingToCompare
     from harness.evaluate import Job
-    from harness.records import Change, Checkpoint
+    from harness.records import Checkpoint
     from harness.store.open import Store
+    from harness.verdicts.comparison import Line
 
 
 @click.command("run")
@@ -96,7 +98,7 @@ def command(tasks: str, data: Path | None, hub: str, store: Path | None, as_json
     from harness import evaluate
     from harness.cli import _checkpoints, _exams, _form, _report, _score, _watch
     from harness.questions import catalogue
-    from harness.reports import change as change_report
+    from harness.reports import change
     from harness.store.open import open_store
 
     if given["dry_run"] and as_json:
@@ -125,16 +127,16 @@ def command(tasks: str, data: Path | None, hub: str, store: Path | None, as_json
         _form.announce(jobs, asked, examined.base)
         watch = _watch.choose(quiet=as_json)
         runs = evaluate.evaluate(jobs, opened, watch, answering.load, examined.confirm)
-        changes, refusal = _changes(opened, jobs, examined.base)
-        _report.report(opened, runs, as_json, path, [change for change, _ in changes] if examined.base else None)
+        lines, refused = _against(opened, jobs, examined.base)
+        _report.report(opened, runs, as_json, path, [line.change for line in lines] if examined.base else None)
         if not as_json:
             for sentence in _report.bindings(opened, jobs):
                 echo(sentence)
-            for change, names in changes:
-                echo(change_report.render_change(change, names))
+            if examined.base and lines:
+                echo(f"\n{change.render(examined.base.name, lines)}".rstrip("\n"))
         _score.after(opened, runs, quiet=as_json)
-        if refusal:
-            raise refusal
+        if refused:
+            raise type(refused[0])("; ".join(dict.fromkeys(map(str, refused))))
 
 
 def _asked(given: dict[str, Any], checkpoints: Sequence[Checkpoint]) -> dict[str, Any]:
@@ -160,25 +162,19 @@ def _tags(given: Sequence[str]) -> list[str]:
     return [*given, *(f"{name}:{value}" for name, value in known.items() if value)]
 
 
-def _changes(
+def _against(
     store: Store, jobs: Sequence[Job], base: Checkpoint | None
-) -> tuple[list[tuple[Change, tuple[str, str]]], NotComparable | None]:
-    """Every candidate against the checkpoint of --vs, with both names; what can't be compared is told after the rest."""
+) -> tuple[list[Line], list[NotComparable | NothingToCompare]]:
+    """Every checkpoint against that of --vs, as `bench compare` has it; what can't be compared is told after the rest."""
     from harness.store import read
-    from harness.verdicts import compare
+    from harness.verdicts import comparison
 
-    changes: list[tuple[Change, tuple[str, str]]] = []
-    refusal = None
-    before = {job.exam.task.key: job.run.id for job in jobs if base and job.checkpoint.id == base.id}
-    for job in jobs:
-        if base is None or job.checkpoint.id == base.id:
-            continue
-        left, right = read.outcomes(store, before[job.exam.task.key]), read.outcomes(store, job.run.id)
-        try:
-            changes.append((compare.compare(left, right), (left.name, right.name)))
-        except NotComparable as error:
-            refusal = error
-    return changes, refusal
+    first = {job.exam.task.key: job.run.id for job in jobs if base and job.checkpoint.id == base.id}
+    others = [job for job in jobs if base and job.checkpoint.id != base.id]
+    pairs = [(read.outcomes(store, first[job.exam.task.key]), read.outcomes(store, job.run.id)) for job in others]
+    found = comparison.compare_all(pairs)
+    lines = [one for one in found if isinstance(one, comparison.Line)]
+    return lines, [one for one in found if not isinstance(one, comparison.Line)]
 
 
 def _dry_run(jobs: Sequence[Job], asked: dict[str, Any], base: Checkpoint | None) -> None:

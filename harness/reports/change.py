@@ -51,7 +51,7 @@ def render(base: str, lines: Sequence[comparison.Line], notes: Sequence[str] = (
             console.print()
             console.print(_plain.words(_where(line.change, _titled(line, by))))
             if sure:
-                console.print(_moves(line.change, ("before", "after")))
+                console.print(_moves(line.change))
     return _plain.text(console)
 
 
@@ -115,35 +115,9 @@ def _elsewise(lines: Sequence[comparison.Line]) -> list[str]:
     return list(found)
 
 
-def render_change(change: Change, names: tuple[str, str], colour: bool = False) -> str:
-    """`bench compare`: one task of two runs; `names` are those of (before, after)."""
-    console = _plain.console(colour)
-    console.print(_plain.words(wording.change_sentence(change), style="bold"))
-    console.print()
+def _moves(change: Change) -> Table:
     points = wording.in_points(change)
-    table = _plain.table(
-        ("task", "n", *names, "change [90 % interval]", "lost/gained", "p worse", "p better", "catches")
-    )
-    before, after, caught = (wording.number(v, points) for v in (change.before, change.after, change.mde))
-    flips = f"{change.lost}/{change.gained}"
-    ps = (wording.p_value(change.p), wording.p_value(change.p_better))
-    table.add_row(
-        *map(_plain.words, (change.task, f"{change.n:,}", before, after, _plain.interval(change), flips, *ps, caught))
-    )
-    console.print(table)
-    console.print(_plain.words(f"test: {change.method}; p one-sided; catches: smallest drop seen 8 times of 10"))
-    if change.moved:
-        console.print()
-        console.print(_plain.words(_where(change)))
-        console.print(_moves(change, names))
-    for line in _differences(change.differences):
-        console.print(_plain.words(line))
-    return _plain.text(console)
-
-
-def _moves(change: Change, names: tuple[str, str]) -> Table:
-    points = wording.in_points(change)
-    moves = _plain.table(("subject", "n", *names, "change", "q"))
+    moves = _plain.table(("subject", "n", "before", "after", "change", "q"))
     for row in change.moved[:SHOWN_MOVES]:
         both = (wording.number(row[k], points) for k in ("before", "after"))
         moved = wording.number(row["change"], points, signed=True)
@@ -164,7 +138,7 @@ def _differences(found: Sequence[Difference]) -> list[str]:
     return lines
 
 
-def _where(change: Change, title: str = "") -> str:
+def _where(change: Change, title: str) -> str:
     sure = sum(1 for row in change.moved if row["q"] <= SURE)
     lead = f"{sure} of {len(change.moved)} subjects moved (q at most {SURE:.2f})"
-    return f"{title}{': ' if title else ''}where it moved: {lead}; to look at, never judged"
+    return f"{title}: where it moved: {lead}; to look at, never judged"

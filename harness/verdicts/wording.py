@@ -57,21 +57,6 @@ def moved_by(change: Change) -> str:
     return f"{what} {unit} on {change.task} (90 % interval {low} to {high})"
 
 
-def change_sentence(change: Change) -> str:
-    """One comparison without a policy: better, worse, or how large a difference could still hide."""
-    points = in_points(change)
-    lead = "No clear difference"
-    if change.p is not None and change.p <= 0.05:
-        lead = "Worse"
-    elif change.p_better is not None and change.p_better <= 0.05:
-        lead = "Better"
-    text = f"{lead}: {moved_by(change)}, {change.lost} lost and {change.gained} gained of {change.n:,} questions"
-    if lead == "No clear difference":
-        unit = unit_of(change)
-        text += f"; a drop below {number(change.mde, points)} {unit} would often go unseen"
-    return text + "."
-
-
 def listed(findings: Sequence[Finding], shown: int = 2) -> str:
     more = f" and {len(findings) - shown} more" if len(findings) > shown else ""
     return ", ".join(f.what for f in findings[:shown]) + more
