@@ -79,11 +79,23 @@ def _against(
     for task in policy.task:  # a misspelt task would otherwise be gated by defaults, or not at all
         if task not in known and not tasks:
             raise UserError(f"[gate.task.{task}] is about a task that neither side has; {nearest(task, known)}")
+    _check_waivers(policy, known, tasks, today)
     if tasks and policy.composite:
         policy = dataclasses.replace(policy, composite=None)
         sides.notes.append("the composite is left out: it is judged over all tasks only")
     verdict = gate.judge(sides.pairs, policy, sides.missing, today, sides.refused)
     return dataclasses.replace(verdict, notes=(*sides.notes, *verdict.notes))
+
+
+def _check_waivers(policy: Policy, known: set[str], tasks: Sequence[str], today: date | None) -> None:
+    """A misspelt waiver would be shown as one and waive nothing; one that has run out may outlive its task."""
+    for waive in policy.waive:
+        live = today is not None and waive.until is not None and today <= waive.until
+        if waive.task and live and not tasks and waive.task not in known and not waive.task.startswith("composite"):
+            raise UserError(
+                f"[[gate.waive]] has task = '{waive.task}', which neither side has; {nearest(waive.task, known)}; "
+                "a guard is waived by guard = NAME"
+            )
 
 
 def of_outcomes(

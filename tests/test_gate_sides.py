@@ -41,6 +41,17 @@ def verdicts(work: Path) -> int:
         connection.close()
 
 
+def test_a_waiver_of_a_task_that_nobody_has_is_refused_unless_it_has_run_out(store: Store, work: Path) -> None:
+    stored(store, "base", 180)
+    stored(store, "ckpt", 120)
+    rule = '[[gate.waive]]\ntask = "{}"\nreason = "agreed"\nuntil = {}\n'
+    for task, until, code in (("quizz", "9999-12-31", 2), ("quizz", "2020-01-01", 3), ("quiz", "9999-12-31", 0)):
+        (work / "bench.toml").write_text(rule.format(task, until))
+        done = bench("gate", "ckpt", "--baseline", "base")
+        assert done.exit_code == code, done.output
+        assert ("task = 'quizz', which neither side has; nearest: quiz" in str(done.exception)) == (code == 2)
+
+
 # -- forms and variants -----------------------------------------------------------------------------------------
 
 

@@ -282,6 +282,7 @@ def test_a_judge_that_nobody_calibrated_is_withheld_and_says_so(world: Path) -> 
     said = score(world, "judged", "--cqs", "judge:0123").stdout
     assert "judged: none, the scores of judge 01234567 are withheld: it has not been calibrated" in said
     assert "judged has no Overall: CQS can't be had" in said
+    assert "Read by judge:01234567" in said and "health check by rules" not in said
     assert scored(world, "judged")["overalls"]["judged"]["status"] == "ok", "the rule's score stands"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from harness.cli import _tables
 
@@ -101,7 +101,7 @@ def explained(wanted: Profile, found: Sequence[Entrant]) -> Iterator[str]:
         parts = [one.overall.parts[i] for one in found]
         yield ""
         yield f"{plan.name}, weight {plan.weight:g}: {plan.meaning or plan.kind}"
-        for rule in _rules(wanted, plan, found, parts):
+        for rule in _rules(wanted, plan, found):
             yield f"  {rule}"
         lacking: dict[str, list[str]] = {}
         for one, part in zip(found, parts, strict=True):
@@ -132,12 +132,11 @@ def _lengths(one: Entrant) -> str:
     return f"; {' and '.join(said)} tokens per answer" if said else ""
 
 
-def _rules(wanted: Profile, plan: Plan, found: Sequence[Entrant], parts: Sequence[Part]) -> list[str]:
-    detail: Mapping[str, Any] = next((p.detail for p in parts if p.value is not None), {})
+def _rules(wanted: Profile, plan: Plan, found: Sequence[Entrant]) -> list[str]:
     if plan.kind == "accuracy":
         return ["Every question counts: an answer that is empty, cut off or unreadable is wrong."]
     if plan.kind == "cot":
-        return _chain_rules(plan, str(detail.get("cqs", "rule")))
+        return _chain_rules(plan, found[0].overall.cqs)
     if plan.kind == "tokens":
         return _token_rules(wanted, plan, found)
     if plan.kind == "bytes":
@@ -151,7 +150,10 @@ def _rules(wanted: Profile, plan: Plan, found: Sequence[Entrant], parts: Sequenc
 
 def _chain_rules(plan: Plan, cqs: str) -> list[str]:
     if cqs != "rule":
-        rules = [f"Read by {cqs}: the share of steps before the first wrong one; the gold answer was not shown to it."]
+        rules = [
+            f"Read by {cqs}, which was not shown the gold: a sound chain is worth 1, a faulty one half the share of steps",
+            "before its first wrong one.",
+        ]
     else:
         rules = [
             "A health check by rules, no judge of logic: are the equations true, do their numbers come from the question",
