@@ -226,6 +226,21 @@ def test_a_waived_task_neither_hides_the_others_nor_drags_them_down():
     assert gate.judge([*calm, pair("w", 500, 450, 0)], waived, today=TODAY).exit_code == 0
 
 
+def test_one_question_asked_in_three_forms_is_no_three_questions():
+    """Forms that always agree: pooled they prove what one of them proves."""
+    names = ("ceval", "ceval:texts", "ceval~circular")
+    text = "".join(f'[task."{name}"]\ntolerance = "3pt"\n' for name in names)
+    suite = [pair("ceval", 500, 40, 24) for _ in names]
+    forms = [tuple(dataclasses.replace(o, task=n) for o in sides) for n, sides in zip(names, suite, strict=True)]
+    verdict = gate.judge(forms, policy(text))
+    assert verdict.pooled_p == pytest.approx(verdict.tasks[0].change.p, abs=0.002) and verdict.exit_code == 0
+    others = [pair(name, 500, 40, 24) for name in ("a", "b", "c")]
+    apart = gate.judge(
+        others, policy(text.replace("ceval:texts", "a").replace("ceval~circular", "b").replace("ceval", "c"))
+    )
+    assert apart.pooled_p < 0.001 and apart.exit_code == 3
+
+
 def test_questions_that_settle_it_are_those_of_the_subjects_as_they_are():
     subjects = tuple("a" if i % 20 == 0 else "b" for i in range(400))
     before, after = (dataclasses.replace(side, subjects=subjects, average="macro") for side in pair("t", 400, 24, 20))

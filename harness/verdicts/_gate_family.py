@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
@@ -17,7 +18,7 @@ import numpy as np
 from harness import stats
 from harness.records import Change, Finding, Judged, Judgement
 from harness.verdicts import wording
-from harness.verdicts.compare import Paired
+from harness.verdicts.compare import Floats, Paired
 from harness.verdicts.policy import Policy
 
 POWER = 0.8
@@ -79,8 +80,7 @@ def _pool(tested: Mapping[str, Tested]) -> Pooled | None:
     """One sign-flip test of the mean of change / tolerance, equal weight per task; none for a single task."""
     if len(tested) < 2:
         return None
-    units = [t.paired.units / t.tolerance for t in tested.values() if t.paired]
-    worse, _ = stats.sign_flip(np.concatenate(units))
+    worse, _ = stats.sign_flip(_units(tested))
     ratios, lows, highs = [], [], []
     for t in tested.values():
         ends = sorted(t.sign * (v or 0.0) / t.tolerance for v in (t.change.low, t.change.high))
@@ -88,6 +88,27 @@ def _pool(tested: Mapping[str, Tested]) -> Pooled | None:
         lows.append(min(ends[0], ratios[-1]))
         highs.append(max(ends[1], ratios[-1]))
     return Pooled(math.fsum(ratios) / len(ratios), stats.mover(ratios, lows, highs)[0], worse)
+
+
+def _units(tested: Mapping[str, Tested]) -> Floats:
+    """What flips as one, in tolerances: a question, or a case, of all the forms in which one task was asked.
+
+    `ceval`, `ceval:texts` and `ceval~circular` ask the same questions; three such as if they were others failed 9 % of
+    gates without a change.
+    """
+    forms: dict[str, list[tuple[Paired, float]]] = {}
+    for name, t in tested.items():
+        if t.paired:
+            forms.setdefault(re.split("[:~@]", name)[0], []).append((t.paired, t.tolerance))
+    units = []
+    for asked in forms.values():
+        if len(asked) == 1:
+            units.append(asked[0][0].units / asked[0][1])
+            continue
+        each = np.concatenate([p.better * p.weights / tolerance for p, tolerance in asked])
+        names = [c or s for p, _ in asked for c, s in zip(p.clusters or p.samples, p.samples, strict=True)]
+        units.append(stats.cluster_sums(each, names))
+    return np.concatenate(units)
 
 
 def _judge_one(t: Tested, p_worse: float, p_better: float, policy: Policy, first: float, rule: str) -> Judged:

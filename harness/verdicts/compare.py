@@ -39,6 +39,7 @@ class Paired:
     dropped: int  # answered by one side, not asked of the other
     sign: float  # -1 where lower is better
     weights: Floats  # of each question in the score
+    samples: tuple[str, ...] = ()
     measured: stats.Swapped | None = None  # of a metric that is no mean; `after - before` is then n · contribution
 
     @property
@@ -144,6 +145,7 @@ def pair(before: Outcomes, after: Outcomes) -> Paired:
         dropped=had + has - shared - len(rows),
         sign=1.0 if before.higher_is_better else -1.0,
         weights=stats.weights(strata, len(rows)),
+        samples=tuple(before.samples[i] for i in rows),
         measured=swapped,
     )
 
