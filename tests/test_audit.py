@@ -12,6 +12,7 @@ import pytest
 
 from harness.checkpoints import lineage
 from harness.records import Lineage, Outcomes
+from harness.store import tables
 from harness.verdicts import audit
 
 RECIPE = {
@@ -91,6 +92,37 @@ def test_adding_a_data_set_is_one_variable_although_every_share_moved() -> None:
     assert found({"recipe.recipe.data": thinner}).sentence.endswith("(data mix 7:3 -> 8:2)")
     doubled = [{"name": "medical", "weight": 14}, {"name": "general", "weight": 6}]
     assert found({"recipe.recipe.data": doubled}).kind == "replicate"
+
+
+def test_lineages_as_people_write_them(tmp_path: Path) -> None:
+    """Without hashes, with mixes as an object and numbers as text: 700 rows against 7,000 were told as a replicate."""
+
+    def judged(one: dict[str, Any], other: dict[str, Any]) -> str:
+        told = []
+        for i, raw in enumerate((one, other)):
+            (tmp_path / str(i)).mkdir(exist_ok=True)
+            (tmp_path / str(i) / "bench_lineage.json").write_text(json.dumps({"method": "lora", **raw}), "utf-8")
+            found = lineage.read(tmp_path / str(i))
+            assert found is not None
+            told.append({"recipe": tables._recipe(found)})
+        return audit.variables(*told).sentence
+
+    r = {"recipe": {"lora": {"r": 8}}}
+    rows = [{**r, "data": [{"name": "med", "rows": n}]} for n in (700, 7000)]
+    assert judged(*rows).endswith("1 setting (data set med (700 rows) -> med (7000 rows))")
+    paths = [{**r, "data": [{"path": f"/data/{name}.jsonl"}]} for name in ("old", "new")]
+    assert judged(*paths).endswith("1 setting (data set old.jsonl -> new.jsonl)")
+    mixes = [{"recipe": {"data": {"med": a, "gen": b}}} for a, b in ((7, 3), ("5", "5"))]
+    assert judged(*mixes).endswith("1 setting (data mix 7:3 -> 5:5)")
+    same = "these two differ in nothing that is recorded"
+    assert (
+        judged(
+            {"recipe": {"lora": {"r": 8}, "optim": {"lr": "1e-4"}}}, {"recipe": {"lora_rank": 8, "learning_rate": 1e-4}}
+        )
+        == same
+    )
+    assert judged({"recipe": {"target_modules": ["q", "v"]}}, {"recipe": {"target_modules": ["v", "q"]}}) == same
+    assert judged({"recipe": {"r": 8}}, {"recipe": {"lora": {"r": 16}}}).endswith("1 setting (LoRA rank 8 -> 16)")
 
 
 def test_leaving_out_a_data_set_hides_a_second_variable() -> None:

@@ -7,8 +7,9 @@ them, and a fingerprint of everything that must agree before two such runs may b
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from harness import identity, metrics
@@ -196,8 +197,20 @@ def _recipe(lineage: Lineage) -> dict[str, Any]:
         "seed": lineage.seed,
         "steps": lineage.steps,
         "tokens": lineage.tokens,
-        "data": {str(s.get("name") or s.get("sha")): s.get("sha") or s.get("name") for s in lineage.data} or None,
+        "data": _sources(lineage.data) or None,
         "template": lineage.template_sha,
         "versions": dict(lineage.versions) or None,
     }
     return {k: v for k, v in had.items() if v is not None} | {"recipe": lineage.recipe or {}}
+
+
+def _sources(data: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Name -> content: the hash, else how many rows of what; a hand-written source may have no more than a path."""
+    found: dict[str, Any] = {}
+    for source in data:
+        name = str(next((source[k] for k in ("name", "source", "path", "sha") if source.get(k)), "?"))
+        name = PurePath(name).name or name  # moving a file is no other data
+        rows = f"{source['rows']} rows of {name}" if source.get("rows") else name
+        twin = name if name not in found else f"{name} {len(found) + 1}"
+        found[twin] = source.get("sha") or rows
+    return found

@@ -5,17 +5,19 @@ Example: counted([Difference("recipe.lora.r", 8, 16, "recipe")]) -> "1 setting (
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from harness.records import Difference
 from harness.verdicts._fields import shown
 
 SPOKEN = 4  # differences named in a sentence
+LONGEST = 60  # characters of a name
 ROOMS = ("settings", "engine", "environment", "optim", "train", "training")  # say nothing that the key doesn't
 WORDS = {
     "engine.name": "engine", "engine.version": "engine version",
-    "lora.r": "LoRA rank", "rank": "LoRA rank", "lora_r": "LoRA rank", "lora_rank": "LoRA rank",
+    "lora.r": "LoRA rank", "r": "LoRA rank", "rank": "LoRA rank", "lora_r": "LoRA rank", "lora_rank": "LoRA rank",
     "lora.alpha": "LoRA alpha", "lora_alpha": "LoRA alpha", "lora.dropout": "LoRA dropout", "lora_dropout": "LoRA dropout",
     "target_modules": "LoRA target modules", "lora.targets": "LoRA target modules",
     "lr": "learning rate", "learning_rate": "learning rate", "rate": "learning rate", "num_train_epochs": "epochs",
@@ -43,7 +45,25 @@ def _words(difference: Difference) -> str:
         return "data set added:" if added else "data set left out:" if gone else "data set"
     parts = difference.field.split(".")
     word = WORDS.get(".".join(parts[-2:])) or WORDS.get(parts[-1])
-    return word or ".".join(parts[1:] if parts[0] in ROOMS else parts).replace("_", " ")
+    return word or shown(".".join(parts[1:] if parts[0] in ROOMS else parts).replace("_", " "))[:LONGEST]
+
+
+def one_word(found: Iterable[Difference]) -> list[Difference]:
+    """Two recipes may call one setting `lora.r` and `lora_rank`: of each word that only one side has, one difference or none."""
+    kept = list(found)
+    for one in [d for d in kept if d.after is None]:
+        other = next((d for d in kept if d.before is None and _words(d) == _words(one) and d.field != one.field), None)
+        if other is not None:
+            kept.remove(other)
+            same = plain(one.before) == plain(other.after)
+            at = kept.index(one)
+            kept[at : at + 1] = [] if same else [replace(one, after=other.after)]
+    return kept
+
+
+def content(source: str) -> str:
+    """What tells two data sets of one name apart: the start of the hash, or how many rows."""
+    return source.partition(" of ")[0] if " rows of " in source else source[:8]
 
 
 def change(difference: Difference) -> str:
@@ -58,3 +78,13 @@ def _value(value: Any) -> str:
             return f"{value:,.0f}"
         return f"{value:.6g}".replace("e-0", "e-")
     return shown(value)
+
+
+def plain(value: Any) -> Any:
+    """Numbers as numbers: a recipe written by hand may hold '8e-5' where another holds 8e-05."""
+    if isinstance(value, str) and len(value) < 24 and "_" not in value:
+        try:
+            return float(value)
+        except ValueError:
+            return value
+    return value

@@ -16,15 +16,37 @@ from typing import Any, Literal
 
 from harness.records import Difference, Outcomes
 from harness.verdicts._fields import flat
-from harness.verdicts._variable_words import change, counted, spoken
+from harness.verdicts._variable_words import change, content, counted, one_word, plain, spoken
 
 Fingerprint = Mapping[str, Mapping[str, Any]]
 Kind = Literal["replicate", "controlled", "confounded", "unknown"]
 
 NEAR = 0.02  # steps and tokens this near to each other are the same length of training
 LENGTH = ("epochs", "num_epochs", "num_train_epochs", "steps", "max_steps")  # keys that say how long to train
-IDLE = ("name", "title", "note", "notes", "description", "comment", "tags", "report_to", "path", "run_name")
-OUTWARD = ("out", "output", "log", "logging", "save", "wandb", "tracker")  # where it went and what was written down
+IDLE = (
+    "name",
+    "title",
+    "note",
+    "notes",
+    "description",
+    "comment",
+    "tags",
+    "report_to",
+    "path",
+    "run_name",
+    "num_workers",
+)
+UNORDERED = ("target_modules", "targets", "modules_to_save")  # sets: peft writes them in any order
+OUTWARD = (
+    "dataloader",
+    "out",
+    "output",
+    "log",
+    "logging",
+    "save",
+    "wandb",
+    "tracker",
+)  # where it went and what was written down
 GRADING = ("bench", "python", "driver", "lm-eval", "math-verify")  # of the software: asks nothing, answers nothing
 TOLD = ("seed", "method", "parent", "teacher", "base", "model")  # of a recipe: the lineage says these itself
 
@@ -110,7 +132,7 @@ def _without_twins(own: Sequence[Difference], trained: Sequence[Difference]) -> 
 def _training(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Difference]:
     """Of two trainings: recipe keys, what they started from, data, and the length where no key asked for another."""
     left, right = (_keys(side) for side in (before, after))
-    found = [*_unequal(left, right, "recipe")]
+    found = [*one_word(_unequal(left, right, "recipe"))]
     for name in ("method", "parent", "teacher", "template"):
         found += _unequal({name: before.get(name)}, {name: after.get(name)}, "recipe")
     found += _data(before, after)
@@ -134,7 +156,8 @@ def _keys(recipe: Mapping[str, Any]) -> dict[str, Any]:
         parts = name.split(".")
         outward = any(p.partition("_")[0] in OUTWARD for p in parts) or parts[-1] in IDLE
         if not outward and parts[0] != "data" and name not in TOLD and not _is_seed(parts[-1]):
-            found[name] = value
+            listed = parts[-1] in UNORDERED and isinstance(value, list | tuple)
+            found[name] = tuple(sorted(map(str, value))) if listed else value
     return found
 
 
@@ -164,7 +187,7 @@ def _data(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Differenc
     for i in range(max(len(gone), len(new))):
         a, b = (left[gone[i]][0] if i < len(gone) else None), (right[new[i]][0] if i < len(new) else None)
         if a == b and a is not None:
-            a, b = f"{a} ({gone[i][:8]})", f"{b} ({new[i][:8]})"
+            a, b = f"{a} ({content(gone[i])})", f"{b} ({content(new[i])})"
         found.append(Difference("data", a, b, "recipe"))
     both = [s for s in left if s in right]
     shares = [_shares([side[s][1] for s in both]) for side in (left, right)]
@@ -185,12 +208,14 @@ def _sources(recipe: Mapping[str, Any]) -> dict[str, tuple[str, float]]:
     inner = recipe.get("recipe")
     rows = inner.get("data") if isinstance(inner, Mapping) else None
     known = {name: sha for sha, (name, _) in found.items()}
+    if isinstance(rows, Mapping):  # {"medical": 7, "general": 3}
+        rows = [{"name": name, "weight": weight} for name, weight in rows.items()]
     for row in rows if isinstance(rows, list | tuple) else ():
         if not isinstance(row, Mapping):
             row = {"name": row}
         name = str(row.get("name") or row.get("source") or row.get("sha") or row.get("path") or "?")
         sha = str(row.get("sha") or known.get(name) or row.get("source") or name)
-        weight = row.get("weight", 1.0)
+        weight = plain(row.get("weight", 1.0))
         found[sha] = (found.get(sha, (name,))[0], float(weight) if _number(weight) else 1.0)
     return found
 
@@ -208,18 +233,8 @@ def _unequal(
 ) -> Iterator[Difference]:
     for name in sorted(left.keys() | right.keys()):
         a, b = left.get(name), right.get(name)
-        if _plain(a) != _plain(b):
+        if plain(a) != plain(b):
             yield Difference(f"{prefix}{name}", a, b, class_)
-
-
-def _plain(value: Any) -> Any:
-    """Numbers as numbers: a recipe written by hand may hold '8e-5' where another holds 8e-05."""
-    if isinstance(value, str) and len(value) < 24 and "_" not in value:
-        try:
-            return float(value)
-        except ValueError:
-            return value
-    return value
 
 
 def _near(a: Any, b: Any) -> bool:
