@@ -166,7 +166,7 @@ def test_a_subset_is_refused_and_a_handful_of_unasked_questions_left_out():
 def test_no_answers_at_all_is_nothing_to_compare():
     with pytest.raises(NothingToCompare, match="candidate"):
         compare.compare(outcomes([1, 0]), outcomes([None, None]))
-    with pytest.raises(NothingToCompare, match="baseline"):
+    with pytest.raises(NothingToCompare, match="neither side"):
         compare.compare(outcomes([]), outcomes([]))
 
 

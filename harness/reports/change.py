@@ -15,9 +15,7 @@ from harness.verdicts import audit, comparison, wording
 
 SHOWN_RECIPE = 3
 SHOWN_MOVES = 5
-SURE = 0.10  # Benjamini-Hochberg's q below which a subject is named
 COLOURS = {"worse": "bold red", "better": "green"}
-RATES = {"unparsed_rate": "unparsed", "truncated_rate": "cut off", "empty_rate": "empty"}
 CONTROLLED = {"controlled": " (controlled)", "confounded": "", "replicate": " (replicate)", "unknown": ""}
 SHORT, LONG = 0.7, 1.5  # of the lengths before: worth a word
 FOLLOWS = ("weights", "config")  # of the checkpoint's own: with other weights they differ as a matter of course
@@ -46,7 +44,7 @@ def render(base: str, lines: Sequence[comparison.Line], notes: Sequence[str] = (
     for text in [*notes, *_elsewise(lines)]:
         console.print(_plain.words(text))
     for line in lines:
-        sure = any(row["q"] <= SURE for row in line.change.moved)
+        sure = any(row["q"] <= wording.SURE for row in line.change.moved)
         if sure or (line.change.moved and len(by) == 1):
             console.print()
             console.print(_plain.words(_where(line.change, _titled(line, by))))
@@ -79,7 +77,8 @@ def _titled(line: comparison.Line, by: Mapping[str, object]) -> str:
 def _beside(line: comparison.Line) -> str:
     """'unparsed 0.4 -> 2.3 %, cut off 0.0 -> 1.0 %, answers 0.31x as long'."""
     told = [
-        f"{RATES[name]} {' -> '.join(wording.number(v, True) for v in both)} %" for name, both in line.beside.items()
+        f"{wording.UNREAD[name]} {' -> '.join(wording.number(v, True) for v in both)} %"
+        for name, both in line.beside.items()
     ]
     if line.length is not None and not SHORT <= line.length <= LONG:
         told.append(f"answers {line.length:.2f}x as long")
@@ -139,6 +138,6 @@ def _differences(found: Sequence[Difference]) -> list[str]:
 
 
 def _where(change: Change, title: str) -> str:
-    sure = sum(1 for row in change.moved if row["q"] <= SURE)
-    lead = f"{sure} of {len(change.moved)} subjects moved (q at most {SURE:.2f})"
+    sure = sum(1 for row in change.moved if row["q"] <= wording.SURE)
+    lead = f"{sure} of {len(change.moved)} subjects moved (q at most {wording.SURE:.2f})"
     return f"{title}: where it moved: {lead}; to look at, never judged"

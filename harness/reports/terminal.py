@@ -32,7 +32,6 @@ TESTED = {  # column -> its head over two lines, so that all of them fit
 }
 RATES = {"unparsed_rate": "un-\nparsed %", "truncated_rate": "cut\noff %"}  # of the candidate, where there are any
 QUIET_GUARDS = 4
-SURE = 0.10  # Benjamini-Hochberg's q below which a subject is named
 
 
 def render(verdict: Verdict, colour: bool = False) -> str:
@@ -115,7 +114,7 @@ def _remarks(judged: Judged) -> list[str]:
     if judged.judgement in ("regressed", "slipped", "inconclusive"):
         settle = f"; about {judged.needs_n:,} questions would settle it" if judged.needs_n else ""
         lines.append(f"{judged.task}: tolerance {wording.number(judged.tolerance, points)}{settle}")
-    sure = [row for row in judged.change.moved if row["q"] <= SURE][:3]
+    sure = [row for row in judged.change.moved if row["q"] <= wording.SURE][:3]
     if sure:
         moves = (f"{r['subject']} {wording.number(r['change'], points, signed=True)} (q {r['q']:.2f})" for r in sure)
         lines.append(f"{judged.task} moved most in: {', '.join(moves)}")

@@ -6,16 +6,19 @@ of each common question in both runs, in the order of the ids, so that no order 
 
 from __future__ import annotations
 
+import dataclasses
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from harness.records import Outcomes
+from harness.stats.intervals import Floats
 
 Rows = NDArray[np.intp]
-Floats = NDArray[np.float64]
+T = TypeVar("T")
 
 
 def rows(before: Outcomes, after: Outcomes) -> tuple[Rows, Rows]:
@@ -31,6 +34,33 @@ def _rows(left: tuple[str, ...], right: tuple[str, ...]) -> tuple[Rows, Rows]:
     places = {sample: i for i, sample in enumerate(right)}
     found = np.fromiter((places.get(left[i], -1) for i in order.tolist()), np.intp, order.size)
     return order[found >= 0], found[found >= 0]
+
+
+def cut(side: Outcomes, kept: Sequence[int]) -> Outcomes:
+    """The outcomes of these rows, in this order."""
+
+    def pick(column: Sequence[T]) -> tuple[T, ...]:
+        return tuple(column[i] for i in kept) if column else ()
+
+    def each(columns: Mapping[str, Sequence[T]]) -> dict[str, tuple[T, ...]]:
+        return {name: pick(column) for name, column in columns.items()}
+
+    return dataclasses.replace(
+        side,
+        samples=pick(side.samples),
+        values=pick(side.values),
+        subjects=pick(side.subjects),
+        clusters=pick(side.clusters),
+        measures=each(side.measures),
+        statistics=each(side.statistics),
+    )
+
+
+def rate(side: Outcomes, name: str) -> float | None:
+    """Mean of a health measure over the answers that have it."""
+    values = numbers(side.measures.get(name, ()))
+    values = values[~np.isnan(values)]
+    return float(values.mean()) if values.size else None
 
 
 def numbers(column: Sequence[float | None]) -> Floats:

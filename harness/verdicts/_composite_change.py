@@ -10,7 +10,6 @@ import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from statistics import NormalDist
-from typing import Any
 
 import numpy as np
 
@@ -18,14 +17,12 @@ from harness import stats
 from harness.errors import NotComparable, NothingToCompare
 from harness.records import Change, Outcomes
 from harness.stats.measures import units_of
-from harness.verdicts import _composite_counter
+from harness.verdicts import _aligned, _composite_counter
 from harness.verdicts._composite_draws import DRAWS, Floats
 from harness.verdicts._composite_parts import Entrant, Laid, entrant, lay
 from harness.verdicts._composite_table import computed, ends, part_of, summed, total
+from harness.verdicts.compare import CONFIDENCE, COVERAGE
 from harness.verdicts.profile import Profile
-
-COVERAGE = 0.98  # of either side's questions that must be common, as in compare.py
-CONFIDENCE = 0.90  # two-sided: its ends bound the one-sided 5 % tests
 
 
 def change(
@@ -114,20 +111,7 @@ def _only(side: Entrant, ids: Mapping[str, tuple[str, ...]]) -> Entrant:
 def _rows(one: Outcomes, ids: Sequence[str]) -> Outcomes:
     """The outcomes of these questions, in this order."""
     place = {sample: i for i, sample in enumerate(one.samples)}
-    rows = [place[sample] for sample in ids if sample in place]
-
-    def picked(values: Sequence[Any]) -> tuple[Any, ...]:
-        return tuple(values[i] for i in rows) if values else ()
-
-    return dataclasses.replace(
-        one,
-        samples=picked(one.samples),
-        values=picked(one.values),
-        subjects=picked(one.subjects),
-        clusters=picked(one.clusters),
-        measures={name: picked(values) for name, values in one.measures.items()},
-        statistics={name: picked(values) for name, values in one.statistics.items()},
-    )
+    return _aligned.cut(one, [place[sample] for sample in ids if sample in place])
 
 
 def _change(

@@ -19,8 +19,6 @@ from harness.verdicts import compare, wording
 from harness.verdicts._diagnose_facts import ALPHA, Facts, Pairs, Test, Unchecked
 
 LEAST = 0.01  # a point: the smallest fall of a share that is told
-UNREAD = ("unparsed_rate", "truncated_rate", "empty_rate")
-WHERE_Q = 0.10
 Z_LINKED = 1.645  # 5 %, one-sided, of a two-proportion test
 EVERYWHERE = 0.8  # of the other questions
 SAYS = ("generate", "cot")  # forms that must say their answer
@@ -220,7 +218,7 @@ def fallen(one: Scored) -> str:
 
 def where(one: Scored, categories: Mapping[str, Sequence[str]]) -> str:
     """The subjects or categories that fell surest, "" where none does: Benjamini-Hochberg at 0.10."""
-    rows = [row for row in one.change.moved if row["q"] <= WHERE_Q and row["change"] * one.paired.sign < 0]
+    rows = [row for row in one.change.moved if row["q"] <= wording.SURE and row["change"] * one.paired.sign < 0]
     named = [
         f"{row['subject']} {100 * row['change']:+.1f} (n {row['n']}, q {wording.p_value(row['q'])})" for row in rows
     ]
@@ -242,14 +240,16 @@ def _by_category(one: Scored, categories: Mapping[str, Sequence[str]]) -> str:
         for name, values in sorted(moved.items())
         if len(values) > 1
     ]
-    kept = [row for row, q in zip(rows, stats.bh([row[2] for row in rows]), strict=True) if q <= WHERE_Q and row[1] < 0]
+    kept = [
+        row for row, q in zip(rows, stats.bh([row[2] for row in rows]), strict=True) if q <= wording.SURE and row[1] < 0
+    ]
     kept.sort(key=lambda row: row[1])
     return ", ".join(f"{name} {100 * change:+.1f}" for name, change, _ in kept[:3]) if len(moved) > 1 else ""
 
 
 def unread(one: Scored) -> tuple[int, int, float] | None:
     """(lost questions that can't be read now, lost questions, change among those read on both sides); None if not known."""
-    known = [name for name in UNREAD if name in one.after.measures and name in one.before.measures]
+    known = [name for name in wording.UNREAD if name in one.after.measures and name in one.before.measures]
     if not known:
         return None
     now, then = (

@@ -8,15 +8,11 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Mapping, Sequence
-from typing import TypeVar
 
 from harness.records import Outcomes
-from harness.verdicts import measured
+from harness.verdicts import _aligned, measured
 from harness.verdicts._gate_pairs import Pairs
 from harness.verdicts.policy import FIRST_LOOK_ALPHA, Policy
-
-T = TypeVar("T")
 
 
 def split(policy: Policy) -> tuple[Policy, Policy]:
@@ -39,7 +35,9 @@ def first(pairs: Pairs, count: int) -> list[tuple[Outcomes, Outcomes]]:
         common = _answered(before) & _answered(after)
         if len(common) >= count:
             chosen = set(sorted(common, key=_hash)[:count])
-            found.append((_cut(before, chosen), _cut(after, chosen)))
+            both = ([i for i, sample in enumerate(side.samples) if sample in chosen] for side in (before, after))
+            cut = [_aligned.cut(side, rows) for side, rows in zip((before, after), both, strict=True)]
+            found.append((cut[0], cut[1]))
     return found
 
 
@@ -49,23 +47,3 @@ def _answered(side: Outcomes) -> set[str]:
 
 def _hash(sample: str) -> bytes:
     return hashlib.sha256(sample.encode("utf-8", "surrogatepass")).digest()
-
-
-def _cut(side: Outcomes, chosen: set[str]) -> Outcomes:
-    rows = [i for i, sample in enumerate(side.samples) if sample in chosen]
-
-    def pick(column: Sequence[T]) -> tuple[T, ...]:
-        return tuple(column[i] for i in rows) if column else ()
-
-    def each(columns: Mapping[str, Sequence[T]]) -> dict[str, tuple[T, ...]]:
-        return {name: pick(column) for name, column in columns.items()}
-
-    return dataclasses.replace(
-        side,
-        samples=pick(side.samples),
-        values=pick(side.values),
-        subjects=pick(side.subjects),
-        clusters=pick(side.clusters),
-        measures=each(side.measures),
-        statistics=each(side.statistics),
-    )

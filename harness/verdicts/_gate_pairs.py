@@ -10,8 +10,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
 from harness.errors import NotComparable, NothingToCompare, UserError
 from harness.records import Change, Difference, Judged, Outcomes
 from harness.verdicts import _aligned, audit, measured
@@ -31,7 +29,7 @@ class Compared:
     notes: list[str] = field(default_factory=list)
 
 
-def compare_all(pairs: Pairs, policy: Policy) -> Compared:
+def compared(pairs: Pairs, policy: Policy) -> Compared:
     out = Compared()
     if len({after.task for _, after in pairs}) < len(pairs):
         raise ValueError("one pair of Outcomes per task")
@@ -59,7 +57,7 @@ def compare_all(pairs: Pairs, policy: Policy) -> Compared:
             if isinstance(error, NothingToCompare):
                 out.empty.add(task)
             continue
-        rates = {name: (rate(before, name), rate(after, name)) for name in RATES}
+        rates = {name: (_aligned.rate(before, name), _aligned.rate(after, name)) for name in RATES}
         out.tested[task] = Tested(change, policy.tolerance(change), paired, paired.sign, rates)
     return out
 
@@ -81,13 +79,6 @@ def _handed_in(side: Outcomes) -> bool:
 def refusal(task: str, why: str, metric: str = "", found: Sequence[Difference] = ()) -> Judged:
     change = Change(task, metric, None, None, None, None, None, 0, differences=tuple(found)) if found else None
     return Judged(task, metric, "not_comparable", 0.0, None, None, change, why)
-
-
-def rate(side: Outcomes, name: str) -> float | None:
-    """Mean of a health measure over the answers that have it."""
-    values = _aligned.numbers(side.measures.get(name, ()))
-    values = values[~np.isnan(values)]
-    return float(values.mean()) if values.size else None
 
 
 def sides(pairs: Pairs) -> dict[str, dict[str, Any]]:

@@ -16,14 +16,13 @@ from typing import Literal
 from harness import stats
 from harness.errors import NotComparable, NothingToCompare
 from harness.records import Change, Outcomes
-from harness.verdicts import audit, wording
+from harness.verdicts import _aligned, audit, wording
 from harness.verdicts.compare import Paired, change_of, pair
 
 Verdict = Literal["worse", "better", "alike", "not separable"]
 ALPHA = 0.05  # of either direction, over all lines
 LENGTH = "answer_tokens"
 SAME = 0.01  # shares whose whole interval lies within a point are alike
-BESIDE = ("unparsed_rate", "truncated_rate", "empty_rate")
 TOO_MANY = 20  # times the questions asked: nobody will ask so many more
 UNREAD = 0.05  # a change of the share of unread answers that is worth a word
 NAMED = 3  # tasks of one kind in the sentence
@@ -75,7 +74,7 @@ def _line(
     paired: Paired, change: Change, before: Outcomes, after: Outcomes, ps: tuple[float, float], alpha: float
 ) -> Line:
     verdict = _verdict(change, *ps)
-    rates = {name: (_mean(before, name), _mean(after, name)) for name in BESIDE}
+    rates = {name: (_aligned.rate(before, name), _aligned.rate(after, name)) for name in wording.UNREAD}
     return Line(
         change=dataclasses.replace(change, mde=paired.mde(alpha)),
         name=after.name or "the candidate",
@@ -107,11 +106,6 @@ def _more(paired: Paired, change: float, alpha: float) -> int | None:
     more = max(1.0, needed - paired.n)
     digits = max(0, math.floor(math.log10(more)) - 1)
     return int(math.ceil(more / 10**digits) * 10**digits)
-
-
-def _mean(side: Outcomes, name: str) -> float | None:
-    values = [v for v in side.measures.get(name, ()) if v is not None]
-    return math.fsum(values) / len(values) if values else None
 
 
 def _length(before: Outcomes, after: Outcomes) -> float | None:

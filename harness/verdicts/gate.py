@@ -78,7 +78,7 @@ def _verdict(
 ) -> Verdict:
     """`looking`: of a part of the questions, at which only the tasks are judged."""
     pairs = sorted(pairs, key=lambda p: p[1].task)
-    compared = _gate_pairs.compare_all(pairs, policy)
+    compared = _gate_pairs.compared(pairs, policy)
     compared.refused.update({task: _gate_pairs.refusal(task, why) for task, why in sorted(lacking.items())})
     comparable = [p for p in pairs if p[1].task not in compared.refused]
     composite = _gate_composite.judge(comparable, policy)

@@ -21,7 +21,7 @@ from harness.records import Finding, Level, Outcomes
 from harness.verdicts import _aligned, _guards_swapped
 from harness.verdicts.compare import Floats
 from harness.verdicts.policy import GuardPolicy, Policy, plain
-from harness.verdicts.wording import p_value
+from harness.verdicts.wording import UNREAD, p_value
 
 WORDS = {
     "answer_tokens": "answers",
@@ -36,7 +36,6 @@ WORDS = {
     "model_bytes": "bytes of the model",
     "tokens_per_second": "tokens per second",
 }
-UNREAD = ("empty_rate", "unparsed_rate", "truncated_rate")  # one answer is at most one of these
 SHARE = 0.2  # of the gate's alpha: scores and guards must not both cry wolf, and a collapse is proved all the same
 BYTES, SPEED = "model_bytes", "tokens_per_second"
 ADVICE = {BYTES: GuardPolicy(max_ratio=1.05), SPEED: GuardPolicy(min_ratio=0.7)}  # told, never failed by default
@@ -119,6 +118,8 @@ def read(before: Outcomes, after: Outcomes, name: str, limit: GuardPolicy) -> Re
     in_left, in_right = _aligned.rows(before, after)
     a, b = _aligned.numbers(before.measures[name])[in_left], _aligned.numbers(after.measures[name])[in_right]
     there = ~(np.isnan(a) | np.isnan(b))
+    if name.startswith("answer_") and "empty_rate" in before.measures.keys() & after.measures.keys():
+        there &= _spoken(before, in_left) & _spoken(after, in_right)
     if not there.any():
         return None
     a, b = a[there], b[there]
@@ -129,6 +130,11 @@ def read(before: Outcomes, after: Outcomes, name: str, limit: GuardPolicy) -> Re
     crossed, allowed = _held(mean_a, mean_b, name, limit)
     p = stats.sign_flip(a - b, None, groups)[0] if crossed else 1.0
     return Reading(after.task, name, mean_a, mean_b, False, crossed, allowed, p, len(a))
+
+
+def _spoken(side: Outcomes, at: Any) -> Any:
+    """Rows with some answer: an empty one is a fault of its own and has no length, or 33 grew 28-fold beside 467 that came back."""
+    return np.nan_to_num(_aligned.numbers(side.measures["empty_rate"])[at]) == 0
 
 
 def _held(before: float, after: float, name: str, limit: GuardPolicy) -> tuple[str, str]:

@@ -11,6 +11,9 @@ from collections.abc import Sequence
 
 from harness.records import Change, Finding, Judged
 
+UNREAD = {"unparsed_rate": "unparsed", "truncated_rate": "cut off", "empty_rate": "empty"}  # an answer is at most one
+SURE = 0.10  # Benjamini-Hochberg's q below which a subject is named
+
 
 def printable(text: str) -> str:
     """Names come from files and models: no escape sequences, no text that turns the line around."""
