@@ -110,6 +110,17 @@ def test_a_guard_that_nobody_measured_is_not_silent():
     assert finding.level == "warn" and "tokens_per_second was asked for but not measured" in finding.what
 
 
+def test_answers_that_were_empty_have_not_grown():
+    """LawBench's qwen-7b: 93 % empty as a base model, none as a chat model: "answers grew to 28x" failed the better one."""
+    before, after = pair("a", 500, 5, 5)
+    said = [float(i % 15 == 0) for i in range(500)]
+    silent, none = tuple(1 - s for s in said), (0.0,) * 500
+    sides = [dataclasses.replace(before, measures={"empty_rate": silent, "answer_tokens": tuple(40 * s for s in said)}),
+             dataclasses.replace(after, measures={"empty_rate": none, "answer_tokens": (40.0,) * 500})]  # fmt: skip
+    verdict = gate.judge([tuple(sides)])
+    assert verdict.exit_code == 0 and "answers at 1.00x on a" in " ".join(g.what for g in verdict.guards)
+
+
 def test_empty_answers_that_became_unreadable_are_no_new_fault():
     """A base that says nothing 80 times of 100, tuned until it says something: what can't be read of it was unread before."""
     before, after = pair("a", 1000, 20, 200)
