@@ -119,6 +119,9 @@ def test_answers_that_were_empty_have_not_grown():
              dataclasses.replace(after, measures={"empty_rate": none, "answer_tokens": (40.0,) * 500})]  # fmt: skip
     verdict = gate.judge([tuple(sides)])
     assert verdict.exit_code == 0 and "answers at 1.00x on a" in " ".join(g.what for g in verdict.guards)
+    short = dataclasses.replace(sides[1], measures={"empty_rate": none, "answer_tokens": (2.0,) * 500})
+    verdict = gate.judge([(sides[0], short)])  # 34 of 500 questions are no proof of how long the others became
+    assert verdict.exit_code == 0 and "only 34 of 500 questions" in " ".join(g.evidence for g in verdict.guards)
 
 
 def test_empty_answers_that_became_unreadable_are_no_new_fault():

@@ -18,8 +18,8 @@ import numpy as np
 from harness import plugins, stats
 from harness.errors import UserError
 from harness.records import Finding, Level, Outcomes
+from harness.stats.intervals import Floats
 from harness.verdicts import _aligned, _guards_swapped
-from harness.verdicts.compare import Floats
 from harness.verdicts.policy import GuardPolicy, Policy, plain
 from harness.verdicts.wording import UNREAD, p_value
 
@@ -118,6 +118,7 @@ def read(before: Outcomes, after: Outcomes, name: str, limit: GuardPolicy) -> Re
     in_left, in_right = _aligned.rows(before, after)
     a, b = _aligned.numbers(before.measures[name])[in_left], _aligned.numbers(after.measures[name])[in_right]
     there = ~(np.isnan(a) | np.isnan(b))
+    asked = int(there.sum())
     if name.startswith("answer_") and "empty_rate" in before.measures.keys() & after.measures.keys():
         there &= _spoken(before, in_left) & _spoken(after, in_right)
     if not there.any():
@@ -125,7 +126,9 @@ def read(before: Outcomes, after: Outcomes, name: str, limit: GuardPolicy) -> Re
     a, b = a[there], b[there]
     groups = np.array(before.clusters, object)[in_left[there]].tolist() if any(before.clusters) else None
     if limit.min_ratio is not None or limit.max_ratio is not None:
-        return _ratio(after.task, name, a, b, limit, groups)
+        found = _ratio(after.task, name, a, b, limit, groups)
+        few = f"not judged: only {len(a):,} of {asked:,} questions have an answer on both sides"
+        return replace(found, why_not=few) if 2 * len(a) < asked else found
     mean_a, mean_b = float(a.mean()), float(b.mean())
     crossed, allowed = _held(mean_a, mean_b, name, limit)
     p = stats.sign_flip(a - b, None, groups)[0] if crossed else 1.0
