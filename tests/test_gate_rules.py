@@ -165,6 +165,14 @@ def test_the_composite_is_a_member_of_the_gate(composite):
     assert gate.judge([brief()], composite()).exit_code == 0
 
 
+def test_the_drop_that_the_composite_is_said_to_catch_turns_both_keys(composite):
+    suite = [brief(lost=40, gained=40)]
+    plain, loose = (gate.judge(suite, composite(tolerance=t)).tasks for t in (0.001, 5))
+    for tight, wide in zip(plain[:2], loose[:2], strict=True):
+        deviation = (wide.change.mde - 5) / 0.8416
+        assert wide.change.mde > 5 and tight.change.mde == pytest.approx((2.128 + 0.8416) * deviation, rel=0.01)
+
+
 def test_an_overall_that_holds_with_accuracy_lost_fails(composite):
     verdict = gate.judge([brief(lost=60, gained=20, tokens=(600, 250))], composite())
     by = {j.task: j.judgement for j in verdict.tasks}

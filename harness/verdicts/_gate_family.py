@@ -17,8 +17,9 @@ import numpy as np
 
 from harness import stats
 from harness.records import Change, Finding, Judged, Judgement
+from harness.stats.intervals import Floats
 from harness.verdicts import wording
-from harness.verdicts.compare import Floats, Paired
+from harness.verdicts.compare import Paired
 from harness.verdicts.policy import Policy
 
 POWER = 0.8
@@ -127,15 +128,14 @@ def _judge_one(t: Tested, p_worse: float, p_better: float, policy: Policy, first
     else:
         judgement = "ok" if low > -tolerance else "inconclusive"
     caught, needs, alarm = change.mde, None, None
-    if t.paired:
-        n, moment = t.paired.effective
-        deviation = math.sqrt(moment / n)
-        # what the gate as a whole catches 8 times of 10: both keys
-        caught = tolerance + NormalDist().inv_cdf(POWER) * deviation
+    deviation = _deviation(t)
+    if deviation is not None:  # what the gate as a whole catches 8 times of 10: both keys
+        proved = t.paired.mde(first) if t.paired else (_quantile(1 - first) + _quantile(POWER)) * deviation
+        large_enough = tolerance + _quantile(POWER) * deviation
+        caught = large_enough if rule == "threshold" else max(proved, large_enough)
+    if t.paired and deviation is not None:
         if rule == "threshold":
             alarm = NormalDist().cdf(-_least(t.paired, tolerance) / deviation) if deviation else 0.0
-        else:
-            caught = max(t.paired.mde(first), caught)
         needs = _needed(t, t.paired, drop, low) if judgement == "inconclusive" else None
     return Judged(
         task=change.task,
@@ -148,6 +148,18 @@ def _judge_one(t: Tested, p_worse: float, p_better: float, policy: Policy, first
         rates=t.rates,
         false_alarm=alarm,
     )
+
+
+def _quantile(share: float) -> float:
+    return NormalDist().inv_cdf(share)
+
+
+def _deviation(t: Tested) -> float | None:
+    """Of the change when nothing has changed; the composite's by the smallest drop that its own test catches at 5 %."""
+    if t.paired:
+        n, moment = t.paired.effective
+        return math.sqrt(moment / n)
+    return None if t.change.mde is None else t.change.mde / (_quantile(0.95) + _quantile(POWER))
 
 
 def _least(paired: Paired, tolerance: float) -> float:
