@@ -1,4 +1,4 @@
-"""Git's answers about commits, where git is there: which one is checked out, and is one an ancestor of another.
+"""Git's answers, where git is there: which branch and commit are checked out, and is one an ancestor of another.
 
 Example: a run of `main` made after the candidate's branch was cut is no baseline for it: `ancestor(theirs, ours, folder)`
 is False. Trap: a shallow clone, as CI makes it, doesn't know old commits: None, which is said and never taken for a no.
@@ -12,6 +12,19 @@ from pathlib import Path
 
 SHA = re.compile(r"[0-9a-f]{7,64}")
 SECONDS = 10.0
+
+
+def branch(folder: Path) -> str:
+    """The branch checked out at or above `folder`, "" where there is none; read from .git, git is not needed."""
+    for parent in (folder, *folder.parents):
+        head = parent / ".git" / "HEAD"
+        if head.is_file():
+            try:
+                reference = head.read_text("utf-8", "replace").strip()
+            except OSError:
+                return ""
+            return reference.removeprefix("ref: refs/heads/") if reference.startswith("ref: ") else ""
+    return ""
 
 
 def head(folder: Path) -> str:

@@ -1,4 +1,4 @@
-"""Where a run happened: versions, machine, GPU, git branch; stored with it, compared as `should match`.
+"""Where a run happened: versions, machine, GPU; stored with it, compared as `should match`.
 
 Example: {"python": "3.11.7", "torch": "2.13.0+cpu", "bench": "0.1.0", "machine": "x86_64", "gpu": ""}
 Nothing heavy is imported: versions come from the packages' metadata, the GPU's name from the driver's files.
@@ -42,16 +42,6 @@ def _gpus() -> list[str]:
 def _driver() -> str:
     first = _text(DRIVER / "version").partition("\n")[0]
     return next((word for word in first.split() if word[:1].isdigit() and "." in word), "")
-
-
-def git_branch(folder: Path) -> str:
-    """The branch checked out at or above `folder`, "" where there is none; read from .git, git is not needed."""
-    for parent in (folder, *folder.parents):
-        head = parent / ".git" / "HEAD"
-        if head.is_file():
-            reference = _text(head).strip()
-            return reference.removeprefix("ref: refs/heads/") if reference.startswith("ref: ") else ""
-    return ""
 
 
 def _text(path: Path) -> str:

@@ -83,6 +83,7 @@ def _known(store: Store, outcomes: Sequence[Outcomes], path: Path) -> None:
 
 def _moved(old: Outcomes, new: Outcomes) -> dict[str, Any]:
     """What is another value now, in the units of the metric, and which fields of the fingerprint changed."""
+    from harness import stats
     from harness.verdicts import audit
 
     before = dict(zip(old.samples, old.values, strict=True))
@@ -92,7 +93,7 @@ def _moved(old: Outcomes, new: Outcomes) -> dict[str, Any]:
         {"field": d.field, "before": d.before, "after": d.after, "class": d.class_}
         for d in audit.differences(old.fingerprint, new.fingerprint)
     ]
-    means = [_mean(side.values) for side in (old, new)]
+    means = [stats.mean(side.values) for side in (old, new)]
     measures = sorted(
         n for n in old.measures.keys() | new.measures.keys() if old.measures.get(n) != new.measures.get(n)
     )
@@ -102,11 +103,6 @@ def _moved(old: Outcomes, new: Outcomes) -> dict[str, Any]:
         "down": sum((after.get(s) or 0) < (before.get(s) or 0) for s in moved), "samples": moved[:SHOWN],
         "measures": measures, "fields": fields,
     }  # fmt: skip
-
-
-def _mean(values: Sequence[float | None]) -> float | None:
-    known = [v for v in values if v is not None]
-    return sum(known) / len(known) if known else None
 
 
 def _show(rows: Sequence[dict[str, Any]]) -> None:

@@ -202,8 +202,10 @@ def _summary(path: Path, blessed: Baseline) -> dict[str, Any]:
 
 
 def _task(o: Outcomes) -> dict[str, Any]:
+    from harness import stats
+
     values = [value for value in o.values if value is not None]
     return {
         "task": o.task, "metric": o.metric, "checkpoint": o.name or o.checkpoint, "run": o.run, "n": len(values),
-        "mean": sum(values) / len(values) if values else None, "measures": sorted(o.measures),
+        "mean": stats.mean(values), "measures": sorted(o.measures),
     }  # fmt: skip

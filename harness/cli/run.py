@@ -156,9 +156,9 @@ def _asked(given: dict[str, Any], checkpoints: Sequence[Checkpoint]) -> dict[str
 
 def _tags(given: Sequence[str]) -> list[str]:
     """The user's, and the git branch and commit, so that a baseline can be `branch:main`, of a commit before this one."""
-    from harness import commits, environment
+    from harness import commits
 
-    known = {"branch": environment.git_branch(Path.cwd()), "commit": commits.head(Path.cwd())}
+    known = {"branch": commits.branch(Path.cwd()), "commit": commits.head(Path.cwd())}
     return [*given, *(f"{name}:{value}" for name, value in known.items() if value)]
 
 

@@ -177,7 +177,7 @@ def summary(grades: Mapping[tuple[str, int], Score] | Sequence[Score]) -> Summar
         unparsed=sum(s.outcome == "unparsed" for s in scores),
         errors=sum(s.outcome == "error" for s in scores),
         empty=sum(s.rule in ("empty", "no_chain") for s in scores),
-        quality=sum(values) / len(values) if values else None,
+        quality=stats.mean(values),
         low=None if low is None else max(0.0, low),
         high=None if high is None else min(1.0, high),
         said=figures(readings),

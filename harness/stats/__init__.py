@@ -5,7 +5,7 @@ Example: 118 answers lost and 76 gained on 1,346 questions is -3.1 points; `mid_
 """
 
 from harness.stats.families import bh, bootstrap_ranks, holm, mover
-from harness.stats.intervals import cluster_sums, macro, mean_t, strata_of, tango, wilson
+from harness.stats.intervals import cluster_sums, macro, mean, mean_t, strata_of, tango, wilson
 from harness.stats.measures import Swapped, contributions, swap_test
 from harness.stats.paired import mde, mid_p_mcnemar, needed_n, paired_interval, sign_flip, weights
 
@@ -18,6 +18,7 @@ __all__ = [
     "holm",
     "macro",
     "mde",
+    "mean",
     "mean_t",
     "mid_p_mcnemar",
     "mover",

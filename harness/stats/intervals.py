@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from statistics import NormalDist
 
 import numpy as np
@@ -15,6 +15,12 @@ from numpy.typing import ArrayLike, NDArray
 
 Floats = NDArray[np.float64]
 Interval = tuple[float, float]
+
+
+def mean(values: Iterable[float | None]) -> float | None:
+    """Of the values that are there; None where none is, for then nothing was measured."""
+    there = [v for v in values if v is not None]
+    return math.fsum(there) / len(there) if there else None
 
 
 def z_of(confidence: float) -> float:

@@ -16,9 +16,10 @@ import numpy as np
 from harness import stats
 from harness.errors import NotComparable, NothingToCompare
 from harness.records import Change, Outcomes
+from harness.stats.intervals import Floats
 from harness.stats.measures import units_of
 from harness.verdicts import _aligned, _composite_counter
-from harness.verdicts._composite_draws import DRAWS, Floats
+from harness.verdicts._composite_draws import DRAWS
 from harness.verdicts._composite_parts import Entrant, Laid, entrant, lay
 from harness.verdicts._composite_table import computed, ends, part_of, summed, total
 from harness.verdicts.compare import CONFIDENCE, COVERAGE

@@ -16,13 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness import stats
-from harness.stats.intervals import t_of, z_of
+from harness.stats.intervals import Floats, t_of, z_of
 from harness.stats.measures import Columns, units_of
 
 DRAWS = 10_000
 CONFIDENCE = 0.90  # at which the draws of few questions are widened; that of the tests of a change
 BLOCK = 4_000_000  # numbers held at once
-Floats = NDArray[np.float64]
 Of = Callable[[Columns, Floats], Floats]
 
 

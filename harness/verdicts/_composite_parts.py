@@ -18,7 +18,8 @@ from harness import metrics
 from harness.errors import NotComparable, NothingToCompare, UserError
 from harness.records import Outcomes
 from harness.stats import measures
-from harness.verdicts._composite_draws import Floats, Of
+from harness.stats.intervals import Floats
+from harness.verdicts._composite_draws import Of
 from harness.verdicts._composite_worth import TOLERATED, Missing, between, chain, right, shortness, size_of, writes
 from harness.verdicts.profile import Plan, Profile
 

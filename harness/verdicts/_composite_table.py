@@ -12,9 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.records import Outcomes, Part
+from harness.stats.intervals import Floats
 from harness.stats.measures import Columns
 from harness.verdicts import _composite_draws as bootstrap
-from harness.verdicts._composite_draws import DRAWS, Floats, Of, Sheet
+from harness.verdicts._composite_draws import DRAWS, Of, Sheet
 from harness.verdicts._composite_parts import Laid
 from harness.verdicts._composite_worth import strata
 

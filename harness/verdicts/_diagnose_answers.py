@@ -14,9 +14,9 @@ import numpy as np
 
 from harness import stats
 from harness.records import Outcomes
+from harness.stats.intervals import Floats
 from harness.verdicts import guards
 from harness.verdicts._diagnose_facts import Test
-from harness.verdicts.compare import Floats
 from harness.verdicts.policy import GuardPolicy, Policy
 
 KINDS = {

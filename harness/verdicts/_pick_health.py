@@ -5,10 +5,11 @@ Example: "checkpoint-2000: its chat answers are 0.31x as long as is usual here":
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 
+from harness import stats
 from harness.records import Outcomes
 from harness.verdicts import wording
 
@@ -29,13 +30,8 @@ def health(sides: Mapping[str, Outcomes]) -> dict[str, dict[str, float | None]]:
     for task, side in sides.items():
         if unranked(side):
             shown = {**side.measures, side.metric: side.values}
-            found[task] = {name: _mean(shown[name]) for name in HEALTH if name in shown}
+            found[task] = {name: stats.mean(shown[name]) for name in HEALTH if name in shown}
     return found
-
-
-def _mean(values: Sequence[float | None]) -> float | None:
-    there = [v for v in values if v is not None]
-    return sum(there) / len(there) if there else None
 
 
 def warnings(found_of: Mapping[str, Means]) -> list[str]:

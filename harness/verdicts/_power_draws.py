@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.records import Outcomes
+from harness.stats.intervals import Floats
 from harness.verdicts import measured
 from harness.verdicts.compare import pair
 
-Floats = NDArray[np.float64]
 Column = tuple[Floats, Floats]  # of the baseline, of the candidate
 
 

@@ -8,14 +8,13 @@ shares of right answers, says another number here.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from harness import metrics, stats
 from harness.records import Outcomes
 from harness.stats import measures
+from harness.stats.intervals import Floats
 from harness.verdicts import measured
 
-Floats = NDArray[np.float64]
 DRAWS = 2_000
 WORK = 60_000_000  # weights in all; 14,000 samples get 2,000 draws
 STEPS = 9  # of bisection; to a five-hundredth of all flips

@@ -18,12 +18,12 @@ from numpy.typing import NDArray
 from harness import stats
 from harness.errors import NotComparable, NothingToCompare
 from harness.records import Change, Difference, Outcomes
+from harness.stats.intervals import Floats
 from harness.verdicts import _aligned, audit, measured
 
 COVERAGE = 0.98  # of either side's answers that must be on common questions
 CONFIDENCE = 0.90  # two-sided: its ends bound the one-sided 5 % tests
 SIDES = ("baseline", "candidate")
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)

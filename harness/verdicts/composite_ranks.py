@@ -12,7 +12,7 @@ import numpy as np
 
 from harness import stats
 from harness.records import Outcomes
-from harness.verdicts._composite_draws import Floats
+from harness.stats.intervals import Floats
 from harness.verdicts._composite_parts import entrant, lay
 from harness.verdicts._composite_table import computed, part_of, summed, total
 from harness.verdicts.profile import Profile

@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 
 from harness import stats
 from harness.errors import NothingToCompare
+from harness.stats.intervals import Floats
 
-Floats = NDArray[np.float64]
 OfScores = Callable[[Floats], Floats]  # [draw, side] -> [draw]
 Average = Literal["micro", "macro"]
 SCORE, CHANGE = 0.95, 0.90  # confidence of a score's interval, and of a change's, as everywhere
