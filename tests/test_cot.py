@@ -282,3 +282,15 @@ def test_real_systems_score_higher_where_they_are_right(data: Path) -> None:
             assert sum(s.rule == "program" for s in scores) > 0.9 * len(scores)
             assert not any(s.detail["faults"] for s in scores)
             assert sum(s.value or 0.0 for s in scores) / len(scores) > 0.85
+
+
+def test_a_chain_in_a_fence_of_json_is_a_chain() -> None:
+    """Llama-3-70B answers GSM8K in a fence of JSON: read as a program, 93 % of right answers had a CoT health of 44."""
+    steps = "She sells 16 - 3 - 4 = 9 eggs, so she makes 9 * 2 = $18 every day."
+    bare = f'{{\n  "reasoning": "{steps}",\n  "answer": "18"\n}}'
+    for fence in ("```json", "```"):
+        fenced = judged(f"Here is the solution:\n{fence}\n{bare}\n```")
+        assert fenced.rule == "steps" and fenced.detail["checked"] == 2
+        assert fenced.value is not None and fenced.value >= value(bare) - 0.05
+    wrong = judged(f"```json\n{bare.replace('= 9 eggs', '= 8 eggs')}\n```")
+    assert wrong.detail["faults"] and wrong.value is not None and wrong.value < 0.6

@@ -51,7 +51,9 @@ CUT = 0.5  # where the reply was cut off
 STRANGE = 0.7  # where it is in another language than the question
 LOOPING = 0.75  # below so much new text the value falls with it
 FAULTS = 5
+WRITTEN = ("json", "markdown", "md", "latex", "tex", "math")  # fenced prose: asked for JSON, many models fence it
 _CODE = re.compile(r"```[ \t]?(\w*)[^\n]{0,80}\n(.*?)(?:```|\Z)|\[(asy)\](.*?)(?:\[/asy\]|\Z)", re.DOTALL)
+_OBJECT = re.compile(r"\s*\{\s*\"\w{1,40}\"\s*:")
 _SAID = re.compile(r'"""(?:[^"]|"(?!""))*"""|#[^\n]*|"[^"\n]*"|\'[^\'\n]*\'')  # in a program: not worked with
 _MARK = re.compile(r"<<([^<>\n]{1,200})>>")
 _NUMBER = re.compile(r"\d{1,3}(?:,\d{3})+(?!\d)(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+")
@@ -176,10 +178,16 @@ def _without_code(text: str) -> tuple[str, str, str]:
         return text, "", ""
     code: list[str] = []
     output: list[str] = []
-    for block in _CODE.finditer(text):
-        if not block[3]:  # a drawing is neither
-            (output if block[1].lower() in ("output", "text", "result") else code).append(block[2])
-    return _CODE.sub("\n", text), _SAID.sub(" ", "\n".join(code)), "\n".join(output)
+
+    def moved(block: re.Match[str]) -> str:
+        if block[3]:  # a drawing is neither
+            return "\n"
+        if block[1].lower() in WRITTEN or (not block[1] and _OBJECT.match(block[2])):
+            return f"\n{block[2]}\n"
+        (output if block[1].lower() in ("output", "text", "result") else code).append(block[2])
+        return "\n"
+
+    return _CODE.sub(moved, text), _SAID.sub(" ", "\n".join(code)), "\n".join(output)
 
 
 def _same_language(question: str, text: str) -> float | None:
