@@ -78,7 +78,7 @@ def test_the_questions_that_would_settle_it_do_settle_it():
 
 def test_a_value_that_is_no_number_is_refused_and_never_a_pass():
     before, after = pair("t", 300, 2, 2)
-    for odd in (float("nan"), float("inf")):
+    for odd in (float("nan"), float("inf"), -1e300):
         verdict = gate.judge([(before, dataclasses.replace(after, values=(odd, *after.values[1:])))])
         assert verdict.exit_code == 4 and "a value of med-r16 is no number" in verdict.sentence
         assert json.render(verdict)

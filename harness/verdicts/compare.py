@@ -23,6 +23,7 @@ from harness.verdicts import _aligned, audit, measured
 
 COVERAGE = 0.98  # of either side's answers that must be on common questions
 CONFIDENCE = 0.90  # two-sided: its ends bound the one-sided 5 % tests
+LARGEST = 1e150  # what is larger has no square
 SIDES = ("baseline", "candidate")
 
 
@@ -167,8 +168,10 @@ def _unscored(before: Outcomes, after: Outcomes, had: int, has: int) -> str:
 
 def _refuse_odd(side: Outcomes, there: NDArray[np.bool_]) -> None:
     """A NaN is above no limit and below none: it would pass every one."""
-    if side.is_mean and not np.isfinite(_aligned.numbers(side.values)[there]).all():
-        raise NotComparable(f"{side.task} can't be compared: a value of {side.name or 'a side'} is no number")
+    if side.is_mean and not (np.abs(_aligned.numbers(side.values)[there]) < LARGEST).all():
+        raise NotComparable(
+            f"{side.task} can't be compared: a value of {side.name or 'a side'} is no number to reckon with"
+        )
 
 
 def _filled(side: Outcomes, rows: NDArray[np.intp]) -> Floats:
