@@ -294,3 +294,11 @@ def test_a_chain_in_a_fence_of_json_is_a_chain() -> None:
         assert fenced.value is not None and fenced.value >= value(bare) - 0.05
     wrong = judged(f"```json\n{bare.replace('= 9 eggs', '= 8 eggs')}\n```")
     assert wrong.detail["faults"] and wrong.value is not None and wrong.value < 0.6
+
+
+def test_lines_of_an_answer_in_json_end_by_a_backslash_and_an_n() -> None:
+    """Claude's right answers to GSM8K, in JSON, had a CoT health of 18 to 55 where their lines were told by \\n."""
+    steps = "Let me solve this step by step:\n1. She sells the rest\n   * 16 - 3 - 4 = 9 eggs\n2. At $2 each\n   = 9 * 2\n   = $18"
+    told = '{\n  "reasoning": "' + steps.replace("\n", "\\n") + '",\n  "answer": "18"\n}'
+    assert value(told) >= value(steps + "\n#### 18") - 0.05 and judged(told).detail["checked"] >= 2
+    assert cot._unescaped('{"a": "x \\neq 3"}') == '{"a": "x \\neq 3"}' and cot._unescaped("a\\nb") == "a\\nb"

@@ -53,7 +53,9 @@ LOOPING = 0.75  # below so much new text the value falls with it
 FAULTS = 5
 WRITTEN = ("json", "markdown", "md", "latex", "tex", "math")  # fenced prose: asked for JSON, many models fence it
 _CODE = re.compile(r"```[ \t]?(\w*)[^\n]{0,80}\n(.*?)(?:```|\Z)|\[(asy)\](.*?)(?:\[/asy\]|\Z)", re.DOTALL)
+_FIELD = re.compile(r"\{\s{0,20}\"\w{1,40}\"\s{0,20}:")
 _OBJECT = re.compile(r"\s*\{\s*\"\w{1,40}\"\s*:")
+_LINE_END = re.compile(r"(?<!\\)\\n(?!(?:eq?|u|abla|ot(?:in)?|ewline|leq|geq|eg|mid|sim)\b)")  # no \neq of LaTeX
 _SAID = re.compile(r'"""(?:[^"]|"(?!""))*"""|#[^\n]*|"[^"\n]*"|\'[^\'\n]*\'')  # in a program: not worked with
 _MARK = re.compile(r"<<([^<>\n]{1,200})>>")
 _NUMBER = re.compile(r"\d{1,3}(?:,\d{3})+(?!\d)(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+")
@@ -73,6 +75,7 @@ def score(sample: Sample, response: Response) -> Score:
     if not visible.strip():
         return _score(0.0, None, "empty", "empty")
     cut = response.stop == "length" and visible == split.answer.strip()[:LONGEST]
+    visible = _unescaped(visible)
     rule, value, answer, detail = _judge(sample.question, visible, cut)
     thinking = (response.thinking or split.thinking)[:LONGEST]
     if not detail["checked"] and thinking:
@@ -170,6 +173,11 @@ def _rests(final: Fraction | None, chain: _Chain, columns: bool) -> float | None
         return 1.0
     share = rests(final, chain.claimed, columns)
     return None if chain.open and share < 0.8 else share
+
+
+def _unescaped(text: str) -> str:
+    """Of an answer in JSON the lines as they were meant: there a line ends by a backslash and an n."""
+    return _LINE_END.sub("\n", text) if _FIELD.search(text) else text
 
 
 def _without_code(text: str) -> tuple[str, str, str]:
