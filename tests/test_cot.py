@@ -302,3 +302,8 @@ def test_lines_of_an_answer_in_json_end_by_a_backslash_and_an_n() -> None:
     told = '{\n  "reasoning": "' + steps.replace("\n", "\\n") + '",\n  "answer": "18"\n}'
     assert value(told) >= value(steps + "\n#### 18") - 0.05 and judged(told).detail["checked"] >= 2
     assert cot._unescaped('{"a": "x \\neq 3"}') == '{"a": "x \\neq 3"}' and cot._unescaped("a\\nb") == "a\\nb"
+
+
+def test_an_x_at_the_end_of_a_line_multiplies_nothing() -> None:
+    lines = "7. $400 = $30x - $22x\n8. $400 = $8x\n9. x = $400 ÷ $8\n10. x = 50"
+    assert judged(lines, "He makes $400 at $30 a bag that cost him $22. How many bags?").detail["faults"] == []

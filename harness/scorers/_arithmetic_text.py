@@ -76,7 +76,7 @@ _BULLET = re.compile(
 )
 _GOES_ON = re.compile(r"[ \t$]{0,20}\n\s{0,40}\$?[ \t]{0,9}(?=[=≈+*/])|(?<=[=≈+*/])[ \t$]{0,9}\n\s{0,40}(?=[\d($])")
 _ALGEBRA_IN_X = re.compile(r"(?<![A-Za-z])[xX]\s{0,3}[-+=^)/*]|[-+=(*/]\s{0,3}[xX](?![A-Za-z])")
-_X_BETWEEN = re.compile(r"(?<=[\d)%])\s{0,2}[xX]\s{0,2}(?=\$?\.?\d)|(?<=[\d)%])\s{1,2}[xX]\s{1,2}(?=\()")
+_X_BETWEEN = re.compile(r"(?<=[\d)%])[ \t]{0,2}[xX][ \t]{0,2}(?=\$?\.?\d)|(?<=[\d)%])[ \t]{1,2}[xX][ \t]{1,2}(?=\()")
 _X_BEHIND_UNIT = re.compile(r"(?<=[a-z])\s[xX]\s(?=[\d$.])")
 
 
