@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +10,7 @@ import click
 
 from harness.cli import _options, _packed
 from harness.cli._echo import echo
+from harness.cli._pace import Pace
 from harness.errors import NotComparable, NothingToCompare, UserError
 
 if TYPE_CHECKING:
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
     from harness.verdicts.power import Simulated, TaskPower
 
 FLIPS = 15.0  # per cent; the median of published fine-tunes against their parents
-SECONDS = 2.0  # of silence before progress is told
 
 
 @click.command("power")
@@ -67,7 +65,7 @@ def command(
     found = power.power(pairs, policy)
     if not found:
         raise _why(pairs, policy)
-    simulated = power.simulate(pairs, policy, draws, watch=_progress(draws)) if draws else None
+    simulated = power.simulate(pairs, policy, draws, watch=Pace(draws, "no-change gates").reached) if draws else None
     said = power.sentence(found, simulated)
     if as_json:
         _options.print_json(_object(found, simulated, said, policy, assumed, share))
@@ -120,22 +118,6 @@ def _why(pairs: Sequence[tuple[Outcomes, Outcomes]], policy: Policy) -> UserErro
     verdict = gate.judge(pairs, policy)
     kind = NotComparable if verdict.status == "not_comparable" else NothingToCompare
     return kind(verdict.sentence)
-
-
-def _progress(draws: int) -> Callable[[int], None]:
-    """A line now and then, on stderr, where it takes long enough to be asked about."""
-    began = told = time.monotonic()
-
-    def watch(done: int) -> None:
-        nonlocal told
-        now = time.monotonic()
-        if now - told >= SECONDS and done < draws:
-            told = now
-            left = (draws - done) * (now - began) / done
-            end = "\r" if sys.stderr.isatty() else "\n"
-            click.echo(f"{done}/{draws} no-change gates, about {left:.0f} s left   {end}", err=True, nl=False)
-
-    return watch
 
 
 def _show(found: Sequence[TaskPower], simulated: Simulated | None, policy: Policy) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -11,6 +10,7 @@ import click
 
 from harness.cli import _engine
 from harness.cli._echo import echo
+from harness.cli._pace import Pace
 from harness.errors import UserError
 
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from harness.judge.calibration import Calibration
 
 F = TypeVar("F", bound=Callable[..., Any])
-EVERY = 10.0  # seconds between two lines
 CUT = 0.02  # share of replies that ran into the token limit, from which on it is worth a word
 
 
@@ -93,25 +92,11 @@ def seat(given: dict[str, Any]) -> Bench:
     return Bench(judge, load)
 
 
-class Progress:
-    """A line on stderr when it begins, and one every ten seconds."""
-
-    def __init__(self, total: int, known: int, name: str, of: int, what: str) -> None:
-        self._total, self._done = total, 0
-        self._since = self._told = time.monotonic()
-        echo(
-            f"{name} × {of} {what}{'s' * (of != 1)}: {total} to judge" + (f", {known} judged before" if known else ""),
-            err=True,
-        )
-
-    def one(self) -> None:
-        self._done += 1
-        now = time.monotonic()
-        if now - self._told >= EVERY:
-            self._told = now
-            rate = self._done / (now - self._since)
-            left = (self._total - self._done) / rate
-            echo(f"{self._done}/{self._total} chains, {rate:.1f}/s, about {left / 60:.1f} min left", err=True)
+def pace(total: int, known: int, name: str, of: int, what: str) -> Pace:
+    """Says what there is to judge; its lines say how far it is."""
+    before = f", {known} judged before" if known else ""
+    echo(f"{name} × {of} {what}{'s' * (of != 1)}: {total} to judge{before}", err=True)
+    return Pace(total, "chains")
 
 
 def plain(standing: Standing) -> dict[str, Any]:

@@ -47,7 +47,7 @@ def command(files: tuple[Path, ...], limit: int, again: bool, store: Path | None
     place = config.cache() / "judges"
     if again:
         forget(bench.judge, place)
-    progress = _judge.Progress(len(chains), 0, bench.judge.checkpoint.name, len(files), "file")
+    progress = _judge.pace(len(chains), 0, bench.judge.checkpoint.name, len(files), "file")
     pairs = []
     for pair in trial(bench.judge, chains, bench.load, place):
         pairs.append(pair)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from harness.cli._echo import echo
+from harness.cli._pace import Pace
 from harness.errors import UserError
 
 if TYPE_CHECKING:
@@ -59,8 +59,7 @@ class Grading:
         self._total = self._done = 0
 
     def planned(self, total: int) -> None:
-        self._total, self._since = total, time.monotonic()
-        self._told = self._since
+        self._total, self._pace = total, Pace(total, "read")
         if self._quiet:
             return
         if not sys.stderr.isatty():
@@ -79,9 +78,8 @@ class Grading:
             self._bar.update(self._task, completed=self._done)
             if self._done == self._total:
                 self._bar.stop()
-        elif not self._quiet and time.monotonic() - self._told >= 10:
-            self._told = time.monotonic()
-            echo(f"{self._done:,}/{self._total:,} read", err=True)
+        elif not self._quiet:
+            self._pace.reached(self._done)
 
 
 def entrants(store: Store, specs: Sequence[str], asked: Asked, quiet: bool) -> tuple[list[Entrant], str]:

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from harness.cli import _tables
-from harness.cli._score_words import number, size
+from harness.cli._score_words import number
+from harness.verdicts import wording
 
 if TYPE_CHECKING:
     from harness.records import Change, Dominated
@@ -42,7 +43,7 @@ def dominated(found: Sequence[Dominated]) -> Iterator[str]:
     for one in found:
         right, tokens, count = one.point
         beaten = f"dominated by {', '.join(one.by)}" if one.by else "on the front"
-        lines.append([one.name, number(right), number(tokens), size(count), beaten])
+        lines.append([one.name, number(right), number(tokens), wording.size(count), beaten])
     yield "Accuracy x tokens per answer x bytes; dominated: another is no worse in all three and better in one."
     yield _tables.table(lines)
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from harness.cli import _tables
+from harness.verdicts import wording
 
 if TYPE_CHECKING:
     from harness.cli._score import Entrant
@@ -24,12 +25,10 @@ TIES = "1= can't be told from the leader, 3-4 are the ranks in 95 % of draws of 
 
 def line(o: Overall) -> str:
     """One checkpoint under one profile in a line: `qwen-med: composite distill-v1 61.3 (59.8–62.7) = AS 57.1 …`"""
-    from harness.verdicts.wording import printable
-
     parts = " · ".join(f"{part.name} {number(part.value)}" for part in o.parts)
     missing = next((part for part in o.parts if part.value is None), None)
     why = f"; {missing.name}: {missing.why}" if missing else f"; {o.why}" if o.why else ""
-    return printable(f"{o.name or o.checkpoint[:8]}: composite {o.profile} {spread(o)} = {parts}{why}")
+    return wording.printable(f"{o.name or o.checkpoint[:8]}: composite {o.profile} {spread(o)} = {parts}{why}")
 
 
 def number(value: float | None, digits: int = 1) -> str:
@@ -41,15 +40,6 @@ def spread(of: Overall | Part) -> str:
     if of.value is None or of.low is None or of.high is None:
         return number(of.value)
     return f"{number(of.value)} ({number(of.low)}–{number(of.high)})"
-
-
-def size(count: float) -> str:
-    """Bytes in binary units."""
-    for unit in ("B", "KiB", "MiB"):
-        if count < 1024:
-            return f"{count:.4g} {unit}"
-        count /= 1024
-    return f"{count:.4g} GiB"
 
 
 def caveat(wanted: Profile) -> str:
@@ -118,7 +108,9 @@ def _points(part: Part) -> str:
     said = [f"{part.n:,} questions"] if part.n else []
     size_ = part.detail.get("bytes")
     if size_ is not None:
-        said.append(f"{size(size_)} {'as declared, nobody measured it' if part.detail.get('declared') else 'measured'}")
+        said.append(
+            f"{wording.size(size_)} {'as declared, nobody measured it' if part.detail.get('declared') else 'measured'}"
+        )
     return f"{spread(part)}  {', '.join(said)}".rstrip()
 
 
@@ -142,7 +134,7 @@ def _rules(wanted: Profile, plan: Plan, found: Sequence[Entrant]) -> list[str]:
     if plan.kind == "bytes":
         low, high = plan.bytes_low or 1.0, plan.bytes_high or 1.0
         return [
-            f"100 points at {size(low)} or less, none at {size(high)} or more, every halving worth the same.",
+            f"100 points at {wording.size(low)} or less, none at {wording.size(high)} or more, every halving worth the same.",
             "Counted: one weight format, an adapter with its base, quantised weights at their real size.",
         ]
     return [f"{plan.metric}: {plan.low:g} is worth nothing, {plan.high:g} all 100 points, {plan.scale} in between."]

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 from harness.cli._echo import echo
+from harness.cli._pace import EVERY, duration
 from harness.evaluate import Job, Watch
 from harness.records import Checkpoint, EngineInfo, Response, Run, Score, Settings
 
@@ -59,11 +60,11 @@ class Lines:
             self._since = self._told = now  # weights are read before the first answer; that is no measure of the rest
         elif self._answered == self._total and waiting > WAITING:
             self._say(f"all {self._total} answered, {waiting} of them still to be graded")
-        elif now - self._told >= 10:
+        elif now - self._told >= EVERY:
             self._told = now
             rate = (self._answered - 1) / (now - self._since)
             left = (self._total - self._answered) / rate
-            self._say(f"{self._answered}/{self._total} answers, {rate:.1f}/s, about {_duration(left)} left")
+            self._say(f"{self._answered}/{self._total} answers, {rate:.1f}/s, about {duration(left)} left")
 
     def scored(self, job: Job, score: Score) -> None:
         self._graded += 1
@@ -116,9 +117,3 @@ def form(settings: Settings) -> str:
     parts += ["system prompt"] if settings.system else []
     parts += [f"thinking {settings.think}"] if settings.think != "default" else []
     return ", ".join(parts)
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -2,44 +2,19 @@
 
 from __future__ import annotations
 
-import importlib
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 import click
 
-from harness.cli import _options, first_line
+from harness.cli import _options
 from harness.cli._echo import echo
+from harness.cli._more import WithMore
 
 FILE = click.Path(path_type=Path, dir_okay=False)
 
 
-class Gate(click.Command):
-    """Judges, unless the first word is the name of a file `_gate_NAME.py` beside this one: `bench gate power …`."""
-
-    def make_context(
-        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
-    ) -> click.Context:
-        if args and args[0] in _more():
-            command = importlib.import_module(f"harness.cli._gate_{args[0]}").command
-            assert isinstance(command, click.Command)
-            return command.make_context(f"{info_name} {args[0]}", args[1:], parent, **extra)
-        return super().make_context(info_name, args, parent, **extra)
-
-    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        if rows := [(name, first_line(path)) for name, path in _more().items()]:
-            with formatter.section("Commands"):
-                formatter.write_dl(rows)
-
-
-def _more() -> dict[str, Path]:
-    """Name -> file of what `bench gate` can do beside judging; a checkpoint of such a name is `./NAME`."""
-    files = sorted(Path(__file__).parent.glob("_gate_*.py"))
-    return {file.stem.removeprefix("_gate_"): file for file in files}
-
-
-@click.command("gate", cls=Gate)
+@click.command("gate", cls=WithMore)
 @click.argument("candidate")
 @click.option(
     "--baseline",

@@ -9,29 +9,15 @@ import click
 
 from harness.cli import _judge, _options
 from harness.cli._echo import echo
+from harness.cli._more import WithMore
 
 if TYPE_CHECKING:
     from harness.judge import Judge, Standing
     from harness.records import Run
     from harness.store.open import Store
 
-CALIBRATE = "calibrate"
 
-
-class JudgeCommand(click.Command):
-    """Judges runs, unless the first word is `calibrate`; a run of that name is `run:ID`."""
-
-    def make_context(
-        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
-    ) -> click.Context:
-        if args[:1] == [CALIBRATE]:
-            from harness.cli import _judge_calibrate
-
-            return _judge_calibrate.command.make_context(f"{info_name} {CALIBRATE}", args[1:], parent, **extra)
-        return super().make_context(info_name, args, parent, **extra)
-
-
-@click.command("judge", cls=JudgeCommand)
+@click.command("judge", cls=WithMore)
 @click.argument("specs", nargs=-1, required=True, metavar="RUN…")
 @_judge.judge_options
 @click.option("--limit", type=click.IntRange(1), help="Chains per run, always the same ones. Default: all.")
@@ -69,7 +55,7 @@ def command(specs: tuple[str, ...], limit: int | None, store: Path | None, as_js
         work = [one for run in runs for one in waiting(opened, run, bench.judge, limit)]
         keep(opened, bench.judge)
         known = sum(len(read.grades(opened, run.id, "judge", bench.judge.key)) for run in runs)
-        progress = _judge.Progress(len(work), known, bench.judge.checkpoint.name, len(runs), "run")
+        progress = _judge.pace(len(work), known, bench.judge.checkpoint.name, len(runs), "run")
         for _ in judge_all(opened, work, bench.judge, bench.load):
             progress.one()
         rows = [_row(opened, run, bench.judge) for run in runs]

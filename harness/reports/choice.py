@@ -28,7 +28,7 @@ def render_choice(picked: Picked, sentence: str, colour: bool = False) -> str:
         cells = [place.name, *(wording.number(place.scores[task], picked.points) for task in tasks)]
         cells += [wording.number(place.score, picked.points)] if len(tasks) > 1 else []
         cells += [wording.number(place.behind, picked.points), wording.p_value(place.p), "tied" if place.tied else ""]
-        cells += [_size(place.bytes)] if sizes else []
+        cells += ["–" if place.bytes is None else wording.size(place.bytes)] if sizes else []
         cells += ["–" if place.steps is None else f"{place.steps:,}"] if steps else []
         cells += [_health(place, task, name) for task, name in health]
         table.add_row(*map(_plain.words, [*cells, "<- advised" if place.name == picked.advised else ""]))
@@ -40,10 +40,6 @@ def render_choice(picked: Picked, sentence: str, colour: bool = False) -> str:
     for line in picked.warnings:
         console.print(_plain.words(line))
     return _plain.text(console)
-
-
-def _size(size: int | None) -> str:
-    return "–" if size is None else f"{size / 1e9:.2f} GB" if size >= 1e8 else f"{size / 1e6:.2f} MB"
 
 
 def _health(place: Place, task: str, name: str) -> str:

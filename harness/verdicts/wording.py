@@ -44,6 +44,15 @@ def number(value: float | None, points: bool, signed: bool = False, digits: int 
     return text.replace("-0.0", "0.0") if text in ("-0.0", "-0.00", "-0.000") else text
 
 
+def size(count: float) -> str:
+    """Bytes in binary units, the ones that profiles and the board speak."""
+    for unit in ("B", "KiB", "MiB"):
+        if count < 1024:
+            return f"{count:.4g} {unit}"
+        count /= 1024
+    return f"{count:.4g} GiB"
+
+
 def p_value(p: float | None) -> str:
     if p is None:
         return "–"
