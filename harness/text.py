@@ -131,7 +131,8 @@ _DIGITS = {
 _UNITS = {"十": 10, "拾": 10, "百": 100, "佰": 100, "千": 1000, "仟": 1000}
 _MYRIADS = {"万": 10**4, "萬": 10**4, "亿": 10**8}
 _ARABIC = r"(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?"
-_PART = rf"(?:{_ARABIC}|[{''.join(_DIGITS)}{''.join(_UNITS)}{''.join(_MYRIADS)}点])+"
+# atomic: what follows a part is never of it, and 30,000 digits would else be split up in every way
+_PART = rf"(?>(?:{_ARABIC}|[{''.join(_DIGITS)}{''.join(_UNITS)}{''.join(_MYRIADS)}点])+)"
 # one number written with at least one Chinese character: 负三 · 百分之五 · 三又二分之一 · 2万 · 一千二百三十四
 NUMERAL = rf"(?:负|-)?(?:百分之{_PART}|(?:{_PART}又)?{_PART}分之{_PART}|{_PART}又\d+/\d+|{_PART})"
 _WHOLE = re.compile(

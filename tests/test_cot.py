@@ -227,6 +227,11 @@ def test_a_megabyte_of_one_sign_is_read_in_one_go(sign: str) -> None:
     assert score.value is not None and 0 <= score.value < 0.9
 
 
+def test_endless_digits_in_a_text_that_is_not_ascii_are_read_in_one_go() -> None:
+    assert value("Janet’s eggs: 16 - 3 - 4 = 9\n" + "9" * 50_000 + "\n#### 18", "小明有3个苹果") > 0
+    assert value("共" + "9,999" * 10_000 + "个又" + "7.7" * 10_000, "小明有3个苹果") >= 0
+
+
 def test_nothing_that_a_model_may_write_breaks_it() -> None:
     chance = random.Random(5)
     pieces = ["1", "0", "9^", "/0", "(", ")", "=", "≈", "x", "%", "$", "\\frac{1}{0}", "√", "!", "一", "元", " ", "\n", "-", "π", "...", "\ud800", "½", "{", "}", "a_1", "ƒ", "half ", "<<", ">>", "0.", ",000"]  # fmt: skip
