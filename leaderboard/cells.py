@@ -94,10 +94,6 @@ class Cell:
     def ranked(self) -> bool:
         return self.value is not None and not UNRANKED.intersection(self.marks)
 
-    @property
-    def odd_share(self) -> bool:
-        return max(self.unparsed or 0.0, self.truncated or 0.0) > MARKED_SHARE
-
 
 @dataclass(frozen=True)
 class Column:

@@ -32,8 +32,7 @@ class Swapped:
     rose: float
     fell: float
     n: int
-    parts_before: Mapping[str, float]  # sums of what it is made of
-    parts_after: Mapping[str, float]
+    parts_after: Mapping[str, float]  # sums of what it is made of
 
 
 def names(outcomes: Outcomes) -> set[str]:
@@ -67,8 +66,7 @@ def read(
         middle = (sums_a + sums_b) / 2
         changes = _value(of, parts, middle + drawn / 2) - _value(of, parts, middle - drawn / 2)
         rose, fell = _tails(changes[~np.isnan(changes)], now - was)
-    sums = (dict(zip(parts, found.tolist(), strict=True)) for found in (sums_a, sums_b))
-    return Swapped(was, now, rose, fell, int(rows[0].size), *sums)
+    return Swapped(was, now, rose, fell, int(rows[0].size), dict(zip(parts, sums_b.tolist(), strict=True)))
 
 
 def _common(
