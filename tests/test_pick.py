@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from pairs import outcomes
 from rank_world import World
 
 from harness import stats
@@ -78,6 +79,17 @@ def test_of_a_tie_the_smallest_is_advised(world: World) -> None:
     assert done.out.startswith("Ship m1: the smallest of 3 that can't be told apart")
     assert "Don't report a score that was chosen by" in " ".join(done.out.split())
     assert "1.863 GiB" in done.out and "7.451 GiB" in done.out
+
+
+def test_one_question_in_three_forms_is_no_three_questions() -> None:
+    values = [np.random.default_rng(seed).random(300) < share for seed, share in ((1, 0.5), (2, 0.57))]
+
+    def chosen(*tasks: str) -> pick.Picked:
+        sides = [{t: replace(outcomes("q", v), task=t) for t in tasks} for v in values]
+        return pick.pick([pick.Entrant(f"c{i}", side, age=i) for i, side in enumerate(sides)])
+
+    one, forms = chosen("ceval"), chosen("ceval", "ceval:texts", "ceval~circular")
+    assert forms.places[1].p == pytest.approx(one.places[1].p) and forms.inflation == pytest.approx(one.inflation)
 
 
 def test_one_that_is_better_than_all_is_advised_whatever_its_size(world: World) -> None:

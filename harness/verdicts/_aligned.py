@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import re
 from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
@@ -19,6 +20,11 @@ from harness.stats.intervals import Floats
 
 Rows = NDArray[np.intp]
 T = TypeVar("T")
+
+
+def questions(task: str) -> str:
+    """The name under which a task's questions go, whatever the form: `ceval` of `ceval:texts` and `ceval~circular`."""
+    return re.split("[:~@]", task.removeprefix("lm-eval:"))[0]
 
 
 def rows(before: Outcomes, after: Outcomes) -> tuple[Rows, Rows]:

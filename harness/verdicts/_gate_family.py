@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
@@ -18,7 +17,7 @@ import numpy as np
 from harness import stats
 from harness.records import Change, Finding, Judged, Judgement
 from harness.stats.intervals import Floats
-from harness.verdicts import wording
+from harness.verdicts import _aligned, wording
 from harness.verdicts.compare import Paired
 from harness.verdicts.policy import Policy
 
@@ -100,7 +99,7 @@ def _units(tested: Mapping[str, Tested]) -> Floats:
     forms: dict[str, list[tuple[Paired, float]]] = {}
     for name, t in tested.items():
         if t.paired:
-            forms.setdefault(re.split("[:~@]", name)[0], []).append((t.paired, t.tolerance))
+            forms.setdefault(_aligned.questions(name), []).append((t.paired, t.tolerance))
     units = []
     for asked in forms.values():
         if len(asked) == 1:

@@ -18,7 +18,7 @@ from harness import stats
 from harness.errors import NotComparable, NothingToCompare
 from harness.records import Outcomes
 from harness.stats.intervals import Floats
-from harness.verdicts import _pick_health, audit
+from harness.verdicts import _aligned, _pick_health, audit
 from harness.verdicts.compare import COVERAGE
 
 ALPHA = 0.05  # of the tie band, over all comparisons with the leader
@@ -178,21 +178,27 @@ class _Table:
 
     @classmethod
     def of(cls, entrants: Sequence[Entrant], tasks: Sequence[str]) -> _Table:
-        blocks: list[Floats] = []
-        strata: list[NDArray[np.int64]] = []
-        heads, counts, last = [], [], 0
+        """Forms of one task ask the same questions, which are one unit of all of them."""
+        known: dict[tuple[str, Hashable], int] = {}
+        strata: list[int] = []
+        blocks, heads, counts, last = [], [], [], 0
         for task in tasks:
-            units, groups, n = _of_task([e.outcomes[task] for e in entrants], [e.name for e in entrants])
+            units, groups, names, n = _of_task([e.outcomes[task] for e in entrants], [e.name for e in entrants])
+            base = _aligned.questions(task)
+            where = [known.setdefault((base, name), len(known)) for name in names]
+            strata += [int(g) + last for place, g in zip(where, groups, strict=True) if place >= len(strata)]
             heads.append(units.sum(axis=1))
-            blocks.append(units / len(tasks))
-            strata.append(groups + last)
+            blocks.append((where, units / len(tasks)))
             counts.append(n)
             last += int(groups.max()) + 1
-        return cls(np.concatenate(blocks, axis=1), np.concatenate(strata), np.array(heads).T, counts)
+        summed = np.zeros((len(entrants), len(known)))
+        for where, units in blocks:
+            summed[:, where] += units
+        return cls(summed, np.array(strata, np.int64), np.array(heads).T, counts)
 
 
-def _of_task(sides: Sequence[Outcomes], names: Sequence[str]) -> tuple[Floats, NDArray[np.int64], int]:
-    """(units, their strata, questions) of one task: questions that all answered, each weighted as in the headline."""
+def _of_task(sides: Sequence[Outcomes], names: Sequence[str]) -> tuple[Floats, NDArray[np.int64], list[Hashable], int]:
+    """(units, their strata, their names, questions) of one task: questions that all answered, each weighted as in the headline."""
     first = sides[0]
     for side, name in zip(sides[1:], names[1:], strict=True):
         try:
@@ -218,7 +224,7 @@ def _of_task(sides: Sequence[Outcomes], names: Sequence[str]) -> tuple[Floats, N
     subjects = [first.subjects[i] for i in at] if first.average == "macro" and first.subjects else None
     clusters = [first.clusters[i] for i in at] if any(first.clusters) else [""] * len(at)
     weighted = values * stats.weights(subjects, len(ids)) * (1.0 if first.higher_is_better else -1.0)
-    groups: list[Hashable] = [c or f"\x1f{i}" for i, c in enumerate(clusters)]
+    groups: list[Hashable] = [c or (s,) for s, c in zip(ids, clusters, strict=True)]
     numbers: dict[Hashable, int] = {}
     unit = np.array([numbers.setdefault(g, len(numbers)) for g in groups], np.int64)
     summed = np.zeros((len(sides), len(numbers)))
@@ -227,7 +233,7 @@ def _of_task(sides: Sequence[Outcomes], names: Sequence[str]) -> tuple[Floats, N
     stratum = np.zeros(len(numbers), np.int64)
     for i, subject in zip(unit, subjects or [""] * len(at), strict=True):
         stratum[i] = known.setdefault(subject, len(known))
-    return summed, stratum, len(ids)
+    return summed, stratum, list(numbers), len(ids)
 
 
 # -- what is advised ----------------------------------------------------------------------------------------------
