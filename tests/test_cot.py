@@ -99,6 +99,10 @@ def test_the_example_of_the_docstring() -> None:
     assert value("每盒2个，3×2=6个。\n答案：6", "有3盒，每盒2个，一共多少个？") > 0.95
 
 
+def test_a_share_off_is_of_what_stands_before_it() -> None:
+    assert judged("$80 - 25% = $60\n200 + 10% = 220").detail["faults"] == []
+
+
 def test_a_number_from_nowhere_costs() -> None:
     assert value(WORKED.replace("16 - 3 - 4 = 9", "17 - 4 - 4 = 9")) < value(WORKED) - 0.02
     assert value("Her 21 ducks are fine. " + WORKED) < value(WORKED) - 0.01

@@ -24,6 +24,7 @@ _ROUNDED = re.compile(
     re.IGNORECASE,
 )
 _OTHERWISE = re.compile(r"\bbase[- $(]*\d|\bmod\b|contradict|impossible|矛盾|进制|ƒ\(?mod", re.IGNORECASE)
+_OFF = re.compile(r"[^%]{1,80}[-+]\s?\d[\d.]{0,20}\s?%")
 _TRIVIAL = frozenset((0, 1))
 _SHARE_LEADS = frozenset(("since", "if", "then", "because", "means", "that", "so"))
 
@@ -62,6 +63,8 @@ def _pair(line: str, row: list[Token], at: int, left: Side, right: Side, loose: 
     fine = agree(left, right, loose) or _runs_on(left, right, loose)
     if not fine and not goes_on and (not left.operators or _stands_for(row, left)):
         return []  # "angle 2 = 180 - 40": the 2 is a name
+    if not fine and _OFF.fullmatch(line[row[left.start].start : row[left.whole - 1].end]):
+        return []  # 100 - 25% = 75: the share is of what stands before it
     operands = tuple(number(t.text) for s in (left, right) if s.operators for t in s.operands)
     stated = None if right.operators else right.value
     counts = goes_on or not set(operands) <= _TRIVIAL
