@@ -37,6 +37,13 @@ def made(task="gsm8k", right=(1, 0, 1, 1), tokens=128.0, health=0.8, *, name="a"
     return Outcomes(**(given | fields))
 
 
+GRADED_BY_2 = {
+    "must": {"exam": "gsm8k", "scorer": "number@1"},
+    "own": {"tokenizer": "t1"},
+    "beside": {"cot_health": "cot@2"},
+}
+
+
 def spread(value, n):
     return tuple(value) if isinstance(value, list | tuple | np.ndarray) else (value,) * n
 
@@ -394,6 +401,7 @@ def test_who_is_not_above_guessing_is_shown_and_not_ranked(right, chance, status
         {"task": "math"},
         {"fingerprint": {"must": {"exam": "other", "scorer": "number@1"}, "own": {"tokenizer": "t1"}}},
         {"fingerprint": {"must": {"exam": "gsm8k", "scorer": "number@2"}, "own": {"tokenizer": "t1"}}},
+        {"fingerprint": GRADED_BY_2},
     ],
 )
 def test_only_the_same_questions_and_rules_share_a_ranking(fields):
@@ -541,6 +549,8 @@ def test_a_change_is_of_the_common_questions_and_refused_where_they_are_few():
     with pytest.raises(NotComparable, match="only 300 of 600"):
         composite.change([before], [pair(300)[1]], DISTILL)
     regraded = dataclasses.replace(after, fingerprint={"must": {"exam": "gsm8k", "scorer": "number@2"}})
+    with pytest.raises(NotComparable, match="cot_health was graded by an unknown version and by cot@2"):
+        composite.change([made()], [made(fingerprint=GRADED_BY_2)], DISTILL, draws=10)
     with pytest.raises(NotComparable, match="scorer: number@1 against number@2"):
         composite.change([before], [regraded], DISTILL)
     with pytest.raises(NothingToCompare):

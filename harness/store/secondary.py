@@ -53,6 +53,16 @@ def measured(store: Store, run_id: str) -> dict[str, dict[tuple[str, int], float
     return {name: column for name, column in made.items() if column}
 
 
+def graders(store: Store, run_id: str) -> dict[str, str]:
+    """Measure -> the scorer and version that made it: "cot_health" -> "cot@1". A judge's measure names its prompt itself."""
+    made = {}
+    for measure, scorer in (("cot_health", "cot"), ("neutral_tokens", "tokens")):
+        sql = f"SELECT name, version FROM scorers WHERE id = ({_BEST})"
+        for row in runs.query(store, sql, {"run": run_id, "name": scorer, "key": ""}):
+            made[measure] = f"{row['name']}@{row['version']}"
+    return made
+
+
 def _column(store: Store, run_id: str, scorer: str, key: str, what: str) -> dict[tuple[str, int], float | None]:
     found = runs.query(
         store,

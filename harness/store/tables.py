@@ -177,6 +177,7 @@ def _fingerprint(
         "should": {"engine": engine, "environment": runs.environment(store, run.environment)},
         "own": dict(checkpoint.parts),
         "recipe": _recipe(checkpoint.lineage) if checkpoint.lineage else {},
+        "beside": secondary.graders(store, run.id),  # of no weight for the score: only composites ask
     }
 
 

@@ -93,6 +93,13 @@ def _common(a: Outcomes, b: Outcomes) -> tuple[str, ...]:
             raise NotComparable(
                 f"{a.task} can't be compared: {name}: {left} against {right}; run or rescore one of them"
             )
+    for name in sorted(a.measures.keys() & b.measures.keys()):
+        left, right = ((one.fingerprint.get("beside") or {}).get(name) for one in (a, b))
+        if left != right:
+            raise NotComparable(
+                f"{a.task} can't be compared: {name} was graded by {left or 'an unknown version'} and by "
+                f"{right or 'an unknown version'}; `bench score` grades stored answers anew, `bench baseline refresh` a file"
+            )
     ids = sorted(set(a.samples) & set(b.samples))
     for one in (a, b):
         if len(ids) < COVERAGE * len(one.samples) or not ids:

@@ -102,7 +102,10 @@ def _peers(found: Entrant) -> str:
     for (task, metric), one in sorted(found.others.items()):
         if one is found.heads[task] or any(plan.metric == metric for plan in found.profile.part):
             must = one.fingerprint.get("must", {})
-            tasks.append([task, *(must.get(key) for key in ("exam", "key", "scorer", "metric")), sorted(one.samples)])
+            beside = sorted((one.fingerprint.get("beside") or {}).items())
+            tasks.append(
+                [task, *(must.get(key) for key in ("exam", "key", "scorer", "metric")), beside, sorted(one.samples)]
+            )
     counted = [found.counter if "tokens" in kinds else "", found.cqs if "cot" in kinds else ""]
     if counted[0] == "own":  # ids of two tokenizers are no measure of each other, and an unknown one is its own
         heads = found.heads.values()
