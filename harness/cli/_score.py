@@ -50,17 +50,20 @@ class Entrant:
         return self.overall.status == "ok" and not self.unfinished
 
 
+SOON = 2_000  # chains and lengths that take seconds only: not worth a line at the end of a run
+
+
 class Grading:
     """Chains are graded at a few hundred a second: a bar where somebody looks, a line every ten seconds elsewhere."""
 
-    def __init__(self, quiet: bool = False) -> None:
+    def __init__(self, quiet: bool = False, fewest: int = 0) -> None:
         self._bar: Any = None
-        self._quiet = quiet
+        self._quiet, self._fewest = quiet, fewest
         self._total = self._done = 0
 
     def planned(self, total: int) -> None:
         self._total, self._pace = total, Pace(total, "read")
-        if self._quiet:
+        if self._quiet or total < self._fewest:
             return
         if not sys.stderr.isatty():
             echo(f"reading {total:,} chains and lengths of stored answers; once, then they are kept", err=True)
@@ -156,7 +159,7 @@ def after(store: Store, runs: Sequence[Run], quiet: bool = False) -> None:
         mine = [run for run in runs if tasks[run.id] in rules.task and run.done] if rules.auto else []
         for checkpoint in dict.fromkeys(run.checkpoint for run in mine):
             every = composites.runs_of(store, checkpoint, rules)
-            composites.ensure(store, every, Grading(quiet))
+            composites.ensure(store, every, Grading(quiet, SOON))
             of = composites.outcomes(store, every, rules)
             counter = composite.counter({"": of}, rules).name
             made = composites.scored(store, every, rules, counter, of=of)
