@@ -9,7 +9,6 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Mapping, Sequence
-from statistics import NormalDist
 
 import numpy as np
 
@@ -22,7 +21,7 @@ from harness.verdicts import _aligned, _composite_counter
 from harness.verdicts._composite_draws import DRAWS
 from harness.verdicts._composite_parts import Entrant, Laid, entrant, lay
 from harness.verdicts._composite_table import computed, ends, part_of, summed, total
-from harness.verdicts.compare import CONFIDENCE, COVERAGE
+from harness.verdicts.compare import CONFIDENCE, COVERAGE, quantiles
 from harness.verdicts.profile import Profile
 
 
@@ -155,7 +154,6 @@ def _change(
     low, high = ends(moved, drawn, CONFIDENCE)
     tie = float((drawn == 0).sum()) / 2
     worse, better = ((float((side > 0).sum()) + tie + 1) / (drawn.size + 1) for side in (drawn, -drawn))
-    normal = NormalDist()
     return dataclasses.replace(
         plain,
         change=moved,
@@ -163,7 +161,7 @@ def _change(
         high=high,
         p=min(1.0, worse),
         p_better=min(1.0, better),
-        mde=(normal.inv_cdf(0.95) + normal.inv_cdf(0.8)) * float(drawn.std()),
+        mde=quantiles(0.05) * float(drawn.std()),
         method="; ".join(filter(None, ("joint paired bootstrap, seed 0", note))),
     )
 

@@ -68,7 +68,7 @@ class Paired:
         """Smallest drop caught 8 times of 10, in the metric's unit."""
         n, moment = self.effective
         if self._graded:
-            return _quantiles(alpha) * math.sqrt(moment / n)
+            return quantiles(alpha) * math.sqrt(moment / n)
         return stats.mde(n, moment, alpha)
 
     def needed(self, change: float, alpha: float = 0.05) -> float:
@@ -77,7 +77,7 @@ class Paired:
         if change == 0:
             return math.inf
         if self._graded:
-            return self.n * moment * (_quantiles(alpha) / change) ** 2 / n
+            return self.n * moment * (quantiles(alpha) / change) ** 2 / n
         return self.n * (stats.needed_n(abs(change), moment, alpha) or math.inf) / n
 
     @property
@@ -86,7 +86,8 @@ class Paired:
         return bool(self.measured) or max(abs(self.before).max(), abs(self.after).max()) > 1
 
 
-def _quantiles(alpha: float) -> float:
+def quantiles(alpha: float) -> float:
+    """How many standard errors a change is that a one-sided test at `alpha` finds with a power of 80 %."""
     return NormalDist().inv_cdf(1 - alpha) + NormalDist().inv_cdf(0.8)
 
 

@@ -10,13 +10,12 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from harness import stats
 from harness.records import Outcomes
 from harness.stats.intervals import Floats
 from harness.verdicts._composite_parts import entrant, lay
 from harness.verdicts._composite_table import computed, part_of, summed, total
 from harness.verdicts.profile import Profile
-from harness.verdicts.ranking import RankInterval
+from harness.verdicts.ranking import RankInterval, intervals
 
 DRAWS = 2_000
 
@@ -51,16 +50,8 @@ def rank(
 
 def _ranks(values: Floats, drawn: Floats) -> list[RankInterval]:
     """`drawn` is [checkpoint, draw]."""
-    values = np.round(values, 9)
-    ranks = 1 + (values[None, :] > values[:, None]).sum(axis=1)
     each = 1 + (drawn[None, :, :] > drawn[:, None, :] + 1e-9).sum(axis=1)
-    lows = np.minimum(np.quantile(each, 0.025, axis=1, method="lower"), ranks)
-    highs = np.maximum(np.quantile(each, 0.975, axis=1, method="higher"), ranks)
-    leader = int(np.argmax(values))
-    others = [i for i in range(len(values)) if i != leader]
-    ps = stats.holm([_p(drawn[leader] - drawn[i]) for i in others])
-    tied = {leader} | {i for i, p in zip(others, ps, strict=True) if p > 0.05}
-    return [RankInterval(int(ranks[i]), int(lows[i]), int(highs[i]), i in tied) for i in range(len(values))]
+    return intervals(np.round(values, 9), each.T, lambda i, leader: _p(drawn[leader] - drawn[i]))
 
 
 def _p(ahead: Floats) -> float:

@@ -6,14 +6,15 @@ intervals separates 36; 95 % rank intervals are 7 places wide instead of 14.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from harness import stats
 from harness.records import Dominated
+from harness.stats.intervals import Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,15 +42,24 @@ def rank(
     if not np.isfinite(x).all():
         raise ValueError("ranks need every checkpoint's value for every sample")
     means = np.round(x @ stats.weights(strata, x.shape[1]), 12)
-    ranks = 1 + (means[None, :] > means[:, None]).sum(axis=1)
-    leader = int(np.argmax(means))
     drawn = stats.bootstrap_ranks(x, strata, draws, seed)
+    return intervals(
+        means, drawn, lambda i, leader: min(1.0, 2 * min(stats.sign_flip(x[i] - x[leader], strata))), alpha
+    )
+
+
+def intervals(
+    values: Floats, drawn: NDArray[np.integer], p: Callable[[int, int], float], alpha: float = 0.05
+) -> list[RankInterval]:
+    """Of `drawn`, ranks [draw, checkpoint], the 95 % in the middle; `p(other, leader)` is two-sided, Holm over the others."""
+    ranks = 1 + (values[None, :] > values[:, None]).sum(axis=1)
     lows = np.minimum(np.quantile(drawn, 0.025, axis=0, method="lower"), ranks)
     highs = np.maximum(np.quantile(drawn, 0.975, axis=0, method="higher"), ranks)
-    others = [i for i in range(len(x)) if i != leader]
-    ps = stats.holm([min(1.0, 2 * min(stats.sign_flip(x[i] - x[leader], strata))) for i in others])
-    tied = {leader} | {i for i, p in zip(others, ps, strict=True) if p > alpha}
-    return [RankInterval(int(ranks[i]), int(lows[i]), int(highs[i]), i in tied) for i in range(len(x))]
+    leader = int(np.argmax(values))
+    others = [i for i in range(len(values)) if i != leader]
+    ps = stats.holm([p(i, leader) for i in others])
+    tied = {leader} | {i for i, found in zip(others, ps, strict=True) if found > alpha}
+    return [RankInterval(int(ranks[i]), int(lows[i]), int(highs[i]), i in tied) for i in range(len(values))]
 
 
 def pareto(points: Mapping[str, tuple[float, ...]], higher: tuple[bool, ...]) -> list[Dominated]:
