@@ -20,14 +20,7 @@ Values = tuple[list[list[float]], list[Hashable] | None]  # [checkpoint, sample]
 def ranked(found: Sequence[Column], outcomes: Callable[[Entry], Outcomes]) -> list[Column]:
     """The columns with ranks in the cells that may have one; `outcomes` reads a run's values per sample."""
     by_key = {column.key: column for column in found}
-    read: dict[str, Outcomes] = {}
-
-    def remembered(entry: Entry) -> Outcomes:
-        if entry.run.id not in read:
-            read[entry.run.id] = outcomes(entry)
-        return read[entry.run.id]
-
-    return [_ranked(column, by_key, remembered) for column in found]
+    return [_ranked(column, by_key, outcomes) for column in found]
 
 
 def _ranked(column: Column, by_key: Mapping[str, Column], outcomes: Callable[[Entry], Outcomes]) -> Column:
