@@ -141,7 +141,7 @@ def scored(
 ) -> Overall:  # fmt: skip
     """The composite of one checkpoint's runs, from the store where it is known, and kept there where it is not."""
     key = key_of(store, runs, counter, cqs)
-    known = read.overalls(store).get((runs[0].checkpoint, wanted.sha, key))
+    known = read.overall(store, runs[0].checkpoint, wanted.sha, key)
     if known is not None:
         return known
     made = composite.overall(of or outcomes(store, runs, wanted, cqs), wanted, counter=counter, cqs=cqs)

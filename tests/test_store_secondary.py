@@ -100,6 +100,9 @@ def test_composites_and_judges_come_back_as_they_were(store: Store) -> None:
         writer.put_judge(JUDGE, "critic", {"usable": False})
         writer.put_judge(JUDGE, "critic", {"usable": True, "f1": 0.61})
     assert read.overalls(store) == {("c0ffee", "5ba", "key"): replace(made, why="still no")}
+    assert read.overall(store, "c0ffee", "5ba", "key") == replace(made, why="still no")
+    for other in (("c0ffee", "5ba", "yek"), ("c0ffee", "5bb", "key"), ("decaf", "5ba", "key")):
+        assert read.overall(store, *other) is None, other
     assert read.profiles(store) == {"5ba": ("mine", "name = 'mine'")}
     assert read.judge(store, JUDGE) == ("critic", {"usable": True, "f1": 0.61})
     assert read.judge(store, "nobody") is None

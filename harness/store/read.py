@@ -28,7 +28,7 @@ from harness.store.runs import (
     results,
     scorer,
 )
-from harness.store.secondary import grades, judge, judged_by, judges, overalls, profiles, state
+from harness.store.secondary import grades, judge, judged_by, judges, overall, overalls, profiles, state
 from harness.store.tables import outcomes, table
 
 __all__ = [
@@ -51,6 +51,7 @@ __all__ = [
     "notes",
     "outcome_counts",
     "outcomes",
+    "overall",
     "overalls",
     "profiles",
     "response_count",

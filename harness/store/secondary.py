@@ -121,6 +121,17 @@ def overalls(store: Store) -> dict[tuple[str, str, str], Overall]:
     return {(row["checkpoint"], row["profile"], row["runs"]): rows.overall(row["parts"]) for row in found}
 
 
+def overall(store: Store, checkpoint: str, profile: str, key: str) -> Overall | None:
+    """One of them; None where it was not computed."""
+    found = runs.query(
+        store,
+        """SELECT parts FROM overalls WHERE checkpoint = (SELECT id FROM checkpoints WHERE uid = ?) AND profile = ?
+           AND runs = ?""",
+        [checkpoint, profile, key],
+    )
+    return rows.overall(found[0]["parts"]) if found else None
+
+
 def profiles(store: Store) -> Mapping[str, tuple[str, str]]:
     """sha -> (name, text) of the profiles that composites were made by."""
     found = runs.query(store, "SELECT sha, name, text FROM profiles ORDER BY sha")
