@@ -20,6 +20,7 @@ from harness.verdicts._composite_worth import (
     Missing,
     between,
     chain,
+    measured,
     right,
     shortness,
     size_of,
@@ -153,10 +154,10 @@ def _by_cause(found: Entrant, one: Outcomes, task: str) -> dict[str, Floats]:
         wrong = (1 - right(one)) * _if_right(found, one, task)
     except Missing:
         return costs
-    cut = _measured(one, "truncated_rate")
+    cut = measured(one, "truncated_rate")
     costs["truncated"] = cut * wrong
-    costs["unparsed"] = _measured(one, "unparsed_rate") * (1 - cut) * wrong
-    thought, own = _measured(one, "thinking_tokens"), _measured(one, "answer_tokens")
+    costs["unparsed"] = measured(one, "unparsed_rate") * (1 - cut) * wrong
+    thought, own = measured(one, "thinking_tokens"), measured(one, "answer_tokens")
     points = _points(found, "tokens", task)
     if points and thought.any() and own.any():
         anchors = found.profile.task[task]
@@ -169,10 +170,3 @@ def _by_cause(found: Entrant, one: Outcomes, task: str) -> dict[str, Floats]:
         )
         costs["thinking"] = points * right(one) * (then - now)
     return costs
-
-
-def _measured(one: Outcomes, name: str) -> Floats:
-    values = one.measures.get(name)
-    if values is None:
-        return np.zeros(len(one.samples))
-    return np.array([0.0 if value is None else value for value in values], float)

@@ -13,7 +13,7 @@ import numpy as np
 from harness.records import Outcomes, Part
 from harness.stats.intervals import Floats
 from harness.verdicts._composite_parts import Entrant
-from harness.verdicts._composite_worth import Missing, right, shortness, tokens, weights, writes
+from harness.verdicts._composite_worth import Missing, measured, right, shortness, tokens, weights, writes
 
 
 def beside(found: Entrant, parts: Sequence[Part]) -> dict[str, float | None]:
@@ -61,7 +61,6 @@ def _finite(values: Floats) -> Floats:
 
 
 def _measure(one: Outcomes, name: str) -> Floats:
-    values = one.measures.get(name)
-    if values is None or not any(value is not None for value in values):
+    if not any(value is not None for value in one.measures.get(name, ())):
         raise Missing(name)
-    return np.array([0.0 if value is None else value for value in values], float)
+    return measured(one, name)

@@ -119,6 +119,12 @@ def _filled(
     return np.array([instead if v is None or not math.isfinite(v) else v for v in values], float)
 
 
+def measured(one: Outcomes, name: str) -> Floats:
+    """A measure per question, 0 where it was not made."""
+    values = one.measures.get(name, (None,) * len(one.samples))
+    return np.array([0.0 if value is None else value for value in values], float)
+
+
 def strata(one: Outcomes) -> tuple[str, ...] | None:
     """Subjects where the task's score is their plain mean."""
     return one.subjects if one.average == "macro" and any(one.subjects) else None
