@@ -91,15 +91,13 @@ def entrants(store: Store, specs: Sequence[str], asked: Asked, quiet: bool) -> t
     from harness.verdicts import composite
 
     rules, cqs = asked.profile, asked.cqs
+    specs = list(dict.fromkeys(specs))
     packed = {
         spec: [o for o in lookup.outcomes(spec, store) if not asked.tasks or o.task in asked.tasks]
-        for spec in dict.fromkeys(specs)
+        for spec in specs
         if spec.startswith("file:")
     }
-    found = {
-        spec: [] if spec in packed else composites.runs_of(store, spec, rules, asked.tasks)
-        for spec in dict.fromkeys(specs)
-    }
+    found = {spec: [] if spec in packed else composites.runs_of(store, spec, rules, asked.tasks) for spec in specs}
     composites.ensure(store, [run for runs in found.values() for run in runs], Grading(quiet))
     read = {spec: packed.get(spec) or composites.outcomes(store, runs, rules, cqs) for spec, runs in found.items()}
     counter = composite.counter(read, rules)
