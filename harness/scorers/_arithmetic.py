@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from fractions import Fraction
 from typing import NamedTuple
 
-from harness.scorers._arithmetic_tokens import CURRENCY, OPERATORS, Token, skip_phrase, skip_unit, skip_words
+from harness.scorers._arithmetic_tokens import CURRENCY, OPENS, OPERATORS, Token, skip_phrase, skip_unit, skip_words
 from harness.scorers._exact import Value, bounded, number, power, quotient, root
 
 DEEPEST = 25  # brackets in brackets
@@ -93,7 +93,7 @@ class _Reader:
         value = self.factor(depth)
         while True:
             sign = self.text()
-            if sign in ("*", "/") and sign and self._operand(1):
+            if sign in ("*", "/") and self._operand(1):
                 sign = "?" if sign == "/" and self._by_a_share() else sign
                 self.at += 1
             elif self._of():
@@ -111,10 +111,10 @@ class _Reader:
 
     def factor(self, depth: int) -> Value | None:
         sign = 1
-        while self.text() in ("-", "+") and self.text():
+        while self.text() in ("-", "+"):
             sign = -sign if self.text() == "-" else sign
             self.at += 1
-        while self.text() in CURRENCY and self.text():
+        while self.text() in CURRENCY:
             self.at += 1
             self.units.append("$")
         if self.text() == "-" and self._operand(1):
@@ -191,9 +191,9 @@ class _Reader:
     def _operand(self, ahead: int) -> bool:
         """Whether a number, bracket, root or variable stands there, perhaps behind a sign or a currency."""
         for _ in range(3):
-            if self.kind(ahead) in ("number", "variable") or self.text(ahead) in ("(", "√", "π", "ƒ"):
+            if self.kind(ahead) in ("number", "variable") or self.text(ahead) in OPENS:
                 return True
-            if self.text(ahead) not in ("-", "$", "€", "£", "¥", "￥"):
+            if self.text(ahead) != "-" and self.text(ahead) not in CURRENCY:
                 return False
             ahead += 1
         return False

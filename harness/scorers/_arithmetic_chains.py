@@ -7,7 +7,7 @@ in "f(2) + 3 = 7", "1:2 + 3 = 4", "18 000" or "0.3…"; such a side has no value
 from __future__ import annotations
 
 from harness.scorers._arithmetic import Side, side
-from harness.scorers._arithmetic_tokens import CURRENCY, Token
+from harness.scorers._arithmetic_tokens import CURRENCY, OPENS, Token
 
 _FUNCTIONS = frozenset(
     [
@@ -75,7 +75,7 @@ def _begins(row: list[Token], i: int) -> bool:
     if i >= len(row):
         return False
     token = row[i]
-    if token.kind in ("number", "variable") or token.text in ("(", "√", "π", "ƒ", "$", "€", "£", "¥", "￥"):
+    if token.kind in ("number", "variable") or token.text in OPENS or token.text in CURRENCY:
         return True
     return (
         token.text == "-"

@@ -9,17 +9,20 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from harness.scorers._exact import NUMBER
+
 UNIT_WORDS = 4
 MOST_WORDS = 12  # between a number and its operator
 
 _TOKEN = re.compile(
-    r"(?P<number>\d{1,3}(?:,\d{3})+(?!\d)(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+)"
+    rf"(?P<number>{NUMBER})"
     r"|(?P<article>(?<![+*/=^(-] )(?<![\w)$])[aAI](?= (?:[a-zA-Z]{2}|[$\d])))|(?P<variable>[A-Za-z](?:_\(?\w{1,9}\)?|\d{1,2}(?!\d))(?![A-Za-z])|[A-Za-zθαβγλ](?![A-Za-z'’]))"
     r"|(?P<word>[A-Za-z]+(?:['’][a-z]*)?)|(?P<han>[\u3400-\u9fff]+)"
     r"|(?P<relation>[=≈])|(?P<sign>[-+*/^()%$€£¥￥√!π])|(?P<space>[ \t]+)|(?P<other>.)",
     re.DOTALL,
 )
 CURRENCY = frozenset("$€£¥￥")
+OPENS = frozenset("(√πƒ")  # an operand, besides numbers and variables
 OPERATORS = frozenset("+-*/^")
 # words that end a quantity: "3 + 2 are left and the total = 12" does not say that 5 is 12
 _SAYS = frozenset(

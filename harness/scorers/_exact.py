@@ -6,11 +6,19 @@ Example: power(9, 9**9) is None, since nobody finishes that; quotient(1, 3) is F
 from __future__ import annotations
 
 import math
+import re
+from collections.abc import Iterator
 from fractions import Fraction
 
 Value = int | Fraction | float
 
+NUMBER = r"\d{1,3}(?:,\d{3})+(?!\d)(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+"  # without a sign
 MOST_BITS = 400  # of a number; what is larger is not worked out
+
+
+def numbers(text: str) -> Iterator[Fraction]:
+    """All that a text states, from left to right."""
+    return (Fraction(number(found)) for found in re.findall(NUMBER, text))
 
 
 def number(text: str) -> Value:

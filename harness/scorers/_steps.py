@@ -13,11 +13,10 @@ from itertools import islice
 from typing import NamedTuple
 
 from harness.scorers._arithmetic_unknowns import Claim
-from harness.scorers._exact import Value, number
+from harness.scorers._exact import Value, number, numbers
 from harness.text import NUMERAL, fold, numeral, words
 
 GRAM = 8  # words of a repeated stretch
-_NUMBER = re.compile(r"\d{1,3}(?:,\d{3})+(?!\d)(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+")
 _SHARE = re.compile(r"(\d{1,6})\s?/\s?(\d{1,6})|\\[dt]?frac\{(\d{1,6})\}\{(\d{1,6})\}")
 _OPERATION = re.compile(r"[\w)\]]\s?(?:[-+*/%]|//|\*\*)=?\s?[\w(]|\w\(")
 _LITERAL = re.compile(r"(?:print|return)[ \t]?\(?[ \t]?-?[\d.]{1,40}[ \t]?\)?[ \t]?$", re.MULTILINE)
@@ -83,7 +82,7 @@ CONSTANTS = frozenset(
 def numbers_of_question(question: str) -> tuple[list[Fraction], set[Fraction]]:
     """The numbers that a question states, and all values that these may stand for (20% is 0.2, 0.8 and 1.2 too)."""
     text = fold(question)
-    stated = [Fraction(number(n[0])) for n in _NUMBER.finditer(text)]
+    stated = list(numbers(text))
     values = set(stated)
     for found in _SHARE.finditer(text):
         above, below = int(found[1] or found[3]), int(found[2] or found[4])
@@ -154,7 +153,7 @@ def grounded(claimed: Sequence[Claim], given: set[Fraction], prose: str = "") ->
                 known.add(_close(claim.result))
                 near.add(_close(claim.result))
     known |= {_close(value) for claim in claimed for value in (*claim.operands, claim.result) if value is not None}
-    total += len({value for n in _NUMBER.finditer(prose) if (value := Fraction(number(n[0]))) not in known})
+    total += len(set(numbers(prose)) - known)
     return Grounded(good / total if total else 1.0, kept)
 
 
@@ -189,7 +188,7 @@ def computes(code: str, stated: Sequence[Fraction]) -> bool:
     """Whether a program works with the question's numbers: print(42) is an answer, and its output the model's own text."""
     if not code or _LITERAL.search(code) or not _OPERATION.search(code):
         return False
-    return not stated or (covered(stated, {Fraction(number(n[0])) for n in _NUMBER.finditer(code)}) or 0.0) >= 0.5
+    return not stated or (covered(stated, set(numbers(code))) or 0.0) >= 0.5
 
 
 def _close(value: Value) -> Fraction:

@@ -17,7 +17,7 @@ from harness.scorers import before_next_question, only_thought
 from harness.scorers._arithmetic_claims import claims
 from harness.scorers._arithmetic_text import plain_lines
 from harness.scorers._arithmetic_unknowns import Claim
-from harness.scorers._exact import number
+from harness.scorers._exact import numbers
 from harness.scorers._quantity import quantity
 from harness.scorers._statement import extract
 from harness.scorers._steps import (
@@ -58,7 +58,6 @@ _OBJECT = re.compile(r"\s*\{\s*\"\w{1,40}\"\s*:")
 _LINE_END = re.compile(r"(?<!\\)\\n(?!(?:eq?|u|abla|ot(?:in)?|ewline|leq|geq|eg|mid|sim)\b)")  # no \neq of LaTeX
 _SAID = re.compile(r'"""(?:[^"]|"(?!""))*"""|#[^\n]*|"[^"\n]*"|\'[^\'\n]*\'')  # in a program: not worked with
 _MARK = re.compile(r"<<([^<>\n]{1,200})>>")
-_NUMBER = re.compile(r"\d{1,3}(?:,\d{3})+(?!\d)(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+")
 _CLOSE = re.compile(r"[\s$]+")
 _STATED = {"boxed": 1.0, "cue": 1.0, "field": 1.0}
 
@@ -108,7 +107,7 @@ def _read(text: str) -> _Chain:
     lines = plain_lines(prose)
     found = claims(lines)
     marks = [claim for mark in _MARK.finditer(prose) for claim in claims([mark[1]]).all]
-    printed = [Fraction(number(n[0])) for n in _NUMBER.finditer(output)]
+    printed = list(numbers(output))
     return _Chain(prose, code, printed, lines, [c for c in found.all + marks if c.counts], found.open)
 
 
@@ -117,7 +116,7 @@ def _judge(question: str, text: str, cut: bool, aloud: bool = False) -> tuple[st
     stated, known = numbers_of_question(question)
     if not computes(chain.code, stated):
         chain = chain._replace(code="", printed=[])
-    written = {Fraction(number(n[0])) for n in _NUMBER.finditer(chain.code)}
+    written = set(numbers(chain.code))
     told = numbers_of_question(chain.prose)[1] | written
     found = extract(text[-4000:], not cut, question)
     final = quantity(found.candidates[-1]) if found else None
