@@ -7,7 +7,7 @@ What can't be looked at is told with its reason, never taken for fine.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from harness.checkpoints import doctor, weights_change
 from harness.errors import UserError
 from harness.plugins import nearest
 from harness.questions import catalogue
-from harness.records import Checkpoint, Task
+from harness.records import Checkpoint, Group, Task
 from harness.store import read
 from harness.store.open import Store
 from harness.verdicts import diagnose
@@ -85,7 +85,7 @@ def _domain(asked: Sequence[str], child: Checkpoint | None, tasks: Sequence[str]
     """Which of the tasks the training was for, and who says so."""
     if asked:
         members = set(lookup.tasks(asked))
-        named = {task for task in tasks if task in members or re.split("[:~@]", task)[0] in members | set(asked)}
+        named = {task for task in tasks if task in members or _base(task) in members | set(asked)}
         if not named:
             raise UserError(f"--domain {','.join(asked)} is no task that both sides have; {nearest(asked[0], tasks)}")
         return named, "--domain"
@@ -97,24 +97,26 @@ def _domain(asked: Sequence[str], child: Checkpoint | None, tasks: Sequence[str]
 
 def _group(task: str) -> str:
     """The first group that has the task as a member, in any form; "" for none."""
-    own = re.split("[:~@]", task)[0]
-    for group in catalogue.groups():
-        if own in {re.split("[:~@]", member)[0] for member in group.members} and group.name != "demo":
-            return group.name
-    return ""
+    return next((group.name for group in _groups(task)), "")
 
 
 def _names(task: str) -> set[str]:
     """By what a data set may be named after a task: its own name, its group's, the words of the group's title."""
-    own = re.split("[:~@]", task)[0]
-    found = {own.lower()}
-    for group in catalogue.groups():
-        if own in {re.split("[:~@]", member)[0] for member in group.members} and group.name != "demo":
-            found.add(group.name.lower())
-            found |= {
-                w for w in PLAIN_DATA.findall(group.title.get("en", "").lower()) if w not in ("questions", "thought")
-            }
+    found = {_base(task).lower()}
+    for group in _groups(task):
+        found.add(group.name.lower())
+        found |= {w for w in PLAIN_DATA.findall(group.title.get("en", "").lower()) if w not in ("questions", "thought")}
     return found
+
+
+def _groups(task: str) -> Iterator[Group]:
+    own = _base(task)
+    return (g for g in catalogue.groups() if g.name != "demo" and own in {_base(member) for member in g.members})
+
+
+def _base(task: str) -> str:
+    """Without form, variant and version."""
+    return re.split("[:~@]", task)[0]
 
 
 def _same(said: Mapping[str, tuple[Answers, Answers]]) -> dict[str, tuple[int, int]]:

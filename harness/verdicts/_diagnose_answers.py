@@ -15,7 +15,7 @@ import numpy as np
 from harness import stats
 from harness.records import Outcomes
 from harness.stats.intervals import Floats
-from harness.verdicts import guards
+from harness.verdicts import _aligned, guards
 from harness.verdicts._diagnose_facts import Test
 from harness.verdicts.policy import GuardPolicy, Policy
 
@@ -115,11 +115,10 @@ def _of(kind: str, reading: guards.Reading, what: str, size: float, samples: tup
 def _length(before: Outcomes, after: Outcomes, name: str) -> Iterator[Test]:
     """By the guards' limit and test, over questions that both sides gave some answer to: empty ones are another fault."""
     spoken = (_spoken(before, name), _spoken(after, name))
-    limit, ids = guards.default_limit(name), _ids(*spoken, name)
+    limit, (ids, a, b) = guards.default_limit(name), _common(*spoken, name)
     reading = guards.read(*spoken, name, limit) if limit and len(ids) >= FEWEST else None
     if reading is None:
         return
-    a, b = _common(*spoken, name)
     logs = np.log(np.maximum(b, 1.0)) - np.log(np.maximum(a, 1.0))
     low, high = (math.exp(v) for v in stats.paired_interval(logs, None, None, 0.90))
     typical, mean = reading.after / reading.before, float(b.mean() / max(a.mean(), 1e-9))
@@ -166,23 +165,19 @@ def _extra(reading: guards.Reading) -> str:
     return f"answers that run on into a next question or show template marks went from {was} to {now} on {reading.task}"
 
 
-def _ids(before: Outcomes, after: Outcomes, name: str) -> list[str]:
-    left = {s for s, v in zip(before.samples, before.measures[name], strict=True) if v is not None}
-    return sorted(s for s, v in zip(after.samples, after.measures[name], strict=True) if v is not None and s in left)
-
-
-def _common(before: Outcomes, after: Outcomes, name: str) -> tuple[Floats, Floats]:
-    ids = _ids(before, after, name)
-    sides = [dict(zip(side.samples, side.measures[name], strict=True)) for side in (before, after)]
-    a, b = (np.array([side[i] for i in ids], float) for side in sides)
-    return a, b
+def _common(before: Outcomes, after: Outcomes, name: str) -> tuple[list[str], Floats, Floats]:
+    """The samples that have the measure on both sides, in order of their ids, with both values."""
+    in_left, in_right = _aligned.rows(before, after)
+    a, b = _aligned.numbers(before.measures[name])[in_left], _aligned.numbers(after.measures[name])[in_right]
+    there = ~(np.isnan(a) | np.isnan(b))
+    return [before.samples[i] for i in in_left[there].tolist()], a[there], b[there]
 
 
 def _risen(before: Outcomes, after: Outcomes, name: str) -> tuple[str, ...]:
     """Samples where a rate went up most; those of the most chosen letter for letters."""
     if name in before.measures and name in after.measures:
-        a, b = _common(before, after, name)
-        rows = sorted(zip(_ids(before, after, name), (a - b).tolist(), strict=True), key=lambda row: (row[1], row[0]))
+        ids, a, b = _common(before, after, name)
+        rows = sorted(zip(ids, (a - b).tolist(), strict=True), key=lambda row: (row[1], row[0]))
         return tuple(sample for sample, change in rows if change < 0)
     return ()
 

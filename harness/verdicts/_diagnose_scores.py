@@ -75,14 +75,16 @@ def tests(by_task: Mapping[str, Scored], facts: Facts) -> Iterator[Test]:
 
 def lost(one: Scored) -> tuple[str, ...]:
     """Questions that the parent answered and the child doesn't, worst first."""
+    return tuple(sample for change, sample in sorted((change, sample) for sample, change in _moves(one)) if change < 0)
+
+
+def _moves(one: Scored) -> Iterator[tuple[str, float]]:
+    """Each question that both sides have a value of, with its change; a fall is below zero."""
     was = dict(zip(one.before.samples, one.before.values, strict=True))
-    sign = one.paired.sign
-    fell = [
-        ((value - old) * sign, sample)
-        for sample, value in zip(one.after.samples, one.after.values, strict=True)
-        if value is not None and (old := was.get(sample)) is not None and (value - old) * sign < 0
-    ]
-    return tuple(sample for _, sample in sorted(fell))
+    for sample, value in zip(one.after.samples, one.after.values, strict=True):
+        old = was.get(sample)
+        if value is not None and old is not None:
+            yield sample, (value - old) * one.paired.sign
 
 
 def share(one: Scored, samples: Collection[str]) -> float:
@@ -228,13 +230,10 @@ def where(one: Scored, categories: Mapping[str, Sequence[str]]) -> str:
 
 
 def _by_category(one: Scored, categories: Mapping[str, Sequence[str]]) -> str:
-    was = dict(zip(one.before.samples, one.before.values, strict=True))
     moved: dict[str, list[float]] = {}
-    for sample, value in zip(one.after.samples, one.after.values, strict=True):
-        old = was.get(sample)
-        if value is not None and old is not None:
-            for name in categories.get(sample, ()):
-                moved.setdefault(name, []).append((value - old) * one.paired.sign)
+    for sample, change in _moves(one):
+        for name in categories.get(sample, ()):
+            moved.setdefault(name, []).append(change)
     rows = [
         (name, float(np.mean(values)), stats.sign_flip(values)[0])
         for name, values in sorted(moved.items())
