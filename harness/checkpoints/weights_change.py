@@ -74,7 +74,7 @@ def _full(child: Placed, parent: Placed, read_bytes: int) -> WeightsMoved:
     equal, moved, whole, most, largest = 0, 0.0, 0.0, 0.0, ""
     for name in names:
         difference, norm = _squares(child[name], parent[name], share)
-        equal += _same(child[name], parent[name], difference, share)
+        equal += difference == 0.0 and share == 1.0
         moved, whole = moved + difference, whole + norm
         if norm > 0 and difference / norm > most:
             most, largest = difference / norm, name
@@ -93,10 +93,6 @@ def _full(child: Placed, parent: Placed, read_bytes: int) -> WeightsMoved:
 
 def _alike(one: Tensor, other: Tensor) -> bool:
     return one.shape == other.shape and one.dtype in TYPES and other.dtype in TYPES and one.elements > 0
-
-
-def _same(one: tuple[Path, Tensor], other: tuple[Path, Tensor], difference: float, share: float) -> bool:
-    return difference == 0.0 and share == 1.0
 
 
 def _squares(one: tuple[Path, Tensor], other: tuple[Path, Tensor], share: float) -> tuple[float, float]:
@@ -175,19 +171,14 @@ def _adapter(folder: Path, base: Path | None) -> WeightsMoved:
         if target is None or target[1].dtype not in TYPES or a.shape[0] != b.shape[1]:
             continue
         added = _scale(config, b.shape[1]) * _scale(config, b.shape[1]) * float(np.sum((b.T @ b) * (a @ a.T)))
-        norm = _squares(target, target, min(1.0, READ_BYTES / len(pairs) / max(1, target[1].end - target[1].begin)))[1]
-        norm *= target[1].elements / max(1, _read(target[1].elements, READ_BYTES / len(pairs), target[1]))
+        share = min(1.0, READ_BYTES / len(pairs) / max(1, target[1].end - target[1].begin))
+        read = sum(last - first for first, last in _spans(target[1].elements, share))
+        norm = _squares(target, target, share)[1] * (target[1].elements / max(1, read))
         moved, whole = moved + added, whole + norm
         if norm > 0 and added / norm > most:
             most, largest = added / norm, b_name
     relative = math.sqrt(moved / whole) if whole > 0 and math.isfinite(moved / whole) else None
     return WeightsMoved("adapter", len(pairs), zeros, relative, largest=largest)
-
-
-def _read(elements: int, most_bytes: float, tensor: Tensor) -> int:
-    """How many elements of a tensor were read for its norm."""
-    share = min(1.0, most_bytes / max(1, tensor.end - tensor.begin))
-    return sum(last - first for first, last in _spans(elements, share))
 
 
 def _matrix(place: tuple[Path, Tensor]) -> Any:
