@@ -12,7 +12,8 @@ Example: `judge(store, "ckpt", "branch:main", policy)` pairs each task in a prom
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -126,7 +127,8 @@ def find(
 ) -> Sides:
     """Every task of the baseline with what the candidate has of it."""
     policy = policy or Policy()
-    after = _tasks(store, candidate)
+    packed = {o.task: o for o in lookup.outcomes(candidate, store)} if candidate.startswith("file:") else {}
+    after = packed.keys() if candidate.startswith("file:") else _tasks(store, candidate)
     if not after:
         raise NothingToCompare(f"{candidate} holds no task")
     sides = Sides()
@@ -139,7 +141,7 @@ def find(
             if task not in after:
                 _miss(sides, before[task])
             elif store is None:
-                sides.pairs.append((before[task], _outcomes(store, candidate, [task])[0]))
+                sides.pairs.append((before[task], packed[task]))
             else:
                 _take(sides, task, [baseline], store, candidate, more)
         return sides
@@ -153,8 +155,6 @@ def find(
 
 
 def _tasks(store: Store | None, spec: str) -> set[str]:
-    if spec.startswith("file:"):
-        return {o.task for o in lookup.outcomes(spec, store)}
     if store is None:
         raise UserError(f"'{spec}' needs a store; pass --store FILE, or file:PATH for packed outcomes")
     return {read.get_task(store, run.exam).key for run in lookup.runs(store, spec)}
@@ -230,21 +230,25 @@ def _baseline_runs(
         if runs and run.id not in own and done and run.id not in {r.id for r in runs}:
             runs.append(run)
     if kind == "branch":
-        return "", {task: _passed(store, task, runs, candidate, baseline, sides) for task, runs in found.items()}
+        judged, ours = verdicts.standing(store), _commit(store, candidate)
+        before = functools.cache(lambda sha: commits.ancestor(sha, ours, Path.cwd()))  # git, once per commit
+        builds = functools.partial(_builds_upon, before=before) if ours else lambda run: None
+        return "", {task: _passed(task, runs, baseline, sides, judged, builds) for task, runs in found.items()}
     return "" if own & {run.id for run in every} else spec, found
 
 
-def _passed(store: Store, task: str, runs: list[Run], candidate: str, baseline: str, sides: Sides) -> list[Run]:
+def _passed(
+    task: str, runs: list[Run], baseline: str, sides: Sides,
+    judged: Mapping[str, int], builds: Callable[[Run], bool | None],
+) -> list[Run]:  # fmt: skip
     """The branch's runs that passed their own gate and that the candidate builds upon."""
-    judged = verdicts.standing(store)
     passed = [run for run in runs if judged.get(run.id) == 0]
     fresh = [run for run in runs if run.id not in judged]
     if not passed and not fresh:
         raise NoBaseline(f"every run of {task} on {baseline} failed its own gate; name a baseline by file: or run:")
     if not passed:
         sides.notes.append(f"{task}: no run on {baseline} was ever gated, so its newest one is the baseline")
-    ours = _commit(store, candidate)
-    known = {run.id: _builds_upon(run, ours) for run in passed or fresh}
+    known = {run.id: builds(run) for run in passed or fresh}
     fit = [run for run in passed or fresh if known[run.id] is not False]
     if not fit:
         raise NoBaseline(f"no run of {task} on {baseline} is of a commit that the candidate builds upon")
@@ -260,9 +264,8 @@ def _commit(store: Store, candidate: str) -> str:
     return said[0] if said else commits.head(Path.cwd())
 
 
-def _builds_upon(run: Run, ours: str) -> bool | None:
-    theirs = [tag.removeprefix(COMMIT) for tag in run.tags if tag.startswith(COMMIT)]
-    answers = [commits.ancestor(sha, ours, Path.cwd()) for sha in theirs] if ours else []
+def _builds_upon(run: Run, before: Callable[[str], bool | None]) -> bool | None:
+    answers = [before(tag.removeprefix(COMMIT)) for tag in run.tags if tag.startswith(COMMIT)]
     return True if True in answers else None if None in answers or not answers else False
 
 
