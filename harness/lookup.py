@@ -78,11 +78,12 @@ def outcomes(
             raise NothingToCompare(f"{path} can't be read: {why}; `bench baseline bless` writes one") from None
         except UnicodeDecodeError:
             raise NothingToCompare(f"{path} is no text file; `bench baseline bless` writes a baseline") from None
-        blessed = [_with_ids(o, store) for o in baseline.load(text, str(path)).outcomes]
+        blessed = baseline.load(text, str(path)).outcomes
         for task in tasks:
             if task not in {o.task for o in blessed}:
                 raise NothingToCompare(f"{path} holds no {task}; {nearest(task, {o.task for o in blessed})}")
-        return sorted((o for o in blessed if not tasks or o.task in tasks), key=lambda o: o.task)
+        kept = sorted((o for o in blessed if not tasks or o.task in tasks), key=lambda o: o.task)
+        return [_with_ids(o, store) for o in kept]
     if store is None:
         raise UserError(f"'{spec}' needs a store; pass --store FILE, or file:PATH for a baseline file")
     return [read.outcomes(store, run.id) for run in runs(store, spec, tasks=tasks, without=without)]
