@@ -64,8 +64,10 @@ def report(
             echo(line)
     said = f"--warn-only: exit 0 instead of {verdict.exit_code}"
     shown = dataclasses.replace(verdict, notes=(*verdict.notes, said)) if softened else verdict
-    _write(md, markdown.render(shown))
-    _write(junit, junit_report.render(verdict))
+    if md:
+        _write(md, markdown.render(shown))
+    if junit:
+        _write(junit, junit_report.render(verdict))
     _github(shown, place)
     if verdict.exit_code == NOTHING:  # as every mistake of a call: the sentence on stderr
         echo(f"bench: {verdict.sentence}", err=True)
@@ -124,7 +126,6 @@ def _in_repository(place: Path) -> str:
     return str(place)
 
 
-def _write(path: Path | None, text: str) -> None:
-    if path is not None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, "utf-8")
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, "utf-8")
