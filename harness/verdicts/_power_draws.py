@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from harness.records import Outcomes
 from harness.stats.intervals import Floats
-from harness.verdicts import measured
+from harness.verdicts import _aligned, measured
 from harness.verdicts.compare import pair
 
 Column = tuple[Floats, Floats]  # of the baseline, of the candidate
@@ -106,15 +106,8 @@ def assumed(run: Outcomes, flips: float) -> Outcomes | None:
 
 def _picked(side: Outcomes, rows: Sequence[int]) -> Outcomes:
     """The common questions under neutral names, so that one order serves all columns."""
-
-    def column(values: Sequence[Any]) -> tuple[Any, ...]:
-        return tuple(values[i] for i in rows) if values else ()
-
-    return replace(
-        side, samples=tuple(f"{i:08d}" for i in range(len(rows))), values=column(side.values),
-        subjects=column(side.subjects), clusters=column(side.clusters), measures={},
-        statistics={name: column(values) for name, values in side.statistics.items()},
-    )  # fmt: skip
+    cut = _aligned.cut(replace(side, measures={}), rows)
+    return replace(cut, samples=tuple(f"{i:08d}" for i in range(len(rows))))
 
 
 def _both(left: Sequence[float | None], right: Sequence[float | None], rows: tuple[list[int], list[int]]) -> Column:
