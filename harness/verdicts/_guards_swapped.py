@@ -17,6 +17,7 @@ from harness import plugins
 from harness.errors import UserError
 from harness.records import Outcomes
 from harness.stats.intervals import Floats
+from harness.verdicts import _aligned
 
 DRAWS = 10_000
 KINDS = 1_000  # different differences; above it their sum is drawn as the normal that it nearly is
@@ -71,16 +72,11 @@ def read(
 
 def _common(
     before: Outcomes, after: Outcomes, parts_a: Mapping[str, Floats], parts_b: Mapping[str, Floats]
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Rows of both sides that are the same sample and have all parts."""
-    there_a, there_b = _there(parts_a), _there(parts_b)
-    if before.samples == after.samples and there_a.size == there_b.size:
-        same = np.flatnonzero(there_a & there_b)
-        return same, same
-    places = {before.samples[i]: i for i in np.flatnonzero(there_a).tolist()}
-    both = [(places[after.samples[j]], j) for j in np.flatnonzero(there_b).tolist() if after.samples[j] in places]
-    found = np.array(sorted(both), np.int64).reshape(-1, 2)
-    return found[:, 0], found[:, 1]
+) -> tuple[_aligned.Rows, _aligned.Rows]:
+    """Rows of both sides that are the same sample and have all parts, in order of their ids."""
+    in_left, in_right = _aligned.rows(before, after)
+    both = _there(parts_a, in_left) & _there(parts_b, in_right)
+    return in_left[both], in_right[both]
 
 
 def _function(name: str) -> Callable[[Mapping[str, Floats]], Floats] | None:
@@ -96,15 +92,15 @@ def _function(name: str) -> Callable[[Mapping[str, Floats]], Floats] | None:
 def _parts(side: Outcomes, name: str) -> dict[str, Floats]:
     prefix = name + PART
     return {
-        full.removeprefix(prefix): np.array(c, float) for full, c in side.measures.items() if full.startswith(prefix)
+        full.removeprefix(prefix): _aligned.numbers(c) for full, c in side.measures.items() if full.startswith(prefix)
     }
 
 
-def _there(parts: Mapping[str, Floats]) -> NDArray[np.bool_]:
-    """The rows where all parts are."""
+def _there(parts: Mapping[str, Floats], rows: _aligned.Rows) -> NDArray[np.bool_]:
+    """Whether all parts are in a row."""
     if not parts:
-        return np.zeros(0, bool)
-    return np.array(~np.isnan(np.column_stack(list(parts.values()))).any(axis=1), bool)
+        return np.zeros(rows.size, bool)
+    return np.array(~np.isnan(np.column_stack(list(parts.values()))[rows]).any(axis=1), bool)
 
 
 def _value(of: Callable[[Mapping[str, Floats]], Floats], parts: Sequence[str], sums: Floats) -> Floats:
