@@ -91,8 +91,8 @@ def _against(
 def _check_waivers(policy: Policy, known: set[str], tasks: Sequence[str], today: date | None) -> None:
     """A misspelt waiver would be shown as one and waive nothing; one that has run out may outlive its task."""
     for waive in policy.waive:
-        live = today is not None and waive.until is not None and today <= waive.until
-        if waive.task and live and not tasks and waive.task not in known and not waive.task.startswith("composite"):
+        about = waive.task and not waive.task.startswith("composite") and waive.live(today)
+        if about and not tasks and waive.task not in known:
             raise UserError(
                 f"[[gate.waive]] has task = '{waive.task}', which neither side has; {nearest(waive.task, known)}; "
                 "a guard is waived by guard = NAME"

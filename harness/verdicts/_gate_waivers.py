@@ -41,7 +41,7 @@ def tasks(policy: Policy, today: datetime.date | None) -> set[str]:
 
 
 def _live(policy: Policy, today: datetime.date | None) -> list[Waive]:
-    return [w for w in policy.waive if today is not None and w.until is not None and today <= w.until]
+    return [w for w in policy.waive if w.live(today)]
 
 
 def excused(alarms: Sequence[Finding]) -> list[Finding]:
@@ -62,4 +62,4 @@ def _said(waive: Waive) -> str:
 def _state(waive: Waive, today: datetime.date | None) -> str:
     if today is None:
         return "waiver not applied (no date given)"
-    return "waived" if waive.until is not None and today <= waive.until else "waiver expired"
+    return "waived" if waive.live(today) else "waiver expired"

@@ -87,6 +87,10 @@ class Waive:
     def what(self) -> str:
         return " on ".join(word for word in (self.guard, self.task) if word)
 
+    def live(self, today: datetime.date | None) -> bool:
+        """Whether it holds on that day; a waiver without a date, or without a day to hold it against, never does."""
+        return today is not None and self.until is not None and today <= self.until
+
 
 @dataclass(frozen=True)
 class Policy:
