@@ -12,16 +12,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from harness.records import Change
 from harness.verdicts import wording
 
 WIDTH = 100
-
-
-def interval(change: Change) -> str:
-    points = wording.in_points(change)
-    what, low, high = (wording.number(v, points, signed=True) for v in (change.change, change.low, change.high))
-    return f"{what} [{low}, {high}]"
 
 
 def table(heads: Sequence[str]) -> Table:

@@ -65,7 +65,7 @@ def _lines(base: str, lines: Sequence[comparison.Line], several: bool) -> Table:
             table.add_row(*map(_plain.words, [change.task, base, f"{change.n:,}", before, *[""] * len(heads)]))
             above = change.task
         cells = ["", line.name, f"{change.n:,}", after] if several else [change.task, f"{change.n:,}", before, after]
-        cells += [_plain.interval(change), f"{change.lost}/{change.gained}", wording.p_value(line.p), caught]
+        cells += [wording.interval(change), f"{change.lost}/{change.gained}", wording.p_value(line.p), caught]
         table.add_row(*map(_plain.words, cells), _plain.words(line.verdict, style=COLOURS.get(line.verdict, "")))
     return table
 

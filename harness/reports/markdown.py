@@ -131,14 +131,12 @@ def _row(judged: Judged) -> tuple[str, ...]:
     before, after, caught, tolerance = (
         wording.number(v, points) for v in (change.before, change.after, change.mde, judged.tolerance)
     )
-    moved, low, high = (wording.number(v, points, signed=True) for v in (change.change, change.low, change.high))
     verdict = f"**{judged.judgement}**" if judged.judgement == "regressed" else judged.judgement
     verdict += f" (tolerance {tolerance})" + (f", needs n ≈ {judged.needs_n:,}" if judged.needs_n else "")
     verdict += f", waived {cell(judged.waived)}" if judged.waived else ""
-    interval = f"{moved} [{low}, {high}]"
     flips = f"{change.lost} / {change.gained}"
     p = cell(wording.p_value(judged.p_holm))
-    return (name, f"{change.n:,}", before, after, interval, flips, p, caught, *_rates(judged), verdict)
+    return (name, f"{change.n:,}", before, after, wording.interval(change), flips, p, caught, *_rates(judged), verdict)
 
 
 def _rates(judged: Judged) -> list[str]:

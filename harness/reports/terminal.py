@@ -99,7 +99,7 @@ def _tasks(tasks: Sequence[Judged]) -> Table:
             continue
         points = wording.in_points(change)
         before, after, caught = (wording.number(v, points) for v in (change.before, change.after, change.mde))
-        numbers = (f"{change.n:,}", before, after, _plain.interval(change), f"{change.lost}/{change.gained}")
+        numbers = (f"{change.n:,}", before, after, wording.interval(change), f"{change.lost}/{change.gained}")
         shares = (wording.number(judged.rates.get(name, (None, None))[1], True) for name in rates)
         table.add_row(_plain.words(judged.task), *numbers, wording.p_value(judged.p_holm), caught, *shares, verdict)
     return table

@@ -61,6 +61,13 @@ def p_value(p: float | None) -> str:
     return "1" if p >= 0.9995 else f"{p:.3f}".lstrip("0")
 
 
+def interval(change: Change) -> str:
+    """'-3.1 [-4.8, -1.4]'."""
+    points = in_points(change)
+    what, low, high = (number(v, points, signed=True) for v in (change.change, change.low, change.high))
+    return f"{what} [{low}, {high}]"
+
+
 def moved_by(change: Change) -> str:
     """'-3.1 points on ceval (90 % interval -4.8 to -1.4)'."""
     points = in_points(change)
