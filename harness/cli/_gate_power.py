@@ -123,11 +123,12 @@ def _why(pairs: Sequence[tuple[Outcomes, Outcomes]], policy: Policy) -> UserErro
 def _show(found: Sequence[TaskPower], simulated: Simulated | None, policy: Policy) -> None:
     from harness.cli import _tables
     from harness.verdicts.power import DROPS
+    from harness.verdicts.wording import SHARES
 
     head = ["task", "n", "flips", "tolerance", "caught 8 of 10", *(f"{100 * d:g} pt" for d in DROPS)]
     lines = [head]
     for t in found:
-        shares = t.unit in ("", "share")
+        shares = t.unit in SHARES
         sizes = [f"{100 * v:.1f}" if shares else f"{v:.3g}" for v in (t.tolerance, t.mde)]
         flips = f"{_tables.percent(t.flipped)} %"
         needed = [_needed(n, drop, t) if shares else "–" for drop, n in t.needed]

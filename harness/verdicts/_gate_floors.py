@@ -26,7 +26,7 @@ def judge(candidates: Sequence[Outcomes], scores: Mapping[str, float | None], po
     """A finding per task with a floor; `scores`: the table's, which counts unanswered questions as wrong."""
     found = []
     for side in sorted(candidates, key=lambda o: o.task):
-        shares = side.unit in ("", "share")
+        shares = side.unit in wording.SHARES
         floor = policy.floor(side.task, shares)
         if floor is None:
             continue

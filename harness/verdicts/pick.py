@@ -18,13 +18,12 @@ from harness import stats
 from harness.errors import NotComparable, NothingToCompare
 from harness.records import Outcomes
 from harness.stats.intervals import Floats
-from harness.verdicts import _aligned, _pick_health, audit
+from harness.verdicts import _aligned, _pick_health, audit, wording
 from harness.verdicts.compare import COVERAGE
 
 ALPHA = 0.05  # of the tie band, over all comparisons with the leader
 DRAWS = 2_000
 BLOCK = 4_000_000  # weights in memory at once
-SHARES = ("", "share")
 ALIKE = 0.01  # sizes within a percent of each other are one size
 
 
@@ -78,7 +77,7 @@ def pick(entrants: Sequence[Entrant], draws: int = DRAWS, seed: int = 0) -> Pick
     if not ranked:
         raise NothingToCompare(f"{', '.join(tasks)} has no gold answers to choose by; add a task that has")
     first = entrants[0].outcomes
-    odd = [t for t in ranked if not first[t].higher_is_better or first[t].unit not in SHARES]
+    odd = [t for t in ranked if not first[t].higher_is_better or first[t].unit not in wording.SHARES]
     if odd and len(ranked) > 1:
         other = next(t for t in ranked if t != odd[0])
         raise NotComparable(
@@ -113,7 +112,7 @@ def pick(entrants: Sequence[Entrant], draws: int = DRAWS, seed: int = 0) -> Pick
         advised=advised.name,
         why=why,
         inflation=inflation(table.units, table.strata, draws, seed),
-        points=not odd or first[odd[0]].unit in SHARES,
+        points=not odd or first[odd[0]].unit in wording.SHARES,
         n=dict(zip(ranked, table.counts, strict=True)),
         warnings=tuple(_pick_health.warnings({place.name: place.health for place in places})),
     )

@@ -21,7 +21,7 @@ from harness.verdicts import _power_draws, _power_swaps, gate
 from harness.verdicts._power_draws import assumed
 from harness.verdicts.compare import Paired, pair
 from harness.verdicts.policy import Policy
-from harness.verdicts.wording import number
+from harness.verdicts.wording import SHARES, number
 
 __all__ = ["Simulated", "TaskPower", "assumed", "power", "sentence", "simulate"]
 
@@ -152,5 +152,5 @@ def _relative(t: TaskPower) -> float:
 
 
 def _drop(t: TaskPower, drop: float) -> str:
-    points = t.unit in ("", "share")
+    points = t.unit in SHARES
     return f"{number(drop, True)} points" if points else f"{drop:.3g} {t.metric}"

@@ -91,7 +91,7 @@ def _spread(scores: Floats) -> float | None:
 
 def sentence(found: Recipes) -> str:
     """'this recipe: -2.6 points on ceval (90 % interval -4.4 to -0.8), 3 training seeds against 3; …'."""
-    points = found.unit in ("", "share")
+    points = found.unit in wording.SHARES
     unit = "points" if points else found.metric
     change, low, high = (wording.number(v, points, signed=True) for v in (found.change, found.low, found.high))
     widest = max(s for s in found.spreads if s is not None)

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from harness.records import Change, Finding, Judged
 
 UNREAD = {"unparsed_rate": "unparsed", "truncated_rate": "cut off", "empty_rate": "empty"}  # an answer is at most one
+SHARES = ("", "share")  # units of outcomes that are spoken of in points
 SURE = 0.10  # Benjamini-Hochberg's q below which a subject is named
 
 
