@@ -16,7 +16,6 @@ from __future__ import annotations
 import importlib
 import inspect
 import re
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
@@ -89,13 +88,8 @@ def _names() -> tuple[str, ...]:
     return _walked(tuple(importlib.import_module(PACKAGE).__path__))
 
 
-def _module(name: str) -> ModuleType:
-    loaded = sys.modules.get(f"{PACKAGE}.{name}") if name in _names() else None
-    return loaded or plugins.find(PACKAGE, name)
-
-
 def _modules() -> dict[str, ModuleType]:
-    return {name: _module(name) for name in _names()}
+    return {name: plugins.find(PACKAGE, name) for name in _names()}
 
 
 def find(spec: str) -> Metric:
@@ -104,7 +98,7 @@ def find(spec: str) -> Metric:
     if not parts:
         raise UserError(f"no metric '{str(spec)[:80]}'; write NAME or NAME(ARG), like accuracy or ndcg(10)")
     name, arg = parts["name"], parts["arg"]
-    module = _module(name)
+    module = plugins.find(PACKAGE, name)
     if not hasattr(module, "per_sample") and not hasattr(module, "measure"):
         raise UserError(f"metric {name} ({module.__file__}) has neither per_sample(table) nor measure(table)")
     wanted = _argument(_main(module))
