@@ -20,6 +20,7 @@ from harness.records import Checkpoint, Group, Task
 from harness.store import read
 from harness.store.open import Store
 from harness.verdicts import diagnose
+from harness.verdicts._aligned import questions
 from harness.verdicts.diagnose import Facts, Unchecked, WeightsMoved
 
 Answers = Mapping[tuple[str, int], object]  # (sample, repeat) -> what was said
@@ -85,7 +86,7 @@ def _domain(asked: Sequence[str], child: Checkpoint | None, tasks: Sequence[str]
     """Which of the tasks the training was for, and who says so."""
     if asked:
         members = set(lookup.tasks(asked))
-        named = {task for task in tasks if task in members or _base(task) in members | set(asked)}
+        named = {task for task in tasks if task in members or questions(task) in members | set(asked)}
         if not named:
             raise UserError(f"--domain {','.join(asked)} is no task that both sides have; {nearest(asked[0], tasks)}")
         return named, "--domain"
@@ -102,7 +103,7 @@ def _group(task: str) -> str:
 
 def _names(task: str) -> set[str]:
     """By what a data set may be named after a task: its own name, its group's, the words of the group's title."""
-    found = {_base(task).lower()}
+    found = {questions(task).lower()}
     for group in _groups(task):
         found.add(group.name.lower())
         found |= {w for w in PLAIN_DATA.findall(group.title.get("en", "").lower()) if w not in ("questions", "thought")}
@@ -110,13 +111,8 @@ def _names(task: str) -> set[str]:
 
 
 def _groups(task: str) -> Iterator[Group]:
-    own = _base(task)
-    return (g for g in catalogue.groups() if g.name != "demo" and own in {_base(member) for member in g.members})
-
-
-def _base(task: str) -> str:
-    """Without form, variant and version."""
-    return re.split("[:~@]", task)[0]
+    own = questions(task)
+    return (g for g in catalogue.groups() if g.name != "demo" and own in {questions(member) for member in g.members})
 
 
 def _same(said: Mapping[str, tuple[Answers, Answers]]) -> dict[str, tuple[int, int]]:

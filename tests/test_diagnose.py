@@ -412,10 +412,11 @@ def test_float32_saves_of_bfloat16_weights_have_learnt_nothing(tmp_path: Path, t
     assert found.equal == found.tensors and found.relative == 0.0 and found.rounding
 
 
-def test_what_the_lineage_admits(tmp_path: Path, rng: np.random.Generator) -> None:
+@pytest.mark.parametrize("task", ["sums", "lm-eval:sums"])
+def test_what_the_lineage_admits(tmp_path: Path, rng: np.random.Generator, task: str) -> None:
     lineage = Lineage(method="grpo", parent="ba5eba5e", trained_on=("number",), data=({"name": "sums/test.jsonl"},))
     before = worked(rng, N)
-    world = World(tmp_path, lineage=lineage).ask("sums", before, worked(rng, N, flipped(rng, before, 0.1, 0.15)))
+    world = World(tmp_path, lineage=lineage).ask(task, before, worked(rng, N, flipped(rng, before, 0.1, 0.15)))
     assert sorted(kinds(diagnose(world))) == ["trained_on_metric", "trained_on_test"]
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from harness.records import Level
+from harness.verdicts._aligned import questions
 from harness.verdicts._diagnose_facts import Facts, Pairs, Symptom
 from harness.verdicts._diagnose_remedies import learn_more
 
@@ -126,7 +127,7 @@ def _trained_on(pairs: Pairs, facts: Facts) -> Iterator[Symptom]:
         )
     names = [str(source.get("name") or "") for source in facts.lineage.data]
     for task in sorted({after.task for _, after in pairs}):
-        base = re.split("[:~@]", task)[0].lower()
+        base = questions(task).lower()
         held_out = [n for n in names if base in n.lower() and HELD_OUT.search(n.lower().replace(base, " "))]
         if held_out:
             what = f"{facts.child} may have been trained on {task}'s own questions"
