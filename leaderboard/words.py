@@ -31,9 +31,16 @@ _UNSEEN = re.compile(
 
 
 def dictionaries() -> dict[str, dict[str, str]]:
-    """Language -> key -> text, from i18n/*.json."""
-    folder = files("leaderboard") / "i18n"
-    return {lang: json.loads((folder / f"{lang}.json").read_text("utf-8")) for lang in LANGUAGES}
+    """Language -> key -> text, from every i18n/PAGE.LANGUAGE.json; a key that two pages define is an error."""
+    found: dict[str, dict[str, str]] = {lang: {} for lang in LANGUAGES}
+    for source in sorted((files("leaderboard") / "i18n").iterdir(), key=lambda source: source.name):
+        _, language, _ = source.name.split(".")
+        texts = json.loads(source.read_text("utf-8"))
+        twice = found[language].keys() & texts.keys()
+        if twice:
+            raise ValueError(f"{source.name} defines {', '.join(sorted(twice))} a second time")
+        found[language] |= texts
+    return found
 
 
 class Words:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -109,3 +110,57 @@ def vllm_engine(tiny_checkpoint: Path, tiny_other: Path, tiny_adapter: Path, thi
     engine = engines.load(engines.describe("vllm", checkpoints, options), checkpoints, options)
     yield engine
     engine.close()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """Headless Chromium; one for all tests of a process."""
+    sync_api = pytest.importorskip("playwright.sync_api")
+    found = (shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome"))
+    chromium = next((path for path in found if path), None)
+    if chromium is None:
+        pytest.skip("no Chromium on this machine")
+    with sync_api.sync_playwright() as playwright:
+        made = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+        yield made
+        made.close()
+
+
+@pytest.fixture
+def opened(browser: Any) -> Iterator[Any]:
+    """open(path, fragment, **context options) -> page; a console error, a dialog or a request beyond file:// fails the test."""
+    wrong: list[str] = []
+    contexts = []
+
+    def open_(path: Path, fragment: str = "", **options: Any) -> Any:
+        context = browser.new_context(**({"locale": "en-US", "viewport": {"width": 1280, "height": 900}} | options))
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda m: wrong.append(m.text) if m.type in ("error", "warning") else None)
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        page.on("dialog", lambda dialog: (wrong.append(f"dialog: {dialog.message}"), dialog.dismiss()))
+        page.on("request", lambda r: None if r.url.startswith(("file:", "data:", "blob:")) else wrong.append(r.url))
+        page.goto(path.as_uri() + fragment)
+        return page
+
+    yield open_
+    for context in contexts:
+        context.close()
+    assert wrong == []
+
+
+@pytest.fixture
+def faults() -> Callable[[Any], list[str]]:
+    """faults(page) -> what axe-core finds on it that is serious or critical, one line each."""
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+
+    def found(page: Any) -> list[str]:
+        said = axe.run(page).response["violations"]
+        return [
+            f"{v['id']}: {node['html'][:160]} {node['any'][0]['message'] if node['any'] else ''}"
+            for v in said
+            if v["impact"] in ("serious", "critical")
+            for node in v["nodes"]
+        ]
+
+    return found

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +10,7 @@ from site_world import small_world
 
 from leaderboard.site import render
 
-sync_api = pytest.importorskip("playwright.sync_api")
-CHROMIUM = next(
-    (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
-)
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
+pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(scope="module")
@@ -25,37 +19,6 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with small_world(folder / "bench.db") as store:
         render(store, folder / "site")
     return folder / "site"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with sync_api.sync_playwright() as playwright:
-        made = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-        yield made
-        made.close()
-
-
-@pytest.fixture
-def opened(browser: Any) -> Iterator[Any]:
-    """open(path, **context options) -> page; every console error, dialog and request beyond file:// fails the test."""
-    wrong: list[str] = []
-    contexts = []
-
-    def open_(path: Path, fragment: str = "", **options: Any) -> Any:
-        context = browser.new_context(**({"locale": "en-US", "viewport": {"width": 1280, "height": 900}} | options))
-        contexts.append(context)
-        page = context.new_page()
-        page.on("console", lambda m: wrong.append(m.text) if m.type in ("error", "warning") else None)
-        page.on("pageerror", lambda error: wrong.append(str(error)))
-        page.on("dialog", lambda dialog: (wrong.append(f"dialog: {dialog.message}"), dialog.dismiss()))
-        page.on("request", lambda r: None if r.url.startswith(("file:", "data:", "blob:")) else wrong.append(r.url))
-        page.goto(path.as_uri() + fragment)
-        return page
-
-    yield open_
-    for context in contexts:
-        context.close()
-    assert wrong == []
 
 
 def names(page: Any) -> list[str]:
@@ -67,8 +30,7 @@ def kinds(site: Path) -> list[Path]:
     return [
         site / "index.html", site / "about.html", next(site.glob("task/gsm8k-*.html")), next(site.glob("task/ceval-*.html")),
         next(site.glob("checkpoint/good-*.html")), next(site.glob("checkpoint/1-1-b-evil-*.html")),
-        next(site.glob("samples/good-ceval-*")) / "1.html", next(site.glob("samples/1-1-b-evil-gsm8k-*")) / "1.html",
-        next(site.glob("samples/1-1-b-evil-cmath-*")) / "1.html",
+        *sorted(site.glob("*.html")),
     ]  # fmt: skip
 
 
@@ -90,10 +52,6 @@ def test_without_javascript_the_board_reads_in_the_build_language(site: Path, op
     assert page.locator("h1").inner_text() == "Checkpoint leaderboard"
     page.locator("#board tbody a").first.click()
     assert page.locator("h1").inner_text() == "good"
-    page.locator("#runs a", has_text="read").first.click()
-    assert page.locator("article.sample:visible").count() > 30
-    page.locator(".sample summary").first.click()
-    assert "题目：" in page.locator(".sample .prompt").first.inner_text()
 
 
 def test_sorting_is_kept_in_the_address_and_leaves_missing_scores_last(site: Path, opened: Any) -> None:
@@ -125,27 +83,6 @@ def test_filter_csv_and_language(site: Path, opened: Any) -> None:
     page.locator("#language").click()
     assert page.locator("h1").inner_text() == "检查点排行榜"
     assert page.locator("#filter").get_attribute("placeholder") == "按名称筛选"
-    page.locator("nav a").nth(1).click()
+    page.locator("nav a").last.click()
     page.wait_for_load_state()
     assert page.evaluate("document.documentElement.lang") == "zh"  # remembered on the next page
-
-
-def test_answers_can_be_narrowed_and_walked_through(site: Path, opened: Any) -> None:
-    page = opened(next(site.glob("samples/damaged-gsm8k-*")) / "1.html")
-    shown = page.locator("article.sample:visible")
-    every = shown.count()
-    page.locator("button[data-f=unparsed]").click()
-    assert 0 < shown.count() < every == 40
-    assert set(page.evaluate("[...document.querySelectorAll('.sample:not([hidden])')].map(a => a.dataset.o)")) == {
-        "unparsed"
-    }
-    assert page.url.endswith("#f=unparsed")
-    page.locator("summary", has_text="All answers").click()
-    page.locator(".map a.wrong").first.click()  # an answer that the filter had hidden
-    page.wait_for_function("!document.querySelector('.sample[hidden]')")
-    assert shown.count() == every and page.locator(".sample:target").is_visible()
-    long = opened(next(site.glob("samples/good-ceval-*")) / "1.html")
-    long.locator("button[data-f=correct]").click()
-    long.locator(".pager a").first.click()
-    long.locator("button[data-f=correct][aria-pressed=true]").wait_for()
-    assert long.url.endswith("2.html#f=correct") and long.locator("article[data-o=wrong]:visible").count() == 0

@@ -1,0 +1,95 @@
+"""The kinds of pages, one module each: a new file here is a new page of the site.
+
+A module offers `pages(view)`, which yields Page and Data records; one that stands in the navigation has
+`NAV = (place, key of its name in i18n)` and `PATH`, and `present(view)` where a store may give it nothing to show.
+
+Example: `[*about.pages(view)]` -> [Page("about.html", "about.html.j2", {"page": "about", …})].
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from types import ModuleType
+from typing import Any, Literal
+
+from harness import plugins
+from harness.store.open import Store
+from leaderboard.entries import Board
+from leaderboard.places import Places
+
+Samples = Literal["all", "wrong", "none"]
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the one who publishes decides."""
+
+    samples: Samples = "all"  # whose texts are published; outcomes always are
+    title: str = ""
+    language: Literal["en", "zh"] = "en"  # what readers without JavaScript see
+    database: bool = False  # publish results.db too
+
+
+@dataclass(frozen=True)
+class View:
+    """All that a page may look at."""
+
+    store: Store
+    board: Board
+    where: Places
+    options: Options = field(default_factory=Options)
+
+
+@dataclass(frozen=True)
+class Page:
+    """A template with what it shows, as plain values."""
+
+    path: str
+    template: str
+    content: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Data:
+    """A data script, `BENCH.put(id, payload)`; `make` is called only where the site that is there was made of another key."""
+
+    path: str
+    key: str  # digest of everything that `make` looks at
+    make: Callable[[], tuple[str, Any]]  # (id, JSON)
+
+
+@dataclass(frozen=True)
+class File:
+    """Any other file, for other programs."""
+
+    path: str
+    key: str
+    make: Callable[[], bytes]
+
+
+@dataclass(frozen=True)
+class Link:
+    """A place in the navigation."""
+
+    path: str
+    key: str
+
+
+def found() -> list[ModuleType]:
+    return [plugins.find(__name__, name) for name in plugins.names(__name__)]
+
+
+def everything(view: View) -> Iterator[Page | Data | File]:
+    for module in found():
+        if present(module, view):
+            yield from module.pages(view)
+
+
+def navigation(view: View) -> list[Link]:
+    placed = [module for module in found() if hasattr(module, "NAV") and present(module, view)]
+    return [Link(module.PATH, module.NAV[1]) for module in sorted(placed, key=lambda module: module.NAV)]
+
+
+def present(module: ModuleType, view: View) -> bool:
+    return bool(module.present(view)) if hasattr(module, "present") else True
