@@ -9,12 +9,13 @@ a name with `</script>` in it must not end one, nor U+2028 a line.
 from __future__ import annotations
 
 import base64
+import filecmp
 import json
 import os
 import re
 import shutil
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
@@ -23,7 +24,7 @@ from typing import Any
 import jinja2
 
 from harness import __version__
-from leaderboard.pages import Data, File, Page
+from leaderboard.pages import Copy, Data, File, Page
 
 MARKER = ".bench-site"  # a folder without it isn't ours to replace; it keeps of what key each file was made
 _ALONE = re.compile("[\ud800-\udfff]")
@@ -45,13 +46,15 @@ class Press:
     def __post_init__(self) -> None:
         self._old_keys = _keys_of(self.old) if self.old else {}
 
-    def put(self, item: Page | Data | File) -> None:
+    def put(self, item: Page | Data | File | Copy) -> None:
         if isinstance(item, Page):
             self.page(item)
         elif isinstance(item, Data):
-            self._made(item.path, item.key, lambda: script(*item.make()))
+            self._data(item)
+        elif isinstance(item, File):
+            self._write(item.path, item.content)
         else:
-            self._made(item.path, item.key, item.make)
+            self._copy(item)
 
     def page(self, page: Page) -> None:
         if page.template not in self._templates:
@@ -69,13 +72,13 @@ class Press:
         about = {"made_by": "bench leaderboard; the next one replaces this folder", "keys": self._keys}
         self._write(MARKER, (json.dumps(about, indent=0, sort_keys=True) + "\n").encode())
 
-    def _made(self, path: str, key: str, make: Callable[[], bytes]) -> None:
-        key = f"{__version__} {key}"
-        self._keys[path] = key
-        if self.old and self._old_keys.get(path) == key and (self.old / path).is_file():
-            self._link(path, (self.old / path).stat().st_size)
+    def _data(self, item: Data) -> None:
+        key = f"{__version__} {item.key}"
+        self._keys[item.path] = key
+        if self.old and self._old_keys.get(item.path) == key and (self.old / item.path).is_file():
+            self._link(item.path, (self.old / item.path).stat().st_size)
         else:
-            self._write(path, make())
+            self._write(item.path, script(*item.make()))
 
     def _write(self, path: str, content: bytes) -> None:
         before = self.old / path if self.old else None
@@ -85,6 +88,17 @@ class Press:
         self._place(path).write_bytes(content)
         self.rewritten += 1
         self.size += len(content)
+
+    def _copy(self, item: Copy) -> None:
+        target = self._place(item.path)
+        item.write(target)
+        before = self.old / item.path if self.old else None
+        if before and before.is_file() and filecmp.cmp(before, target, shallow=False):
+            target.unlink()
+            self._link(item.path, before.stat().st_size)
+        else:
+            self.rewritten += 1
+            self.size += target.stat().st_size
 
     def _link(self, path: str, size: int) -> None:
         assert self.old is not None

@@ -67,6 +67,8 @@ def _checked(samples: str, title: str, language: str, database: bool) -> Options
         raise UserError(f"samples can't be {samples!r}; one of {', '.join(get_args(Samples))}")
     if language not in words.LANGUAGES:
         raise UserError(f"language can't be {language!r}; one of {', '.join(words.LANGUAGES)}")
+    if database and samples != "all":
+        raise UserError(f"results.db holds every text and gold, so it doesn't go with samples={samples}; leave it out")
     return Options(samples, title, language, database)  # type: ignore[arg-type]
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal
 
@@ -64,8 +65,15 @@ class File:
     """Any other file, for other programs."""
 
     path: str
-    key: str
-    make: Callable[[], bytes]
+    content: bytes
+
+
+@dataclass(frozen=True)
+class Copy:
+    """A file too large to be held in memory: `write` makes it at the path given."""
+
+    path: str
+    write: Callable[[Path], None]
 
 
 @dataclass(frozen=True)
@@ -80,7 +88,7 @@ def found() -> list[ModuleType]:
     return [plugins.find(__name__, name) for name in plugins.names(__name__)]
 
 
-def everything(view: View) -> Iterator[Page | Data | File]:
+def everything(view: View) -> Iterator[Page | Data | File | Copy]:
     for module in found():
         if present(module, view):
             yield from module.pages(view)
