@@ -27,6 +27,7 @@ from harness.store.runs import (
     list_runs,
     results,
     scorer,
+    scorers,
 )
 from harness.store.secondary import grades, judge, judged_by, judges, overall, overalls, profiles, state
 from harness.store.tables import outcomes, table
@@ -59,6 +60,7 @@ __all__ = [
     "results",
     "sample_rows",
     "scorer",
+    "scorers",
     "state",
     "table",
     "unasked",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, fields, is_dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -191,10 +191,19 @@ def settings(text: str) -> Settings:
     return Settings(**_tuples(made))
 
 
-def run(row: Mapping[str, Any]) -> Run:
-    """From a row of runs with the uids of its checkpoint, exam, engine and environment, and its tags as JSON."""
-    tags = tuple(sorted(json.loads(row["tags"])))
-    return Run(**known(Run, row) | {"id": row["uid"], "settings": settings(row["settings"]), "tags": tags})
+def runs(found: Iterable[Sequence[Any]]) -> Iterator[Run]:
+    """From rows whose columns are the fields of a Run in their order, tags as JSON; what is equal is one object."""
+    kept: dict[Any, Any] = {}
+    told: dict[str, Settings] = {}
+    for number, checkpoint, exam, asked, engine, *rest in found:
+        if asked not in told:
+            told[asked] = settings(asked)
+        ids = [kept.setdefault(value, value) for value in (checkpoint, exam, engine)]
+        attempt, expected, done, repeats, status, tags, environment, *times = rest
+        yield Run(
+            number, ids[0], ids[1], told[asked], ids[2], attempt, expected, done, repeats, kept.setdefault(status, status),
+            () if tags == "[]" else tuple(sorted(json.loads(tags))), kept.setdefault(environment, environment), *times,
+        )  # fmt: skip
 
 
 def overall(text: str) -> Overall:

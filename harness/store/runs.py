@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from typing import Any
 
 from harness.errors import UserError
@@ -27,17 +28,24 @@ def query(store: Store, sql: str, values: Sequence[Any] | Mapping[str, Any] = ()
     return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
 
-_RUNS = """SELECT r.*, c.uid AS checkpoint, e.uid AS exam, n.uid AS engine, v.sha AS environment,
-        (SELECT json_group_array(tag) FROM run_tags WHERE run = r.id) AS tags
-    FROM runs r JOIN checkpoints c ON c.id = r.checkpoint JOIN exams e ON e.id = r.exam
-        JOIN engines n ON n.id = r.engine LEFT JOIN environments v ON v.id = r.environment"""
+_JOINED = """runs r JOIN checkpoints c ON c.id = r.checkpoint JOIN exams e ON e.id = r.exam
+    JOIN engines n ON n.id = r.engine LEFT JOIN environments v ON v.id = r.environment"""
+# fields of a Run that have no column of their name
+_SAME = {
+    "id": "r.uid",
+    "checkpoint": "c.uid",
+    "exam": "e.uid",
+    "engine": "n.uid",
+    "environment": "v.sha",
+    "tags": "(SELECT json_group_array(tag) FROM run_tags WHERE run = r.id)",
+}
 
 
 def get_run(store: Store, run_id: str) -> Run:
-    found = query(store, f"{_RUNS} WHERE r.uid = ?", [run_id])
+    found = list_runs(store, run=run_id)
     if not found:
         raise UserError(f"no run {run_id} in {store.path}; `bench runs` lists them")
-    return rows.run(found[0])
+    return found[0]
 
 
 def list_runs(
@@ -61,7 +69,9 @@ def list_runs(
     }
     where = " AND ".join(["1", *(condition for condition, value in wanted.items() if value is not None)])
     values = {"checkpoint": checkpoint, "task": task, "tag": tag, "status": status, "exam": exam, "run": run}
-    return [rows.run(r) for r in query(store, f"{_RUNS} WHERE {where} ORDER BY r.started DESC, r.id DESC", values)]
+    names = ", ".join(f"{_SAME.get(f.name, f'r.{f.name}')} AS {f.name}" for f in fields(Run))
+    sql = f"SELECT {names} FROM {_JOINED} WHERE {where} ORDER BY r.started DESC, r.id DESC"
+    return list(rows.runs(store.db.conn.execute(sql, values).fetchall()))
 
 
 def find_checkpoint(store: Store, checkpoint_id: str) -> Checkpoint | None:
@@ -134,3 +144,18 @@ def scorer(store: Store, run_id: str) -> str:
     """`name@version` of the scorer whose grades count for a run now, "" while nothing is graded."""
     _, name, version = scoring(store, run_id)
     return f"{name}@{version}" if name else ""
+
+
+def scorers(store: Store) -> dict[str, str]:
+    """Run -> `name@version` of the scorer whose grades count for it now, of all runs that are graded: as v_scoring has it."""
+    found = store.db.conn.execute(
+        """SELECT r.uid, c.name || '@' || c.version, (c.name = e.scorer) AS own, g.graded,
+               CASE typeof(c.version) WHEN 'integer' THEN c.version ELSE 0 END AS version, c.id
+           FROM run_scorers g JOIN scorers c ON c.id = g.scorer JOIN runs r ON r.id = g.run JOIN exams e ON e.id = r.exam
+           WHERE c.params = e.key"""
+    ).fetchall()
+    best: dict[str, tuple[Any, ...]] = {}
+    for uid, name, *standing in found:
+        if uid not in best or standing > best[uid][1]:
+            best[uid] = name, standing
+    return {uid: name for uid, (name, _) in best.items()}
