@@ -6,7 +6,8 @@ import click
 
 
 def echo(text: str = "", err: bool = False) -> None:
-    """Lines as they are, less escape sequences and text that turns a line around."""
+    """Lines in the reader's language, less escape sequences and text that turns a line around."""
     from harness.verdicts.wording import printable
+    from harness.words import told
 
-    click.echo("\n".join(printable(line) for line in text.split("\n")), err=err)
+    click.echo("\n".join(printable(line) for line in told(text).split("\n")), err=err)

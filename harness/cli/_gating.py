@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import click
 
 from harness.cli._echo import echo
+from harness.words import say
 
 if TYPE_CHECKING:
     from harness.records import Verdict
@@ -84,7 +85,7 @@ def _next(verdict: Verdict, more: Sequence[str]) -> str:
         before, after = (str(sides.get(end, {}).get("run") or "") for end in ("before", "after"))
         if judged.judgement == "regressed" and before and after and not verdict.first_look:
             words = ["bench", "compare", f"run:{before[:12]}", f"run:{after[:12]}", "--lost", *more]
-            return f"look:  {shlex.join(words)}"
+            return say("look:  {command}", command=shlex.join(words))
     return ""
 
 

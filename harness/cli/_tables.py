@@ -7,13 +7,15 @@ from typing import Any
 from unicodedata import east_asian_width
 
 from harness.verdicts.wording import printable
+from harness.words import heads, told
 
 TEXTS = ("checkpoint", "task", "run", "status", "tags")  # an id of digits alone is no number
 
 
 def scores(rows: Sequence[Mapping[str, Any]]) -> str:
     """Runs with score, 95 % interval, n, and beside it what share was empty, could not be read or was cut off."""
-    lines = [["checkpoint", "task", "score", "95 % interval", "n", "empty", "unparsed", "truncated", "run"]]
+    names = ["checkpoint", "task", "score", "95 % interval", "n", "empty", "unparsed", "truncated", "run"]
+    lines = [heads(*names)]
     lines += [
         [
             str(row["checkpoint"]), str(row["task"]), score(row["value"], row["metric"]),
@@ -27,9 +29,9 @@ def scores(rows: Sequence[Mapping[str, Any]]) -> str:
 
 def table(lines: Sequence[Sequence[str]]) -> str:
     """Rows of cells, the first one the head; numbers to the right, a rule under the head. Cells are made printable."""
-    cells = [[printable(cell) for cell in line] for line in lines]
+    cells = [[printable(told(cell)) for cell in line] for line in lines]
     widths = [max(width(line[i]) for line in cells) for i in range(len(cells[0]))]
-    right = [head not in TEXTS and all(_is_number(line[i]) for line in cells[1:]) for i, head in enumerate(cells[0])]
+    right = [head not in TEXTS and all(_is_number(line[i]) for line in cells[1:]) for i, head in enumerate(lines[0])]
     drawn = ["  ".join(_cell(c, w, r) for c, w, r in zip(line, widths, right, strict=True)).rstrip() for line in cells]
     return "\n".join([drawn[0], "─" * width(max(drawn, key=width)), *drawn[1:]])
 

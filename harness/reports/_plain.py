@@ -13,20 +13,25 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.verdicts import wording
+from harness.words import told
 
 WIDTH = 100
 
 
 def table(heads: Sequence[str]) -> Table:
+    """`heads` are ours, and may stand on two lines; what is in the cells is not, and stays on one."""
     made = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="dim")
     for i, head in enumerate(heads):
         left = head in ("task", "checkpoint", "subject", "verdict")
-        made.add_column(words(head), justify="left" if left else "right", overflow="fold", no_wrap=i > 0 and left)
+        lines = [words(line) for line in told(head).split("\n")]
+        made.add_column(
+            Text("\n").join(lines), justify="left" if left else "right", overflow="fold", no_wrap=i > 0 and left
+        )
     return made
 
 
 def words(said: str, style: str = "") -> Text:
-    return Text(wording.printable(said), style=style)
+    return Text(wording.printable(told(said)), style=style)
 
 
 def console(colour: bool) -> Console:

@@ -11,43 +11,62 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table
-from rich.text import Text
 
 from harness.records import Finding, Judged, Verdict
 from harness.reports import _plain
 from harness.verdicts import wording
+from harness.words import heads, listed, say
 
+WORDS = {
+    "regressed": say("REGRESSED"),
+    "not_comparable": say("NOT COMPARABLE"),
+    "inconclusive": say("INCONCLUSIVE"),
+    "improved": say("improved"),
+    "slipped": say("slipped"),
+    "ok": say("ok"),
+}
+MARKS = {"refuse": (say("BREACHED"), "bold red"), "warn": (say("warning"), "yellow"), "info": (say("ok"), "")}
 COLOURS = {
     "regressed": "bold red",
     "not_comparable": "bold red",
     "inconclusive": "yellow",
     "improved": "green",
 }
-STATUS = {"pass": "PASS", "fail": "FAIL", "not_comparable": "NOT COMPARABLE", "nothing": "NOTHING"}
-TESTED = {  # column -> its head over two lines, so that all of them fit
-    "change": "change\n[90 % interval]",
-    "flips": "lost/\ngained",
-    "p": "p\n(Holm)",
-    "catches": "catches",
+STATUS = {
+    "pass": say("PASS"),
+    "fail": say("FAIL"),
+    "not_comparable": say("NOT COMPARABLE"),
+    "nothing": say("NOTHING"),
+    "inconclusive": say("INCONCLUSIVE"),
 }
-RATES = {"unparsed_rate": "un-\nparsed %", "truncated_rate": "cut\noff %"}  # of the candidate, where there are any
+# over two lines, so that all of them fit
+TESTED = heads("change\n[90 % interval]", "lost/\ngained", "p\n(Holm)", "catches")
+RATES = {
+    "unparsed_rate": say("un-\nparsed %"),
+    "truncated_rate": say("cut\noff %"),
+}  # of the candidate, where there are any
 QUIET_GUARDS = 4
+MARK_WIDTH = 8
 
 
 def render(verdict: Verdict, colour: bool = False) -> str:
     console = _plain.console(colour)
-    console.print(_plain.words(f"bench gate  {verdict.after or '–'}  vs  {verdict.before or '–'}", style="dim"))
+    console.print(_plain.words(_sides("bench gate", verdict), style="dim"))
     style = "bold green" if verdict.status == "pass" else "yellow" if verdict.exit_code in (0, 6) else "bold red"
     console.print(_plain.words(verdict.sentence, style=style))
     _body(console, verdict)
     if verdict.anchor:
         console.print()
-        console.print(_plain.words(f"anchor  {verdict.after or '–'}  vs  {verdict.anchor.before or '–'}", style="dim"))
+        console.print(_plain.words(_sides(say("anchor"), verdict.anchor), style="dim"))
         console.print(_plain.words(verdict.anchor.sentence))
         _body(console, verdict.anchor)
-    status = STATUS.get(verdict.status, "INCONCLUSIVE")
-    console.print(_plain.words(f"{status}  exit {verdict.exit_code}", style=style))
+    status = say("{status}  exit {code}", status=STATUS[verdict.status], code=verdict.exit_code)
+    console.print(_plain.words(status, style=style))
     return _plain.text(console)
+
+
+def _sides(what: str, verdict: Verdict) -> str:
+    return say("{what}  {after}  vs  {before}", what=what, after=verdict.after or "–", before=verdict.before or "–")
 
 
 def _body(console: Console, verdict: Verdict) -> None:
@@ -56,22 +75,28 @@ def _body(console: Console, verdict: Verdict) -> None:
         console.print()
         console.print(_tasks(verdict.tasks))
         if any(judged.change and judged.change.n for judged in verdict.tasks):
-            console.print(_plain.words("catches: the smallest true drop that fails here 8 times of 10", style="dim"))
+            caught = say("catches: the smallest true drop that fails here 8 times of 10")
+            console.print(_plain.words(caught, style="dim"))
     for judged in verdict.tasks:
         for line in _remarks(judged):
             console.print(Padding(_plain.words(line), (0, 0, 0, 2)))
     shown = _shown(verdict.guards)
     if shown:
-        console.print(_plain.words("guards"))
+        console.print(_plain.words(say("guards")))
     for finding in shown:
-        mark, tone = {"refuse": ("BREACHED", "bold red"), "warn": ("warning", "yellow")}.get(finding.level, ("ok", ""))
-        evidence = f"; {finding.evidence}" if finding.level != "info" and finding.evidence else ""
-        console.print(Padding(_plain.words(f"{mark:<8}  {finding.what}{evidence}", style=tone), (0, 0, 0, 2)))
+        mark, tone = MARKS[finding.level]
+        loud = finding.level != "info" and finding.evidence
+        _guard(console, mark, listed([finding.what, finding.evidence], "; ") if loud else finding.what, tone)
     if len(shown) < len(verdict.guards):
-        more = f"and {len(verdict.guards) - len(shown)} more within their limits"
-        console.print(Padding(_plain.words(f"ok        {more}"), (0, 0, 0, 2)))
+        _guard(console, say("ok"), say("and {n} more within their limits", n=len(verdict.guards) - len(shown)))
     for note in verdict.notes:
-        console.print(_plain.words(f"note: {note}"))
+        console.print(_plain.words(say("note: {note}", note=note)))
+
+
+def _guard(console: Console, mark: str, what: str, tone: str = "") -> None:
+    line = _plain.words(mark, style=tone)
+    line.pad_right(MARK_WIDTH + 2 - line.cell_len)
+    console.print(Padding(line + _plain.words(what, style=tone), (0, 0, 0, 2)))
 
 
 def _shown(guards: Sequence[Finding]) -> list[Finding]:
@@ -83,17 +108,13 @@ def _shown(guards: Sequence[Finding]) -> list[Finding]:
 
 def _tasks(tasks: Sequence[Judged]) -> Table:
     rates = [name for name in RATES if any(any(t.rates.get(name, ())) for t in tasks)]
-    table = _plain.table(["task", "n", "before", "after", *TESTED, *rates, "verdict"])
-    for column, words in zip(
-        table.columns, ["", "", "", "", *TESTED.values(), *map(RATES.get, rates), ""], strict=True
-    ):
-        if words:
-            column.header = Text(words)
+    named = [RATES[name] for name in rates]
+    table = _plain.table([*heads("task", "n", "before", "after"), *TESTED, *named, say("verdict")])
     for judged in tasks:
         change = judged.change
-        word = judged.judgement.replace("_", " ")
-        shout = word.upper() if judged.judgement in ("regressed", "not_comparable", "inconclusive") else word
-        verdict = _plain.words(f"{shout}, waived" if judged.waived else shout, style=COLOURS.get(judged.judgement, ""))
+        word = WORDS[judged.judgement]
+        said = say("{verdict}, waived", verdict=word) if judged.waived else word
+        verdict = _plain.words(said, style=COLOURS.get(judged.judgement, ""))
         if change is None or not change.n:
             table.add_row(_plain.words(judged.task), *["–"] * (7 + len(rates)), verdict)
             continue
@@ -110,12 +131,21 @@ def _remarks(judged: Judged) -> list[str]:
     if judged.change is None or not judged.change.n:
         return [judged.why]
     points = wording.in_points(judged.change)
-    lines = []
+    lines: list[str] = []
     if judged.judgement in ("regressed", "slipped", "inconclusive"):
-        settle = f"; about {judged.needs_n:,} questions would settle it" if judged.needs_n else ""
-        lines.append(f"{judged.task}: tolerance {wording.number(judged.tolerance, points)}{settle}")
+        settle = say("; about {n:,} questions would settle it", n=judged.needs_n) if judged.needs_n else ""
+        tolerance = wording.number(judged.tolerance, points)
+        lines.append(say("{task}: tolerance {n}{settle}", task=judged.task, n=tolerance, settle=settle))
     sure = [row for row in judged.change.moved if row["q"] <= wording.SURE][:3]
     if sure:
-        moves = (f"{r['subject']} {wording.number(r['change'], points, signed=True)} (q {r['q']:.2f})" for r in sure)
-        lines.append(f"{judged.task} moved most in: {', '.join(moves)}")
+        moves = [
+            say(
+                "{what} {n} (q {q:.2f})",
+                what=r["subject"],
+                n=wording.number(r["change"], points, signed=True),
+                q=r["q"],
+            )
+            for r in sure
+        ]
+        lines.append(say("{task} moved most in: {moves}", task=judged.task, moves=listed(moves)))
     return lines

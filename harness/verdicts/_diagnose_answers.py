@@ -15,7 +15,7 @@ import numpy as np
 from harness import stats
 from harness.records import Outcomes
 from harness.stats.intervals import Floats
-from harness.verdicts import _aligned, guards
+from harness.verdicts import _aligned, _guards_words, guards
 from harness.verdicts._diagnose_facts import Test
 from harness.verdicts.policy import GuardPolicy, Policy
 
@@ -65,7 +65,7 @@ def tests(before: Outcomes, after: Outcomes) -> Iterator[Test]:
             risen = _lettered if reading.measure == "choice_skew" else _risen
             samples = risen(before, after, reading.measure)
             size = 100 * (reading.after - reading.before)
-            kind, what = KINDS[reading.measure], guards.said(reading)
+            kind, what = KINDS[reading.measure], _guards_words.said(reading)
             if kind == "format":
                 kind, what = _why_unread(after, what, samples)
             yield _of(kind, reading, what, size, samples)

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from harness.words import say
+
 
 def flat(value: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """Nested mappings as dotted names; lists as tuples, so that a JSON round trip changes nothing."""
@@ -27,7 +29,7 @@ def _tuples(item: Any) -> Any:
 def shown(value: Any) -> str:
     """A value for a sentence: short, and honest about absence."""
     if value is None:
-        return "not recorded"
+        return say("not recorded")
     text = value if isinstance(value, str) else repr(value)
     text = text or "empty"
     return text if len(text) <= 60 else text[:57] + "…"

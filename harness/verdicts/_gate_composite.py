@@ -15,6 +15,7 @@ from harness.verdicts import _gate_floors, composite, profile, wording
 from harness.verdicts._gate_family import Tested
 from harness.verdicts._gate_pairs import Pairs, refusal
 from harness.verdicts.policy import CompositePolicy, Policy
+from harness.words import listed, say
 
 NAME = "composite"
 
@@ -48,10 +49,13 @@ def judge(pairs: Pairs, policy: Policy) -> Composite:
             continue
         task = f"{NAME} {change.metric}" if i else NAME
         if change.change is None or change.p is None:
-            out.refused.append(refusal(task, f"{task} can't be judged: {change.method}", change.metric))
+            why = say("{task} can't be judged: {why}", task=task, why=change.method)
+            out.refused.append(refusal(task, why, change.metric))
         else:
             out.tested[task] = Tested(dataclasses.replace(change, task=task), asked.points or change.mde or 1.0)
-    out.notes.append(f"{NAME} by profile {rules.name} ({rules.sha[:8]}): {', '.join(beside) or 'no other part'}")
+    template = "composite by profile {name} ({sha}): {beside}"
+    said = listed(beside) or say("no other part")
+    out.notes.append(say(template, name=rules.name, sha=rules.sha[:8], beside=said))
     out.floors += _floor(asked, changes[0])
     return out
 
@@ -65,6 +69,6 @@ def _floor(asked: CompositePolicy, overall: Change) -> list[Finding]:
 
 def _beside(change: Change) -> str:
     if change.change is None:
-        return f"{change.metric} without a value"
+        return say("{part} without a value", part=change.metric)
     before, after = (wording.number(v, False, digits=1) for v in (change.before, change.after))
     return f"{change.metric} {before} -> {after}"

@@ -20,6 +20,7 @@ from harness.stats.intervals import Floats
 from harness.verdicts import _aligned, wording
 from harness.verdicts.compare import Paired
 from harness.verdicts.policy import Policy
+from harness.words import listed, say
 
 POWER = 0.8
 POOLED = "pooled"
@@ -188,10 +189,13 @@ def pooled_alarm(
     said = any(j.judgement == "regressed" and j.task not in waived for j in family.judged)
     if pooled is None or family.p_pooled > policy.alpha or said:
         return [], []
-    what = f"all {tasks} {'other ' if waived else ''}tasks together fell by {-pooled.change:.2f} of their tolerances"
+    template = "all {n} tasks together fell by {fall:.2f} of their tolerances"
+    if waived:
+        template = "all {n} other tasks together fell by {fall:.2f} of their tolerances"
+    what = say(template, n=tasks, fall=-pooled.change)
     p = wording.p_value(family.p_pooled)
     if pooled.change > -1:
-        return [], [f"{what} (p {p}): real, but within what you tolerate"]
+        return [], [say("{what} (p {p}): real, but within what you tolerate", what=what, p=p)]
     return [Finding(POOLED, "refuse", what, f"p {p}", "look at the largest falls first")], []
 
 
@@ -200,7 +204,8 @@ def threshold_note(judged: Sequence[Judged]) -> list[str]:
     alarms = {j.task: j.false_alarm for j in judged if j.false_alarm is not None}
     if not alarms:
         return []
-    each = ", ".join(f"{task} {100 * chance:.0f} %" for task, chance in alarms.items())
+    each = listed(f"{task} {100 * chance:.0f} %" for task, chance in alarms.items())
     together = 1 - math.prod(1 - chance for chance in alarms.values())
-    whole = f"; one of them {100 * together:.0f} %" if len(alarms) > 1 else ""
-    return [f'rule = "threshold" asks for no proof: without any change it fails {each}{whole} of the time']
+    whole = say("; one of them {n:.0f} %", n=100 * together) if len(alarms) > 1 else ""
+    template = 'rule = "threshold" asks for no proof: without any change it fails {each}{whole} of the time'
+    return [say(template, each=each, whole=whole)]

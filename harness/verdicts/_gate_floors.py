@@ -18,6 +18,7 @@ from harness.records import Finding, Outcomes
 from harness.verdicts import wording
 from harness.verdicts._gate_family import ROUNDING
 from harness.verdicts.policy import Policy
+from harness.words import say
 
 SOURCE = "min"
 
@@ -43,17 +44,23 @@ def finding(
 ) -> Finding:
     least = wording.number(floor, shares)
     if value is None:
-        what = f"{task} has no {metric} to hold against its floor of {least}"
-        return Finding(SOURCE, "refuse", what, remedy="run it, or take the floor out", task=task)
+        what = say("{task} has no {metric} to hold against its floor of {least}", task=task, metric=metric, least=least)
+        return Finding(SOURCE, "refuse", what, remedy=say("run it, or take the floor out"), task=task)
     says = wording.number(value, shares)
     if value >= floor - ROUNDING:
-        return Finding(SOURCE, "info", f"{task} is at {says}, at least {least} was asked for", task=task)
+        held = say("{task} is at {says}, at least {least} was asked for", task=task, says=says, least=least)
+        return Finding(SOURCE, "info", held, task=task)
     if says == least:  # 44.96 and 45.0
         says = wording.number(value, shares, digits=3)
-    ends = f"95 % interval {wording.number(low, shares)} to {wording.number(high, shares)}" if low is not None else ""
-    luck = ", so other questions might have passed" if high is not None and high >= floor else ""
-    what = f"{task} is at {says}, below its floor of {least}"
-    return Finding(SOURCE, "refuse", what, ends + luck, "a floor asks for no baseline: lower it only on purpose", task)
+    what = say("{task} is at {says}, below its floor of {least}", task=task, says=says, least=least)
+    remedy = say("a floor asks for no baseline: lower it only on purpose")
+    if low is None:
+        return Finding(SOURCE, "refuse", what, "", remedy, task)
+    template = "95 % interval {low} to {high}"
+    if high is not None and high >= floor:
+        template = "95 % interval {low} to {high}, so other questions might have passed"
+    ends = say(template, low=wording.number(low, shares), high=wording.number(high, shares))
+    return Finding(SOURCE, "refuse", what, ends, remedy, task)
 
 
 def score(side: Outcomes) -> tuple[float | None, float | None, float | None]:

@@ -16,6 +16,7 @@ from harness.verdicts import _aligned, audit, measured
 from harness.verdicts._gate_family import Tested
 from harness.verdicts.compare import change_of, pair
 from harness.verdicts.policy import Policy
+from harness.words import listed, say
 
 Pairs = Sequence[tuple[Outcomes, Outcomes]]
 RATES = ("unparsed_rate", "truncated_rate")  # shown beside every score: a fall of either kind is no lack of knowledge
@@ -45,10 +46,11 @@ def compared(pairs: Pairs, policy: Policy) -> Compared:
                 pair(before, after)
             audit.refuse(task, found)
             if _has_no_gold(before) and _has_no_gold(after):
-                out.notes.append(f"{task} has no gold answers; only its guards are judged")
+                out.notes.append(say("{task} has no gold answers; only its guards are judged", task=task))
                 continue
             if _handed_in(before) and _handed_in(after) and not all(_handed_in(b) for b, _ in pairs):
-                out.notes.append(f"{task} has no public labels, so it is left out; `bench export` hands its answers in")
+                template = "{task} has no public labels, so it is left out; `bench export` hands its answers in"
+                out.notes.append(say(template, task=task))
                 continue
             paired = pair(before, after)
             change = change_of(paired, before, after, found)
@@ -98,15 +100,22 @@ def notes(tested: Mapping[str, Tested], policy: Policy) -> list[str]:
     for task, t in tested.items():
         for d in t.change.differences:
             if d.class_ == "should":
-                text = f"{d.field} should match: {audit.shown(d.before)} before, {audit.shown(d.after)} after"
+                before, after = audit.shown(d.before), audit.shown(d.after)
+                text = say(
+                    "{field} should match: {before} before, {after} after", field=d.field, before=before, after=after
+                )
                 found.setdefault(text, []).append(task)
             elif d.class_ == "own":
-                found.setdefault(f"{d.field} changed with the checkpoint", []).append(task)
+                found.setdefault(say("{field} changed with the checkpoint", field=d.field), []).append(task)
         if "; " in t.change.method:
             found.setdefault(t.change.method.split("; ", 1)[1], []).append(task)
         asked = policy.task.get(task)
         if asked and asked.cluster and t.paired and t.paired.clusters is None:
-            text = f"cluster '{asked.cluster}' was asked for but no two questions share one"
+            text = say("cluster '{name}' was asked for but no two questions share one", name=asked.cluster)
             found.setdefault(text, []).append(task)
-    lines = [text if len(t) == len(tested) > 1 else f"{', '.join(t)}: {text}" for text, t in found.items()]
-    return lines + [f"[gate.task.{name}] fits no task compared here" for name in policy.task if name not in tested]
+    lines = [
+        text if len(t) == len(tested) > 1 else say("{tasks}: {text}", tasks=listed(t), text=text)
+        for text, t in found.items()
+    ]
+    unused = [name for name in policy.task if name not in tested]
+    return lines + [say("[gate.task.{name}] fits no task compared here", name=name) for name in unused]

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from harness.records import Finding, Judged
 from harness.verdicts.policy import Policy, Waive
+from harness.words import listed, say
 
 
 def apply(
@@ -19,7 +20,16 @@ def apply(
 ) -> tuple[list[Judged], list[Finding], list[str]]:
     """The same lines with what is waived marked so, a waived alarm as a warning; and a note for every waiver."""
     live = _live(policy, today)
-    notes = [f"{w.what}: {_state(w, today)}, until {w.until}: {w.reason}" for w in policy.waive]
+    notes: list[str] = [
+        say(
+            "{what}: {state}, until {until}: {reason}",
+            what=w.what,
+            state=_state(w, today),
+            until=w.until,
+            reason=w.reason,
+        )
+        for w in policy.waive
+    ]
     tasks = [
         dataclasses.replace(j, waived=_said(w))
         if j.judgement == "regressed" and (w := next((w for w in live if not w.guard and w.task == j.task), None))
@@ -27,7 +37,9 @@ def apply(
         for j in judged
     ]
     findings = [
-        dataclasses.replace(f, level="warn", evidence="; ".join(filter(None, (f"waived {_said(w)}", f.evidence))))
+        dataclasses.replace(
+            f, level="warn", evidence=listed(filter(None, (say("waived {until}", until=_said(w)), f.evidence)), "; ")
+        )
         if f.level == "refuse" and (w := next((w for w in live if _covers(w, f)), None))
         else f
         for f in alarms
@@ -56,10 +68,10 @@ def _covers(waive: Waive, finding: Finding) -> bool:
 
 
 def _said(waive: Waive) -> str:
-    return f"until {waive.until}: {waive.reason}"
+    return say("until {until}: {reason}", until=waive.until, reason=waive.reason)
 
 
 def _state(waive: Waive, today: datetime.date | None) -> str:
     if today is None:
-        return "waiver not applied (no date given)"
-    return "waived" if waive.live(today) else "waiver expired"
+        return say("waiver not applied (no date given)")
+    return say("waived") if waive.live(today) else say("waiver expired")

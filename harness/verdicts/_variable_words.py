@@ -11,38 +11,40 @@ from typing import Any
 
 from harness.records import Difference
 from harness.verdicts._fields import shown
+from harness.words import listed, say
 
 SPOKEN = 4  # differences named in a sentence
 LONGEST = 60  # characters of a name
 ROOMS = ("settings", "engine", "environment", "optim", "train", "training")  # say nothing that the key doesn't
 WORDS = {
-    "engine.name": "engine", "engine.version": "engine version",
-    "lora.r": "LoRA rank", "r": "LoRA rank", "rank": "LoRA rank", "lora_r": "LoRA rank", "lora_rank": "LoRA rank",
-    "lora.alpha": "LoRA alpha", "lora_alpha": "LoRA alpha", "lora.dropout": "LoRA dropout", "lora_dropout": "LoRA dropout",
-    "target_modules": "LoRA target modules", "lora.targets": "LoRA target modules",
-    "lr": "learning rate", "learning_rate": "learning rate", "rate": "learning rate", "num_train_epochs": "epochs",
-    "warmup": "warm-up", "warmup_steps": "warm-up", "weight_decay": "weight decay", "lr_scheduler_type": "learning-rate schedule",
-    "batch": "batch size", "per_device_train_batch_size": "batch size", "max_length": "longest training sample",
-    "method": "training method", "parent": "parent", "steps": "optimiser steps", "max_steps": "optimiser steps",
-    "tokens": "tokens trained on", "template": "chat template", "tokenizer": "tokenizer", "exam": "questions", "key": "golds",
-    "generation": "generation config", "config": "model config", "mix": "data mix",
+    "engine.name": say("engine"), "engine.version": say("engine version"),
+    "lora.r": say("LoRA rank"), "r": say("LoRA rank"), "rank": say("LoRA rank"), "lora_r": say("LoRA rank"), "lora_rank": say("LoRA rank"),
+    "lora.alpha": say("LoRA alpha"), "lora_alpha": say("LoRA alpha"), "lora.dropout": say("LoRA dropout"), "lora_dropout": say("LoRA dropout"),
+    "target_modules": say("LoRA target modules"), "lora.targets": say("LoRA target modules"),
+    "lr": say("learning rate"), "learning_rate": say("learning rate"), "rate": say("learning rate"), "num_train_epochs": say("epochs"),
+    "warmup": say("warm-up"), "warmup_steps": say("warm-up"), "weight_decay": say("weight decay"), "lr_scheduler_type": say("learning-rate schedule"),
+    "batch": say("batch size"), "per_device_train_batch_size": say("batch size"), "max_length": say("longest training sample"),
+    "method": say("training method"), "parent": say("parent"), "steps": say("optimiser steps"), "max_steps": say("optimiser steps"),
+    "tokens": say("tokens trained on"), "template": say("chat template"), "tokenizer": say("tokenizer"), "exam": say("questions"), "key": say("golds"),
+    "generation": say("generation config"), "config": say("model config"), "mix": say("data mix"),
 }  # fmt: skip
 
 
 def counted(found: Sequence[Difference]) -> str:
-    return f"{len(found)} setting{'s' if len(found) > 1 else ''} ({spoken(found)})"
+    template = "{n} settings ({what})" if len(found) > 1 else "{n} setting ({what})"
+    return say(template, n=len(found), what=spoken(found))
 
 
 def spoken(found: Sequence[Difference]) -> str:
-    words = [f"{_words(d)} {change(d)}" for d in found[:SPOKEN]]
-    return ", ".join(words) + (f" and {len(found) - SPOKEN} more" if len(found) > SPOKEN else "")
+    words = listed(say("{setting} {change}", setting=_words(d), change=change(d)) for d in found[:SPOKEN])
+    return say("{first} and {n} more", first=words, n=len(found) - SPOKEN) if len(found) > SPOKEN else words
 
 
 def _words(difference: Difference) -> str:
     """The field's plain word: `lora.r` is the LoRA rank; what has no word of its own is told by its name."""
     if difference.field == "data":
         added, gone = difference.before is None, difference.after is None
-        return "data set added:" if added else "data set left out:" if gone else "data set"
+        return say("data set added:") if added else say("data set left out:") if gone else say("data set")
     parts = difference.field.split(".")
     word = WORDS.get(".".join(parts[-2:])) or WORDS.get(parts[-1])
     return word or shown(".".join(parts[1:] if parts[0] in ROOMS else parts).replace("_", " "))[:LONGEST]

@@ -17,6 +17,7 @@ from typing import Any, Literal
 from harness.records import Difference, Outcomes
 from harness.verdicts._fields import flat
 from harness.verdicts._variable_words import change, content, counted, one_word, plain, spoken
+from harness.words import listed, say
 
 Fingerprint = Mapping[str, Mapping[str, Any]]
 Kind = Literal["replicate", "controlled", "confounded", "unknown"]
@@ -64,11 +65,11 @@ class Variables:
 def variables(before: Outcomes | Fingerprint, after: Outcomes | Fingerprint) -> Variables:
     """The audit of a pair, from their fingerprints; of Outcomes it also knows which is the parent of which."""
     sides = [side.fingerprint if isinstance(side, Outcomes) else side for side in (before, after)]
-    names = [_name(side, word) for side, word in ((before, "the first"), (after, "the second"))]
+    names = [_name(side, word) for side, word in ((before, say("the first")), (after, say("the second")))]
     asked = [*_asked(*sides)]
     if isinstance(before, Outcomes) and isinstance(after, Outcomes):
         if before.checkpoint == after.checkpoint:
-            return _judged(asked, (), "the very same checkpoint")
+            return _judged(asked, (), say("the very same checkpoint"))
         for parent, child, way in ((before, after, "from"), (after, before, "into")):
             if _parent(child) in (parent.checkpoint, parent.name or parent.checkpoint):
                 return _trained(asked, parent, child, way)
@@ -76,12 +77,15 @@ def variables(before: Outcomes | Fingerprint, after: Outcomes | Fingerprint) -> 
     own = [*_own(*sides)]
     silent = [name for name, recipe in zip(names, recipes, strict=True) if not _told(recipe)]
     if silent:
-        were = "were" if len(silent) > 1 else "was"
-        sentence = f"how {' and '.join(silent)} {were} trained is not recorded, so the cause is not known"
+        template = "how {names} was trained is not recorded, so the cause is not known"
+        if len(silent) > 1:
+            template = "how {names} were trained is not recorded, so the cause is not known"
         both = [d for d in _training(*recipes) if d.before is not None and d.after is not None]
         known = [*asked, *own, *both]
-        also = f"; known to differ: {spoken(known)}" if known else ""
-        return Variables("unknown", tuple(known), sentence + also)
+        sentence = say(template, names=listed(silent, " and "))
+        if known:
+            sentence = say("{said}; known to differ: {settings}", said=sentence, settings=spoken(known))
+        return Variables("unknown", tuple(known), sentence)
     trained = [*_training(*recipes)]
     seeds = tuple(_seeds(*recipes))
     return _judged([*asked, *_without_twins(own, trained), *trained], seeds, "")
@@ -265,24 +269,29 @@ def _trained(asked: Sequence[Difference], parent: Outcomes, child: Outcomes, way
     """A checkpoint and what it was trained from: the training as a whole is the one variable."""
     method = (child.fingerprint.get("recipe") or {}).get("method")
     training = Difference("training", None, method, "recipe")
-    lead = f"{child.name or 'the second'} was trained from {parent.name or 'the first'}"
-    lead += f" ({method})" if method else ""
+    names = {"child": child.name or say("the second"), "parent": parent.name or say("the first")}
+    lead = say("{child} was trained from {parent}", **names)
+    lead = say("{lead} ({method})", lead=lead, method=method) if method else lead
     if not asked:
-        return Variables("controlled", (training,), f"{lead}: what differs is that training as a whole")
-    sentence = f"{lead}, and they also differ in {counted(asked)}: the effect can't be attributed to the training"
-    return Variables("confounded", (training, *asked), sentence)
+        whole = say("{lead}: what differs is that training as a whole", lead=lead)
+        return Variables("controlled", (training,), whole)
+    template = "{lead}, and they also differ in {settings}: the effect can't be attributed to the training"
+    return Variables("confounded", (training, *asked), say(template, lead=lead, settings=counted(asked)))
 
 
 def _judged(found: Sequence[Difference], seeds: Sequence[Difference], same: str) -> Variables:
-    seeded = f"the seed ({change(seeds[0])})" if seeds else ""
+    seeded = say("the seed ({change})", change=change(seeds[0])) if seeds else ""
     if same and not found:
-        return Variables("replicate", (), f"these two are {same}")
+        return Variables("replicate", (), say("these two are {same}", same=same))
+    if not found and not seeded:
+        return Variables("replicate", (), say("these two differ in nothing that is recorded"))
     if not found:
-        what = f"none but {seeded}" if seeded else "nothing that is recorded"
-        return Variables("replicate", (), f"these two differ in {what}", tuple(seeds))
-    also = f", and {seeded}" if seeded else ""
-    lead = f"these two are {same} and" if same else "these two"
-    sentence = f"{lead} differ in {counted(found)}{also}"
+        return Variables("replicate", (), say("these two differ in none but {seed}", seed=seeded), tuple(seeds))
+    settings = say("{settings}, and {seed}", settings=counted(found), seed=seeded) if seeded else counted(found)
+    sentence = say("these two differ in {settings}", settings=settings)
+    if same:
+        sentence = say("these two are {same} and differ in {settings}", same=same, settings=settings)
     if len(found) == 1:
         return Variables("controlled", tuple(found), sentence, tuple(seeds))
-    return Variables("confounded", tuple(found), f"{sentence}: the effect can't be attributed", tuple(seeds))
+    sentence = say("{said}: the effect can't be attributed", said=sentence)
+    return Variables("confounded", tuple(found), sentence, tuple(seeds))

@@ -18,6 +18,7 @@ from harness.errors import NotComparable, NothingToCompare
 from harness.records import Change, Outcomes
 from harness.verdicts import _aligned, audit, wording
 from harness.verdicts.compare import Paired, change_of, pair
+from harness.words import listed, say
 
 Verdict = Literal["worse", "better", "alike", "not separable"]
 ALPHA = 0.05  # of either direction, over all lines
@@ -122,26 +123,33 @@ def _length(before: Outcomes, after: Outcomes) -> float | None:
 def sentence(lines: Sequence[Line]) -> str:
     """All tasks of one checkpoint in one sentence: what is sure first, then what is not and what it would take."""
     if not lines:
-        return "Nothing could be compared."
+        return say("Nothing could be compared.")
     by = {v: [x for x in lines if x.verdict == v] for v in ("worse", "better", "alike", "not separable")}
     sure = {v: sorted(by[v], key=_sized, reverse=True) for v in ("worse", "better")}
-    parts: list[str] = []
-    if sure["worse"] and sure["better"]:
-        worst, best = sure["worse"][0], sure["better"][0]
-        parts.append(f"Mixed: {wording.moved_by(worst.change)}, {wording.moved_by(best.change)}")
-    elif sure["worse"] or sure["better"]:
-        (kind,) = (v for v in ("worse", "better") if sure[v])
-        parts.append(f"{kind.capitalize()}: {wording.moved_by(sure[kind][0].change)}")
-    for kind in ("worse", "better"):
-        if rest := sure[kind][1:]:
-            parts.append(f"also {kind}: {_several(rest)}")
-    if parts:
-        parts[0] += _format(next(x for v in ("worse", "better") for x in sure[v][:1]))
-    if not parts:
+    first = [mine[0] for mine in sure.values() if mine]
+    if not first:
         return _unsure(by["alike"], by["not separable"])
+    moved = [wording.moved_by(line.change) for line in first]
+    if len(moved) > 1:
+        lead = say("Mixed: {worst}, {best}", worst=moved[0], best=moved[1])
+    else:
+        lead = say("Worse: {moved}" if sure["worse"] else "Better: {moved}", moved=moved[0])
+    parts: list[str] = [say("{said}{format}", said=lead, format=_format(first[0]))]
+    if rest := sure["worse"][1:]:
+        parts.append(say("also worse: {tasks}", tasks=_several(rest)))
+    if rest := sure["better"][1:]:
+        parts.append(say("also better: {tasks}", tasks=_several(rest)))
     if by["alike"]:
-        parts.append(f"{_names(by['alike'])} the same within a point")
-    return "; ".join(parts + _open(by["not separable"])) + "."
+        parts.append(_same(by["alike"]))
+    return _stopped(parts + _open(by["not separable"]))
+
+
+def _stopped(parts: Sequence[str]) -> str:
+    return say("{parts}.", parts=listed(parts, "; "))
+
+
+def _same(lines: Sequence[Line]) -> str:
+    return say("{tasks} the same within a point", tasks=_names(lines))
 
 
 def _format(line: Line) -> str:
@@ -150,49 +158,62 @@ def _format(line: Line) -> str:
     moved, change = unread[0] - unread[1], line.change.change or 0.0
     if not wording.in_points(line.change) or moved * change <= 0 or abs(moved) < max(UNREAD, abs(change) / 2):
         return ""
-    way = "fell" if moved > 0 else "rose"
-    return f", while unread answers {way} from {wording.number(unread[0], True)} to {wording.number(unread[1], True)} %"
+    before, after = (wording.number(share, True) for share in unread)
+    if moved > 0:
+        return say(", while unread answers fell from {before} to {after} %", before=before, after=after)
+    return say(", while unread answers rose from {before} to {after} %", before=before, after=after)
 
 
 def _unsure(alike: Sequence[Line], open_: Sequence[Line]) -> str:
     if not open_:
         widest = max(alike, key=lambda x: max(abs(x.change.low or 0.0), abs(x.change.high or 0.0)))
-        return f"The same within a point: {wording.moved_by(widest.change)}{_others(len(alike))}."
+        moved, others = wording.moved_by(widest.change), _others(len(alike))
+        return say("The same within a point: {moved}{others}.", moved=moved, others=others)
     if len(open_) + len(alike) == 1:
-        return f"No clear difference: {wording.moved_by(open_[0].change)}, {_needs(open_[0])}."
-    same = [f"{_names(alike)} the same within a point"] if alike else []
-    return f"No clear difference: {'; '.join(same + _open(open_))}."
+        moved, needs = wording.moved_by(open_[0].change), _needs(open_[0])
+        return say("No clear difference: {moved}, {needs}.", moved=moved, needs=needs)
+    same = [_same(alike)] if alike else []
+    return say("No clear difference: {parts}", parts=_stopped(same + _open(open_)))
 
 
 def _open(lines: Sequence[Line]) -> list[str]:
     """'medical not separable, needs about 900 more questions'."""
-    told = [f"{x.change.task} not separable, {_needs(x)}" for x in lines[:NAMED]]
-    return [*told, *([f"{len(lines) - NAMED} more tasks not separable"] if len(lines) > NAMED else [])]
+    told: list[str] = [say("{task} not separable, {needs}", task=x.change.task, needs=_needs(x)) for x in lines[:NAMED]]
+    rest = [say("{n} more tasks not separable", n=len(lines) - NAMED)] if len(lines) > NAMED else []
+    return [*told, *rest]
 
 
 def _needs(line: Line) -> str:
+    if line.more == 1:
+        return say("needs about 1 more question")
     if line.more is not None:
-        return f"needs about {line.more:,} more question{'s' if line.more > 1 else ''}"
+        return say("needs about {n:,} more questions", n=line.more)
     points = wording.in_points(line.change)
-    unit = "points" if points else line.change.metric
-    return f"a change below {wording.number(line.change.mde, points)} {unit} would often go unseen"
+    unit = say("points") if points else line.change.metric
+    seen = wording.number(line.change.mde, points)
+    return say("a change below {n} {unit} would often go unseen", n=seen, unit=unit)
 
 
 def _several(lines: Sequence[Line]) -> str:
-    told = [
-        f"{x.change.task} {wording.number(x.change.change, wording.in_points(x.change), signed=True)}"
-        for x in lines[:NAMED]
-    ]
-    return ", ".join(told) + (f" and {len(lines) - NAMED} more" if len(lines) > NAMED else "")
+    return _first(
+        f"{x.change.task} {wording.number(x.change.change, wording.in_points(x.change), signed=True)}" for x in lines
+    )
 
 
 def _names(lines: Iterable[Line]) -> str:
-    names = [x.change.task for x in lines]
-    return ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")
+    return _first(x.change.task for x in lines)
+
+
+def _first(told: Iterable[str]) -> str:
+    first = list(told)
+    named = listed(first[:NAMED])
+    return say("{first} and {n} more", first=named, n=len(first) - NAMED) if len(first) > NAMED else named
 
 
 def _others(count: int) -> str:
-    return f", and all {count} tasks" if count > 2 else ", and so is the other task" if count == 2 else ""
+    if count > 2:
+        return say(", and all {n} tasks", n=count)
+    return say(", and so is the other task") if count == 2 else ""
 
 
 def _sized(line: Line) -> float:

@@ -24,6 +24,7 @@ from harness.verdicts import (
 )
 from harness.verdicts._gate_pairs import Pairs
 from harness.verdicts.policy import Policy, policy
+from harness.words import listed, say
 
 __all__ = ["Policy", "against_anchor", "alone", "judge", "policy"]
 
@@ -45,7 +46,7 @@ def judge(
     `refused`: task -> why its two sides can't be paired at all. A pure function: `today` is only held against the dates of waivers, which are not applied without it.
     """
     policy = policy or Policy()
-    lacking = {task: f"{task} is in the baseline but was not run on the candidate" for task in missing}
+    lacking: dict[str, str] = {task: say("{task} is in the baseline but was not run on the candidate", task=task) for task in missing}
     lacking.update(refused or {})
     if not policy.fail_fast:
         return _verdict(pairs, policy, lacking, today)
@@ -55,11 +56,9 @@ def judge(
     whole = _verdict(pairs, rest, lacking, today)
     seen = {j.task: j for j in early.tasks if j.judgement == "regressed" and not j.waived}
     if early.status == "fail" and whole.status == "not_comparable":  # the rest need not be asked
-        said = f"{early.sentence.rstrip('.')}, seen at the first {count:,} questions."
+        said = say("{sentence} That is seen at the first {n:,} questions.", sentence=early.sentence, n=count)
         return dataclasses.replace(early, sentence=said, first_look=count)
-    calm = f"the first {count:,} questions show no catastrophe"
-    calm += ", which is no pass: it takes all of them" if whole.status == "not_comparable" else ""
-    note = "" if seen else calm if early.tasks else f"no task has {count:,} common questions for a first look yet"
+    note = "" if seen else _calm(count, bool(early.tasks), whole.status)
     if seen and whole.exit_code in (0, 6):
         alarms = [
             Finding("first look", "refuse", wording.moved_by(j.change), f"p {wording.p_value(j.p_holm)}", task=j.task)
@@ -71,6 +70,14 @@ def judge(
         whole = dataclasses.replace(whole, status="fail", exit_code=EXIT["fail"], sentence=sentence, guards=guards_)
     notes = (*whole.notes, note) if note else whole.notes
     return dataclasses.replace(whole, notes=notes, first_look=count)
+
+
+def _calm(count: int, looked: bool, status: str) -> str:
+    if not looked:
+        return say("no task has {n:,} common questions for a first look yet", n=count)
+    if status == "not_comparable":
+        return say("the first {n:,} questions show no catastrophe, which is no pass: it takes all of them", n=count)
+    return say("the first {n:,} questions show no catastrophe", n=count)
 
 
 def _verdict(
@@ -129,13 +136,13 @@ def alone(candidates: Sequence[Outcomes], policy: Policy, why: str, today: datet
     _, floors, waivers = _gate_waivers.apply(policy, today, (), floors)
     breached = [f for f in floors if f.level == "refuse"]
     warned = policy.on_missing_baseline == "warn"
-    lead = f"No baseline, so nothing says whether it got worse ({why})"
-    held = f"; every floor holds ({len(floors)})" if floors and not breached else ""
-    fails = f"; and {wording.listed(breached)}" if breached else ""
+    lead = say("No baseline, so nothing says whether it got worse ({why})", why=why)
+    held = say("; every floor holds ({n})", n=len(floors)) if floors and not breached else ""
+    fails = say("; and {alarms}", alarms=wording.listed(breached)) if breached else ""
     return Verdict(
         status="fail" if breached and warned else "nothing",
         exit_code=EXIT["fail"] if breached and warned else 0 if warned else EXIT["nothing"],
-        sentence=f"{lead}{held}{fails}.",
+        sentence=say("{lead}{held}{fails}.", lead=lead, held=held, fails=fails),
         tasks=(),
         guards=tuple(floors),
         notes=tuple(waivers),
@@ -147,14 +154,17 @@ def alone(candidates: Sequence[Outcomes], policy: Policy, why: str, today: datet
 
 def against_anchor(verdict: Verdict, anchor: Verdict) -> Verdict:
     """One verdict of two comparisons: the worse of them decides; a slow drift shows only against what stays fixed."""
-    name = anchor.before or "the anchor"
+    name = anchor.before or say("the anchor")
+    against = say("Against the anchor {name}: {sentence}", name=name, sentence=anchor.sentence)
     if WORST_FIRST.index(anchor.exit_code) >= WORST_FIRST.index(verdict.exit_code):
-        also = "" if anchor.status == "pass" else f" Against the anchor {name}: {anchor.sentence}"
-        return dataclasses.replace(verdict, sentence=verdict.sentence + also, anchor=anchor)
+        both = verdict.sentence if anchor.status == "pass" else listed([verdict.sentence, against], " ")
+        return dataclasses.replace(verdict, sentence=both, anchor=anchor)
+    before = verdict.before or say("the baseline")
+    own = say("Against {name}: {sentence}", name=before, sentence=verdict.sentence)
     return dataclasses.replace(
         verdict,
         status=anchor.status,
         exit_code=anchor.exit_code,
-        sentence=f"Against the anchor {name}: {anchor.sentence} Against {verdict.before or 'the baseline'}: {verdict.sentence}",
+        sentence=listed([against, own], " "),
         anchor=anchor,
     )

@@ -20,24 +20,12 @@ from harness.errors import UserError
 from harness.records import Finding, Level, Outcomes
 from harness.stats.intervals import Floats
 from harness.verdicts import _aligned, _guards_swapped
-from harness.verdicts.policy import GuardPolicy, Policy, plain
+from harness.verdicts._guards_words import BYTES, SPEED, WORDS, beyond, held, said, size, verb
+from harness.verdicts.policy import GuardPolicy, Policy
 from harness.verdicts.wording import UNREAD, p_value
+from harness.words import say
 
-WORDS = {
-    "answer_tokens": "answers",
-    "answer_characters": "answers",
-    "empty_rate": "empty answers",
-    "unparsed_rate": "answers that can't be read",
-    "truncated_rate": "answers cut off",
-    "repetition": "answers that go in circles",
-    "wrong_language": "answers in the wrong language",
-    "refusal_rate": "refusals",
-    "choice_skew": "choice of letters away from the key",
-    "model_bytes": "bytes of the model",
-    "tokens_per_second": "tokens per second",
-}
 SHARE = 0.2  # of the gate's alpha: scores and guards must not both cry wolf, and a collapse is proved all the same
-BYTES, SPEED = "model_bytes", "tokens_per_second"
 ADVICE = {BYTES: GuardPolicy(max_ratio=1.05), SPEED: GuardPolicy(min_ratio=0.7)}  # told, never failed by default
 ENGINE = ("name", "version", "dtype", "quantization", "device")
 
@@ -68,7 +56,9 @@ def judge(pairs: Sequence[tuple[Outcomes, Outcomes]], policy: Policy) -> list[Fi
     findings += _bytes(pairs, policy)
     seen = {f.source for f in findings}
     for name in sorted(set(policy.guard) - seen):
-        findings.append(Finding(name, "warn", f"guard {name} was asked for but not measured on both sides"))
+        findings.append(
+            Finding(name, "warn", say("guard {name} was asked for but not measured on both sides", name=name))
+        )
     return findings
 
 
@@ -80,7 +70,7 @@ def readings_of(before: Outcomes, after: Outcomes, policy: Policy) -> list[Readi
         limit = policy.guard.get(name) or default_limit(name)
         reading = read(before, after, name, limit) if limit and ":" not in name else None
         if reading and reading.crossed and name in UNREAD and not more:
-            reading = replace(reading, why_not="not judged: fewer answers than before are unread in all")
+            reading = replace(reading, why_not=say("not judged: fewer answers than before are unread in all"))
         found.append(reading)
     for name in sorted(_guards_swapped.names(before) & _guards_swapped.names(after)):
         limit = policy.guard.get(name) or default_limit(name) or ADVICE.get(name)
@@ -127,10 +117,10 @@ def read(before: Outcomes, after: Outcomes, name: str, limit: GuardPolicy) -> Re
     groups = np.array(before.clusters, object)[in_left[there]].tolist() if any(before.clusters) else None
     if limit.min_ratio is not None or limit.max_ratio is not None:
         found = _ratio(after.task, name, a, b, limit, groups)
-        few = f"not judged: only {len(a):,} of {asked:,} questions have an answer on both sides"
+        few = say("not judged: only {n:,} of {of:,} questions have an answer on both sides", n=len(a), of=asked)
         return replace(found, why_not=few) if 2 * len(a) < asked else found
     mean_a, mean_b = float(a.mean()), float(b.mean())
-    crossed, allowed = _held(mean_a, mean_b, name, limit)
+    crossed, allowed = held(mean_a, mean_b, name, limit)
     p = stats.sign_flip(a - b, None, groups)[0] if crossed else 1.0
     return Reading(after.task, name, mean_a, mean_b, False, crossed, allowed, p, len(a))
 
@@ -140,31 +130,6 @@ def _spoken(side: Outcomes, at: Any) -> Any:
     return np.nan_to_num(_aligned.numbers(side.measures["empty_rate"])[at]) == 0
 
 
-def _held(before: float, after: float, name: str, limit: GuardPolicy) -> tuple[str, str]:
-    """(the limit that was crossed, all limits) in words."""
-    top, rise = plain(limit.max), plain(limit.max_increase)
-    crossed = ""
-    if rise is not None and after - before > rise:
-        crossed = f"limit +{_amount(rise, name, True)}"
-    elif top is not None and after > top and after > before:
-        crossed = f"limit {_amount(top, name)}"
-    limits = [f"at most {_amount(top, name)}"] if top is not None else []
-    limits += [f"at most +{_amount(rise, name, True)}"] if rise is not None else []
-    return crossed, ", ".join(limits)
-
-
-def _beyond(ratio: float, limit: GuardPolicy) -> tuple[str, str]:
-    """The same for a ratio."""
-    crossed = ""
-    if limit.min_ratio is not None and ratio < limit.min_ratio:
-        crossed = f"limit {limit.min_ratio:g}x"
-    elif limit.max_ratio is not None and ratio > limit.max_ratio:
-        crossed = f"limit {limit.max_ratio:g}x"
-    ends = [f"{v:g}x" for v in (limit.min_ratio, limit.max_ratio) if v is not None]
-    one = "at least " if limit.max_ratio is None else "at most " if limit.min_ratio is None else ""
-    return crossed, one + " to ".join(ends)
-
-
 def _ratio(task: str, name: str, a: Floats, b: Floats, limit: GuardPolicy, groups: Sequence[str] | None) -> Reading:
     """Geometric-mean ratio, tested on paired logs: run-away generations would drown a plain mean.
 
@@ -172,7 +137,7 @@ def _ratio(task: str, name: str, a: Floats, b: Floats, limit: GuardPolicy, group
     """
     logs = np.log(np.maximum(b, 1.0)) - np.log(np.maximum(a, 1.0))  # an empty answer counts as one token
     typical_a, typical_b = (math.exp(float(np.log(np.maximum(x, 1.0)).mean())) for x in (a, b))
-    crossed, allowed = _beyond(math.exp(float(logs.mean())), limit)
+    crossed, allowed = beyond(math.exp(float(logs.mean())), limit)
     p = min(1.0, 2 * min(stats.sign_flip(logs, None, groups))) if crossed else 1.0
     return Reading(task, name, typical_a, typical_b, True, crossed, allowed, p, len(logs))
 
@@ -182,13 +147,13 @@ def _whole(before: Outcomes, after: Outcomes, name: str, limit: GuardPolicy, adv
     why_not = _other_machine(before, after) if name == SPEED else ""
     ratio = limit.min_ratio is not None or limit.max_ratio is not None
 
-    def held(was: float, now: float) -> tuple[str, str]:
-        return _beyond(now / was if was > 0 else 1.0, limit) if ratio else _held(was, now, name, limit)
+    def ends(was: float, now: float) -> tuple[str, str]:
+        return beyond(now / was if was > 0 else 1.0, limit) if ratio else held(was, now, name, limit)
 
-    found = _guards_swapped.read(before, after, name, lambda was, now: held(was, now)[0] and not why_not)
+    found = _guards_swapped.read(before, after, name, lambda was, now: ends(was, now)[0] and not why_not)
     if found is None:
         return None
-    crossed, allowed = held(found.before, found.after)
+    crossed, allowed = ends(found.before, found.after)
     p = found.rose if found.after > found.before else found.fell
     detail = _most(found) if name == "choice_skew" else ""
     return Reading(
@@ -200,7 +165,8 @@ def _most(found: _guards_swapped.Swapped) -> str:
     """`A 72 points more often than the key has it`."""
     letters = {letter: sum_ for letter, sum_ in found.parts_after.items() if letter != "n"}
     letter = max(sorted(letters), key=lambda name: letters[name])
-    return f"{letter} is chosen {100 * letters[letter] / found.n:+.0f} points above the key"
+    points = 100 * letters[letter] / found.n
+    return say("{letter} is chosen {points:+.0f} points above the key", letter=letter, points=points)
 
 
 def _other_machine(before: Outcomes, after: Outcomes) -> str:
@@ -208,9 +174,10 @@ def _other_machine(before: Outcomes, after: Outcomes) -> str:
     one, other = (side.fingerprint.get("should", {}).get("engine") or {} for side in (before, after))
     for field in ENGINE:
         if one.get(field) != other.get(field):
-            return f"not judged: {field} was {one.get(field)} before and is {other.get(field)} now"
+            template = "not judged: {field} was {before} before and is {after} now"
+            return say(template, field=field, before=one.get(field), after=other.get(field))
     known = one.get("device") and one.get("device") not in ("cpu", "unknown")
-    return "" if known else "not judged: a device without a name may be another one"
+    return "" if known else say("not judged: a device without a name may be another one")
 
 
 def _bytes(pairs: Sequence[tuple[Outcomes, Outcomes]], policy: Policy) -> list[Finding]:
@@ -220,13 +187,17 @@ def _bytes(pairs: Sequence[tuple[Outcomes, Outcomes]], policy: Policy) -> list[F
     found = []
     for before, after in sides.values():
         was, now = float(before.bytes or 0), float(after.bytes or 0)
-        held = limit or ADVICE[BYTES]
-        absolute = held.min_ratio is None and held.max_ratio is None
-        crossed, allowed = _held(was, now, BYTES, held) if absolute else _beyond(now / was, held)
-        said = " (declared)" if before.bytes_declared or after.bytes_declared else ""
-        what = f"{WORDS[BYTES]} {_verb(was, now)} {now / was:.2f}x ({_size(was)} -> {_size(now)}{said}, {crossed or 'allowed ' + allowed})"
+        to = limit or ADVICE[BYTES]
+        absolute = to.min_ratio is None and to.max_ratio is None
+        crossed, allowed = held(was, now, BYTES, to) if absolute else beyond(now / was, to)
+        what = say(
+            "{noun} {verb} {ratio:.2f}x ({before} -> {after}{declared}, {limit})",
+            noun=WORDS[BYTES], verb=verb(was, now), ratio=now / was, before=size(was), after=size(now),
+            declared=say(" (declared)") if before.bytes_declared or after.bytes_declared else "",
+            limit=crossed or say("allowed {limit}", limit=allowed),
+        )  # fmt: skip
         level: Level = "info" if not crossed else "refuse" if limit else "warn"
-        remedy = "save in the parent's dtype, or set the limit that you want in [gate.guard] model_bytes"
+        remedy = say("save in the parent's dtype, or set the limit that you want in [gate.guard] model_bytes")
         found.append(Finding(BYTES, level, what, "", remedy if crossed else ""))
     return found
 
@@ -238,54 +209,13 @@ def finding(reading: Reading, p: float, alpha: float) -> Finding:
     """A reading in words: `answers shrank to 0.16x on demo_math (212 -> 34 tokens, limit 0.7x)`."""
     r = reading
     breached = bool(r.crossed) and p <= alpha and not r.why_not
-    many, answers = f"{r.n:,}", "answer" if r.n == 1 else "paired answers"
-    evidence, remedy = f"{many} {answers}", ""
+    evidence, remedy = say("1 answer") if r.n == 1 else say("{n:,} paired answers", n=r.n), ""
     if breached:
-        evidence = f"p {p_value(p)} over {many} {answers}"
-        remedy = "read some of these answers before trusting the score"
+        evidence = say("p {p} over {answers}", p=p_value(p), answers=evidence)
+        remedy = say("read some of these answers before trusting the score")
     elif r.why_not:
-        evidence = f"{many} {answers}; {r.why_not}"
+        evidence = say("{answers}; {why}", answers=evidence, why=r.why_not)
     elif r.crossed:
-        evidence = f"beyond the limit, but {many} {answers} don't prove it (p {p_value(p)})"
+        evidence = say("beyond the limit, but {answers} don't prove it (p {p})", answers=evidence, p=p_value(p))
     level: Level = "refuse" if breached and not r.advice else "warn" if r.crossed and not r.why_not else "info"
     return Finding(r.measure, level, said(r), evidence, remedy, r.task)
-
-
-def said(r: Reading) -> str:
-    """What moved from where to where, and what is allowed."""
-    noun = WORDS.get(r.measure, r.measure)
-    limit = r.crossed or f"allowed {r.limit}"
-    more = f"{r.detail}; " if r.detail and r.crossed else ""
-    if r.ratio:
-        unit = f" {r.measure.removeprefix('answer_')}" if r.measure.startswith("answer_") else ""
-        numbers = f"{r.before:,.0f} -> {r.after:,.0f}{unit}"
-        verb = _verb(r.before, r.after) if r.crossed else "at"
-        return f"{noun} {verb} {r.after / r.before:.2f}x on {r.task} ({numbers}, {more}{limit})"
-    if r.after == r.before:
-        return f"{noun} stayed at {_amount(r.after, r.measure)} on {r.task} ({more}{limit})"
-    verb = "rose" if r.after > r.before else "fell"
-    ends = f"from {_amount(r.before, r.measure)} to {_amount(r.after, r.measure)}"
-    return f"{noun} {verb} {ends} on {r.task} ({more}{limit})"
-
-
-def _verb(before: float, after: float) -> str:
-    return "shrank to" if after < before else "grew to" if after > before else "stayed at"
-
-
-def _size(amount: float) -> str:
-    step = next((k for k in (3, 2, 1) if amount >= 1000**k), 0)
-    return f"{amount / 1000**step:.4g} {('B', 'kB', 'MB', 'GB')[step]}"
-
-
-def _amount(value: float | None, measure: str, change: bool = False) -> str:
-    if value is None:
-        return "–"
-    if measure == BYTES:
-        return _size(value)
-    try:
-        unit = str(plugins.find("harness.metrics", measure).UNIT)
-    except UserError:  # of a metric that is gone: a share is likeliest
-        unit = "share" if abs(value) <= 1 else ""
-    if unit == "share":
-        return f"{100 * value:.1f} {'points' if change else '%'}"
-    return f"{value:.4g} {unit}".strip()

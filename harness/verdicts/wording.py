@@ -10,8 +10,11 @@ import unicodedata
 from collections.abc import Sequence
 
 from harness.records import Change, Finding, Judged
+from harness.words import listed as joined
+from harness.words import say
 
-UNREAD = {"unparsed_rate": "unparsed", "truncated_rate": "cut off", "empty_rate": "empty"}  # an answer is at most one
+# an answer is at most one of them
+UNREAD = {"unparsed_rate": say("unparsed"), "truncated_rate": say("cut off"), "empty_rate": say("empty")}
 SHARES = ("", "share")  # units of outcomes that are spoken of in points
 SURE = 0.10  # Benjamini-Hochberg's q below which a subject is named
 
@@ -32,7 +35,7 @@ def in_points(change: Change) -> bool:
 
 def unit_of(change: Change) -> str:
     """What a change is counted in: points of a share or of a composite, else the metric by its name."""
-    return "points" if in_points(change) or change.unit == "points" else change.metric
+    return say("points") if in_points(change) or change.unit == "points" else change.metric
 
 
 def number(value: float | None, points: bool, signed: bool = False, digits: int = 1) -> str:
@@ -73,41 +76,40 @@ def moved_by(change: Change) -> str:
     """'-3.1 points on ceval (90 % interval -4.8 to -1.4)'."""
     points = in_points(change)
     what, low, high = (number(v, points, signed=True) for v in (change.change, change.low, change.high))
-    unit = unit_of(change)
-    return f"{what} {unit} on {change.task} (90 % interval {low} to {high})"
+    return say(
+        "{what} {unit} on {task} (90 % interval {low} to {high})",
+        what=what, unit=unit_of(change), task=change.task, low=low, high=high,
+    )  # fmt: skip
 
 
 def listed(findings: Sequence[Finding], shown: int = 2) -> str:
-    more = f" and {len(findings) - shown} more" if len(findings) > shown else ""
-    return ", ".join(f.what for f in findings[:shown]) + more
+    first = joined(f.what for f in findings[:shown])
+    return say("{first} and {n} more", first=first, n=len(findings) - shown) if len(findings) > shown else first
 
 
 def sentence(status: str, tasks: Sequence[Judged], breached: Sequence[Finding], excused: Sequence[Finding] = ()) -> str:
     """The verdict in one sentence; `excused`: alarms that are waived today."""
     if status == "nothing":
-        whys = "; ".join(t.why for t in tasks[:2]) or "no task was run on both sides"
-        return f"Nothing to compare: {whys}."
+        whys = joined((t.why for t in tasks[:2]), "; ") or say("no task was run on both sides")
+        return say("Nothing to compare: {whys}.", whys=whys)
     by = {
         j: [t for t in tasks if t.judgement == j] for j in ("not_comparable", "regressed", "inconclusive", "improved")
     }
     if status == "not_comparable":
-        whys = "; ".join(t.why for t in by["not_comparable"][:2])
-        also = f"; besides, {_worst(by['regressed'])}" if by["regressed"] else ""
-        return f"Not comparable: {whys}{also}."
+        whys = joined((t.why for t in by["not_comparable"][:2]), "; ")
+        also = say("; besides, {worst}", worst=_worst(by["regressed"])) if by["regressed"] else ""
+        return say("Not comparable: {whys}{also}.", whys=whys, also=also)
     if status == "fail":
         return _failed([t for t in by["regressed"] if not t.waived], breached, tasks)
     if status == "inconclusive":
         return _undecided(by["inconclusive"], len(tasks))
     if waived := [t for t in tasks if t.waived]:
-        return f"Passed only because a regression is waived {waived[0].waived}; {_worst(waived)}."
+        template = "Passed only because a regression is waived {until}; {worst}."
+        return say(template, until=waived[0].waived, worst=_worst(waived))
     if excused:
-        return f"Passed only because a guard is waived: {listed(excused)}."
+        return say("Passed only because a guard is waived: {guards}.", guards=listed(excused))
     if by["improved"]:
-        best = max(by["improved"], key=lambda t: abs(t.change.change or 0) if t.change else 0)
-        slips = sum(t.judgement == "slipped" for t in tasks)
-        others = f"{slips} slipped within tolerance" if slips else "none regressed"
-        count = f"; {len(by['improved'])} of {len(tasks)} tasks improved, {others}" if len(tasks) > 1 else ""
-        return f"Better: {moved_by(best.change) if best.change else best.task}{count}."
+        return _better(by["improved"], tasks)
     return _unharmed(tasks)
 
 
@@ -116,55 +118,68 @@ def _worst(tasks: Sequence[Judged]) -> str:
     return moved_by(worst.change) if worst.change else worst.task
 
 
+def _better(improved: Sequence[Judged], tasks: Sequence[Judged]) -> str:
+    best = max(improved, key=lambda t: abs(t.change.change or 0) if t.change else 0)
+    slips = sum(t.judgement == "slipped" for t in tasks)
+    others = say("{n} slipped within tolerance", n=slips) if slips else say("none regressed")
+    count = say("; {n} of {of} tasks improved, {others}", n=len(improved), of=len(tasks), others=others)
+    moved = moved_by(best.change) if best.change else best.task
+    return say("Better: {moved}{count}.", moved=moved, count=count if len(tasks) > 1 else "")
+
+
 def _failed(regressed: Sequence[Judged], breached: Sequence[Finding], tasks: Sequence[Judged]) -> str:
     alarms = listed(breached)
     sources = {f.source for f in breached}
     if not regressed and "pooled" in sources:
-        return f"Worse: no single task proves it, but {alarms}."
+        return say("Worse: no single task proves it, but {alarms}.", alarms=alarms)
     if not regressed and "first look" in sources:
-        return f"Worse by the first look alone, which counts: {alarms}."
+        return say("Worse by the first look alone, which counts: {alarms}.", alarms=alarms)
+    if not regressed and sources == {"min"}:
+        return say("Too low, whatever the baseline had: {alarms}.", alarms=alarms)
     if not regressed:
-        lead = "Too low, whatever the baseline had" if sources == {"min"} else "Failed by a guard, not by a score"
-        return f"{lead}: {alarms}."
-    also = f", and {alarms}" if alarms else ""
-    count = f"; {len(regressed)} of {len(tasks)} tasks regressed" if len(tasks) > 1 else ""
+        return say("Failed by a guard, not by a score: {alarms}.", alarms=alarms)
+    also = say(", and {alarms}", alarms=alarms) if alarms else ""
+    count = say("; {n} of {of} tasks regressed", n=len(regressed), of=len(tasks)) if len(tasks) > 1 else ""
     overall = next((t for t in tasks if t.metric == "Overall"), None)
     if overall and overall.judgement in ("ok", "improved") and regressed[0].task.startswith(f"{overall.task} "):
-        count += "; Overall holds, but what it gained elsewhere was bought with accuracy"
-    return f"Worse: {_worst(regressed)}{also}{count}."
+        count = say("{count}; Overall holds, but what it gained elsewhere was bought with accuracy", count=count)
+    return say("Worse: {worst}{also}{count}.", worst=_worst(regressed), also=also, count=count)
 
 
 def _undecided(undecided: Sequence[Judged], total: int) -> str:
     widest = max(undecided, key=lambda t: (t.change.mde or 0) if t.change else 0)
     if widest.change is None:
-        return f"Cannot tell: {widest.why}."
-    points = in_points(widest.change)
-    unit = unit_of(widest.change)
-    settle = f"; about {widest.needs_n:,} questions would settle it" if widest.needs_n else ""
-    count = f" ({len(undecided)} of {total} tasks undecided)" if total > 1 else ""
-    return (
-        f"Cannot tell: {moved_by(widest.change)} does not rule out a drop of "
-        f"{number(widest.tolerance, points)} {unit}{settle}{count}."
-    )
+        return say("Cannot tell: {why}.", why=widest.why)
+    settle = say("; about {n:,} questions would settle it", n=widest.needs_n) if widest.needs_n else ""
+    count = say(" ({n} of {of} tasks undecided)", n=len(undecided), of=total) if total > 1 else ""
+    return say(
+        "Cannot tell: {moved} does not rule out {drop}{settle}{count}.",
+        moved=moved_by(widest.change), drop=_drop(widest, widest.change), settle=settle, count=count,
+    )  # fmt: skip
+
+
+def _drop(judged: Judged, change: Change) -> str:
+    """The fall that counts: 'a drop of 3.0 points'."""
+    return say("a drop of {n} {unit}", n=number(judged.tolerance, in_points(change)), unit=unit_of(change))
 
 
 def _unharmed(tasks: Sequence[Judged]) -> str:
     with_change = [t for t in tasks if t.change]
     if not with_change:
-        return "Passed: no task has gold answers; no guard was breached."
+        return say("Passed: no task has gold answers; no guard was breached.")
     slipped = [t for t in with_change if t.judgement == "slipped"]
     if slipped:
         worst = slipped[0]
         points = in_points(worst.change) if worst.change else True
-        tolerance = number(worst.tolerance, points)
-        return f"Slightly worse, within what you tolerate: {_worst(slipped)}, tolerance {tolerance}."
+        template = "Slightly worse, within what you tolerate: {worst}, tolerance {tolerance}."
+        return say(template, worst=_worst(slipped), tolerance=number(worst.tolerance, points))
     worst = min(with_change, key=lambda t: (t.change.low or 0) / (t.tolerance or 1) if t.change else 0)
     if worst.change is None:
-        return "Not worse."
-    limit = f"a drop of {number(worst.tolerance, in_points(worst.change))} {unit_of(worst.change)}"
+        return say("Not worse.")
+    moved, drop = moved_by(worst.change), _drop(worst, worst.change)
     if len(with_change) > 1:
-        moved = moved_by(worst.change)
-        return f"Not worse on any of {len(with_change)} tasks; nearest to it is {moved}, where {limit} would fail."
+        template = "Not worse on any of {n} tasks; nearest to it is {moved}, where {drop} would fail."
+        return say(template, n=len(with_change), moved=moved, drop=drop)
     if worst.false_alarm is not None:
-        return f"Not worse by its threshold: {moved_by(worst.change)}, {limit} would fail."
-    return f"Not worse: {moved_by(worst.change)}, which rules out {limit}."
+        return say("Not worse by its threshold: {moved}, {drop} would fail.", moved=moved, drop=drop)
+    return say("Not worse: {moved}, which rules out {drop}.", moved=moved, drop=drop)
