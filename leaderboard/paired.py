@@ -1,0 +1,196 @@
+"""The changes of many pairs of checkpoints in one column, tested as harness.verdicts.compare tests one pair.
+
+Example: of 1,000 pairs with 0/1 values the (lost, gained, n) of all are counted at once and each distinct one is tested
+once; sign flips are drawn only where subjects weigh alike, cases hang together or grades are between 0 and 1.
+Trap: a question with a value on one side only may have been asked of the other in vain, which counts as wrong, or not
+at all, which doesn't: only the run itself tells, so these pairs are read as Outcomes.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness import identity, stats
+from harness.errors import NotComparable, NothingToCompare, UserError
+from harness.records import Change, Outcomes
+from harness.stats.intervals import Floats
+from harness.verdicts import compare
+from leaderboard.cells import Column, Entry
+
+CELLS = 2_000_000  # values of either side held at once
+Pair = tuple[str, str]  # child, parent
+
+
+@dataclass(frozen=True, slots=True)
+class Values:
+    """A column's values, NaN where there is none; a row a checkpoint."""
+
+    checkpoints: tuple[str, ...]
+    samples: tuple[str, ...]
+    subjects: tuple[str, ...]
+    clusters: tuple[str, ...]
+    matrix: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Tested:
+    """A change in the column's unit with its 90 % interval; p one-sided, before Holm."""
+
+    before: float
+    after: float
+    change: float
+    low: float
+    high: float
+    n: int
+    lost: int
+    gained: int
+    worse: float
+    better: float
+
+
+def tested(
+    column: Column, values: Values | None, pairs: Sequence[Pair], outcomes: Callable[[Entry], Outcomes]
+) -> Iterator[tuple[str, Tested]]:
+    """(child, its change) of all pairs that can be compared."""
+    alike = [pair for pair in pairs if _asked_alike(column, pair)]
+    rows = {c: i for i, c in enumerate(values.checkpoints)} if values and _is_mean(column) else {}
+    quick = [pair for pair in alike if pair[0] in rows and pair[1] in rows]
+    slow = [pair for pair in alike if pair[0] not in rows or pair[1] not in rows]
+    step = max(1, CELLS // max(1, len(values.samples))) if values else 1
+    for start in range(0, len(quick), step):
+        chosen = quick[start : start + step]
+        assert values is not None  # else nothing is quick
+        after, before = (values.matrix[[rows[pair[side]] for pair in chosen]] for side in (0, 1))
+        for pair, found in zip(chosen, _block(column, values, before, after), strict=True):
+            if isinstance(found, Tested):
+                yield pair[0], found
+            elif found:
+                slow.append(pair)
+    for pair in slow:
+        if change := _slowly(column, pair, outcomes):
+            yield pair[0], change
+
+
+def _asked_alike(column: Column, pair: Pair) -> bool:
+    """A column is lenient where a setting can't change an answer; a verdict on a change is not."""
+    child, parent = (_entry(column, c) for c in pair)
+    if identity.settings_fields(child.run.settings) != identity.settings_fields(parent.run.settings):
+        return False
+    drawn = bool(child.run.settings.temperature) and child.run.settings.asked == "here"
+    return not child.ungraded and (child.run.repeats == parent.run.repeats or not drawn)
+
+
+def _entry(column: Column, checkpoint_id: str) -> Entry:
+    entry = column.cells[checkpoint_id].entry
+    assert entry is not None  # a task's column holds runs
+    return entry
+
+
+def _is_mean(column: Column) -> bool:
+    """Whether the values' mean is the score, on any machine."""
+    from harness import metrics
+
+    try:
+        found = metrics.find(column.metric)
+    except UserError:
+        return False
+    return bool(found.IS_MEAN) and not getattr(found, "HARDWARE", False)
+
+
+def _slowly(column: Column, pair: Pair, outcomes: Callable[[Entry], Outcomes]) -> Tested | None:
+    try:
+        child, parent = (outcomes(_entry(column, c)) for c in pair)
+        change = compare.compare(parent, child)
+    except (NotComparable, NothingToCompare):
+        return None
+    return _of_change(change)
+
+
+def _of_change(change: Change) -> Tested | None:
+    known = [change.before, change.after, change.change, change.low, change.high]
+    before, after, moved, low, high = (math.nan if x is None else x for x in known)
+    if math.isnan(before + after + moved + low + high):
+        return None
+    worse, better = (1.0 if p is None else p for p in (change.p, change.p_better))
+    return Tested(before, after, moved, low, high, change.n, change.lost, change.gained, worse, better)
+
+
+# -- many pairs at once ------------------------------------------------------------------------------------------
+
+
+def _block(column: Column, values: Values, before: Floats, after: Floats) -> Iterator[Tested | bool]:
+    """Of each pair the change; False: nothing to compare; True: only the runs themselves can tell."""
+    there, answered = ~np.isnan(before), ~np.isnan(after)
+    n = (there & answered).sum(axis=1)
+    open_ = (there != answered).any(axis=1)
+    a, b = np.where(there, before, 0.0), np.where(answered, after, 0.0)
+    better = (b - a) * (1.0 if column.better_high else -1.0)
+    lost, gained = (better < 0).sum(axis=1), (better > 0).sum(axis=1)
+    plain = ((a == 0) | (a == 1)).all(axis=1) & ((b == 0) | (b == 1)).all(axis=1)
+    macro = column.average == "macro" and any(values.subjects)
+    means = [x.sum(axis=1) / np.maximum(n, 1) for x in (a, b)]
+    for i in range(len(a)):
+        if open_[i]:
+            yield True
+        elif not n[i] or (n[i] == 1 and column.metric.startswith("given")):
+            yield False
+        elif plain[i] and not macro and not any(values.clusters):
+            counts = int(lost[i]), int(gained[i]), int(n[i])
+            yield _counted(*counts, float(means[0][i]), float(means[1][i]), column.better_high)
+        else:
+            yield _drawn(column, values, a[i], b[i], np.flatnonzero(there[i]))
+
+
+def _counted(lost: int, gained: int, n: int, before: float, after: float, better_high: bool) -> Tested:
+    worse, better, low, high = _of_counts(lost, gained, n)
+    low, high = (low, high) if better_high else (-high, -low)
+    change = (gained - lost) / n * (1 if better_high else -1)
+    return Tested(before, after, change, low, high, n, lost, gained, worse, better)
+
+
+@functools.lru_cache(maxsize=200_000)
+def _of_counts(lost: int, gained: int, n: int) -> tuple[float, float, float, float]:
+    return (*stats.mid_p_mcnemar(lost, gained), *stats.tango(lost, gained, n, compare.CONFIDENCE))
+
+
+def _drawn(column: Column, values: Values, a: Floats, b: Floats, kept: NDArray[np.intp]) -> Tested | bool:
+    """By sign flips, of whole clusters, weighted by subject; in the order of the ids, as one pair alone would be."""
+    kept = kept[_order(values.samples)[kept].argsort()]
+    a, b = a[kept], b[kept]
+    if max(np.abs(a).max(), np.abs(b).max()) >= compare.LARGEST:
+        return False
+    subjects = [values.subjects[i] for i in kept.tolist()] if any(values.subjects) else None
+    strata = subjects if column.average == "macro" else None
+    clusters = _clusters(values.clusters, kept)
+    sign = 1.0 if column.better_high else -1.0
+    better = (b - a) * sign
+    lost, gained = int((better < 0).sum()), int((better > 0).sum())
+    plain = bool(np.isin(a, (0.0, 1.0)).all() and np.isin(b, (0.0, 1.0)).all())
+    if plain and strata is None and clusters is None:
+        return _counted(lost, gained, len(kept), float(a.mean()), float(b.mean()), column.better_high)
+    worse, improved = stats.sign_flip(better, strata, clusters)
+    low, high = stats.paired_interval(better, strata, clusters, compare.CONFIDENCE)
+    low, high = (low, high) if sign > 0 else (-high, -low)
+    share = stats.weights(strata, len(kept))
+    means = [math.fsum((share * x).tolist()) for x in (a, b)]
+    change = math.fsum((share * (b - a)).tolist())
+    return Tested(means[0], means[1], change, low, high, len(kept), lost, gained, worse, improved)
+
+
+@functools.lru_cache(maxsize=2)
+def _order(samples: tuple[str, ...]) -> NDArray[np.intp]:
+    """Place of each sample among the sorted ids."""
+    return np.argsort(np.array(sorted(range(len(samples)), key=samples.__getitem__), np.intp))
+
+
+def _clusters(names: Sequence[str], kept: NDArray[np.intp]) -> tuple[str, ...] | None:
+    """Cluster names, or None where no two questions share one."""
+    found = tuple(names[i] for i in kept.tolist()) if any(names) else ()
+    filled = [name for name in found if name]
+    return found if len(set(filled)) < len(filled) else None

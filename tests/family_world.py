@@ -1,0 +1,103 @@
+"""A made family for the tests of parents, checkpoint pages and history: a chain, siblings, a teacher, dates, steps.
+
+Example: `with family(tmp_path / "bench.db") as store:` base -> sft (steps 100, 200, 300) -> distilled with a teacher.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from site_world import ENGINE, checkpoint, exam_of, task
+
+from harness import identity, metrics
+from harness.records import Checkpoint, Exam, Lineage, Response, Run, Score, Settings
+from harness.store import read
+from harness.store.open import Store, open_store
+from harness.store.write import Writer
+
+DAY = "2026-0{}-{:02d}T08:00:00Z"
+EVIL = "<script>alert(1)</script>\u202eevil"
+
+
+def answered(
+    writer: Writer, store: Store, who: Checkpoint, exam: Exam, values: Sequence[float | None],
+    started: str = DAY.format(1, 2), settings: Settings | None = None, tokens: int = 20, status: str = "done",
+) -> Run:  # fmt: skip
+    """A run with a given value per question; None is an answer that nobody could grade, and a short list a partial run."""
+    asked = settings or Settings(chat=True)
+    run = Run(
+        identity.run_id(who.id, exam.id, asked, ENGINE.id), who.id, exam.id, asked, ENGINE.id,
+        expected=len(exam.samples), started=started,
+    )  # fmt: skip
+    writer.add_checkpoint(who)
+    writer.add_exam(exam)
+    writer.add_engine(ENGINE)
+    writer.start_run(run, "host", 1)
+    for sample, value in zip(exam.samples, values, strict=False):
+        writer.put(Response(run.id, sample.id, 0, f"答案：{value}", prompt="?", prompt_tokens=9, output_tokens=tokens))
+        outcome: Any = "error" if value is None else "correct" if value == 1 else "wrong"
+        letter = None if value is None else "B" if value == 1 else "C"
+        writer.put_score(run.id, sample.id, 0, Score(exam.task.scorer, 1, value, letter, "rule", outcome), exam.key)
+    writer.finish_run(run.id, status)  # type: ignore[arg-type]
+    writer.put_results(run.id, metrics.summarise(read.table(store, run.id), exam.task, run.id))
+    return run
+
+
+def drawn(seed: str, n: int, right: float) -> list[float]:
+    """0/1 with the luck of each question shared, so that two checkpoints differ where their strength does."""
+    luck, dice = random.Random(n), random.Random(seed)
+    return [float(luck.random() * 0.8 + dice.random() * 0.2 < right) for _ in range(n)]
+
+
+def exams() -> dict[str, Exam]:
+    """Plain, by subject, in cases, graded between 0 and 1, lower is better, no mean over questions."""
+    cases = exam_of(task("cases", chance=0.0), 120)
+    grouped = tuple(replace(sample, cluster=f"case {i // 3}") for i, sample in enumerate(cases.samples))
+    return {
+        "plain": exam_of(task("plain", chance=0.0), 400),
+        "macro": exam_of(task("macro", average="macro"), 240),
+        "graded": exam_of(task("graded", chance=0.0), 120),
+        "error": exam_of(task("error", metrics=("given_error(RMSE)",), chance=None), 90),
+        "classes": exam_of(task("classes", metrics=("f1_macro", "accuracy"), chance=0.0), 100),
+        "cases": replace(cases, samples=grouped),
+    }
+
+
+@contextmanager
+def pairs(path: Path) -> Iterator[Store]:
+    """base and four children on all kinds of tasks: worse, better, the same, and one that is half done or lacks grades."""
+    base = checkpoint("base", kind="base")
+    children = {
+        name: checkpoint(name, lineage=Lineage("full", {"lr": 1e-5}, parent=base.id))
+        for name in ("worse", "better", "same")
+    }
+    children["adapter"] = checkpoint("adapter", kind="adapter", base=base.id)
+    children["by name"] = checkpoint("by name", lineage=Lineage("full", parent="base"))
+    strength = {"base": 0.5, "worse": 0.42, "better": 0.63, "same": 0.5, "adapter": 0.47, "by name": 0.5}
+    with open_store(path) as made, Writer(made) as writer:
+        for who in (base, *children.values()):
+            for name, exam in exams().items():
+                values: list[float | None] = [*drawn(f"{who.name} {name}", len(exam.samples), strength[who.name])]
+                if who.name == "same":
+                    values = [*drawn(f"base {name}", len(exam.samples), 0.5)]
+                if name == "graded":
+                    values = [(v or 0.0) * (1 - i % 5 / 10) for i, v in enumerate(values)]
+                if name == "error":
+                    values = [3.0 + (v or 0.0) * i % 7 for i, v in enumerate(values)]
+                if who.name == "adapter" and name in ("plain", "macro"):
+                    values[5] = values[17] = None  # answered, and nobody could grade it
+                if who.name == "by name" and name in ("plain", "macro"):
+                    values = values[: 399 if name == "plain" else 100]
+                status = "interrupted" if len(values) < len(exam.samples) else "done"
+                answered(writer, made, who, exam, values, status=status)
+        other = Settings(chat=True, max_tokens=64)
+        letters = exam_of(task("letters", ask="letters", scorer="options"), 60)
+        for who, asked in ((base, None), (children["worse"], other), (children["better"], None)):
+            answered(writer, made, who, letters, drawn(who.name, 60, 0.5), settings=asked)
+        writer.flush()
+        yield made
