@@ -19,6 +19,7 @@ FLOORS = {  # the longest prefix wins
     "harness.config": 1, "harness.identity": 1, "harness.files": 1, "harness.text": 1, "harness.stats": 1,
     "harness.plugins": 1, "harness.dialect": 1, "harness.ratings": 1, "harness.environment": 1, "harness.hub": 1, "harness.commits": 1,
     "harness.scorers": 2, "harness.metrics": 2, "harness.verdicts": 2, "harness.folders": 2, "tasks": 2,
+    "harness.spans": 2, "harness._spans_letters": 2, "harness._spans_numbers": 2, "harness._spans_words": 2,
     "harness.questions": 3, "harness.checkpoints": 3, "harness.engines": 3, "harness.store": 3,
     "harness.scoring": 4, "harness.composites": 4, "harness._grades": 4, "harness.evaluate": 4, "harness.lookup": 4, "harness.pairs": 4, "harness.gating": 4, "harness._commands": 4, "harness.replicates": 4, "harness.imports": 4, "harness.matching": 4, "harness.foreign": 4, "harness.published": 4, "harness.estimate": 4, "harness.variations": 4,
     "harness.diagnosis": 4, "harness._diagnosis_facts": 4,
