@@ -7,14 +7,11 @@ plot: all rows of a column share the scale, so the eye may compare them; a dotte
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup
 
-WIDTH = 120
-HEIGHT = 14
-PAD = 5  # room for a dot at either end
 _STEPS = (1, 2, 2.5, 5, 10)
 
 
@@ -35,34 +32,37 @@ class Scale:
         start = max(floor, math.floor(low / step) * step) if low >= floor else math.floor(low / step) * step
         return cls(start, max(math.ceil(high / step) * step, start + step))
 
-    def x(self, value: float, width: int = WIDTH) -> float:
-        share = (value - self.low) / (self.high - self.low)
-        return round(PAD + min(max(share, 0.0), 1.0) * (width - 2 * PAD), 1)
-
 
 def whisker(
-    scale: Scale, value: float | None, low: float | None, high: float | None, chance: float | None = None
-) -> Markup:
-    """One row: a line for the 95 % interval, a dot for the value. Decoration: the numbers stand beside it."""
+    scale: Scale, value: float | None, low: float | None, high: float | None, chance: float | None = None,
+    factor: float = 100.0, hollow: bool = False,
+) -> Markup:  # fmt: skip
+    """One row: a line for the 95 % interval, a dot for the value. Decoration: the numbers stand beside it.
+
+    Drawn in the numbers' own unit (the picture is stretched, lines and dots are not), so that the digits are those of the
+    text beside it: on a board of thousands they compress to little.
+    """
     if value is None:
         return Markup("")
-    marks = []
-    if chance and scale.low <= chance <= scale.high:
-        marks.append(Markup('<path class="chance" d="M{} 0v{}"/>').format(scale.x(chance), HEIGHT))
-    middle = HEIGHT // 2
-    if low is not None and high is not None:
-        marks.append(Markup('<path class="bar" d="M{} {}H{}"/>').format(scale.x(low), middle, scale.x(high)))
-    marks.append(Markup('<circle class="dot" cx="{}" cy="{}" r="3"/>').format(scale.x(value), middle))
-    return _svg(WIDTH, HEIGHT, Markup("").join(marks), "whisker")
+    at = _places(factor)
+    start, wide = at(scale.low), at(scale.high - scale.low)
+    line = f'<path class="chance" d="M{at(chance)} 0v14"/>' if chance and scale.low <= chance <= scale.high else ""
+    bar = f'<path class="bar" d="M{at(low)} 7H{at(high)}"/>' if low is not None and high is not None else ""
+    dot = f'<path class="dot" d="M{at(value)} 7h0"/>'
+    hole = f'<path class="hole" d="M{at(value)} 7h0"/>' if hollow else ""
+    head = f'<svg class="whisker" viewBox="{start} 0 {wide} 14" preserveAspectRatio="none" aria-hidden="true">'
+    return Markup(f"{head}{line}{bar}{dot}{hole}</svg>")
+
+
+def _places(factor: float) -> Callable[[float], str]:
+    """Percent to one decimal, as the text has it; other measures to four digits."""
+    return (lambda x: f"{100 * x:.1f}") if factor == 100 else (lambda x: f"{factor * x:.4g}")
 
 
 def axis(scale: Scale, factor: float = 100.0) -> Markup:
     """The ends of the scale, for the head of a column of whiskers."""
-    ends = (
-        Markup('<text x="{}" y="10">{}</text>').format(PAD - 3, _number(scale.low * factor)),
-        Markup('<text x="{}" y="10" text-anchor="end">{}</text>').format(WIDTH - PAD + 3, _number(scale.high * factor)),
-    )
-    return _svg(WIDTH, HEIGHT, Markup("").join(ends), "axis")
+    ends = '<span class="axis" aria-hidden="true"><span>{}</span><span>{}</span></span>'
+    return Markup(ends).format(_number(scale.low * factor), _number(scale.high * factor))
 
 
 @dataclass(frozen=True)

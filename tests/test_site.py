@@ -182,7 +182,7 @@ def test_both_languages_are_complete(store: Store, tmp_path: Path) -> None:
         assert sorted(re.findall(r"\{\w+\}", en[key])) == sorted(re.findall(r"\{\w+\}", zh[key])), key
         assert not re.search("[\u4e00-\u9fff]", en[key]) and en[key] and zh[key], key
     used = "".join(p.read_text("utf-8") for p in (folder / "templates").glob("*.j2"))
-    assert set(re.findall(r't(?:\.plain)?\("(\w+)"[,)]', used)) <= en.keys()
+    assert set(re.findall(r'\bt(?:\.plain)?\("(\w+)"[,)]', used)) <= en.keys()
     render(store, tmp_path / "zh", "none", title="榜 <1>", language="zh")
     page = (tmp_path / "zh" / "index.html").read_text("utf-8")
     assert '<html lang="zh"' in page and "榜 &lt;1&gt;" in page and zh["csv"] in page and en["csv"] in page
