@@ -4,13 +4,15 @@ Example: 118 answers lost and 76 gained on 1,346 questions is -3.1 points; `mid_
 `tango(118, 76, 1346, 0.90)` -> (-0.0484, -0.0143). Two overlapping intervals of single scores are no test.
 """
 
-from harness.stats.families import bh, bootstrap_ranks, holm, mover
+from harness.stats.families import bh, holm, mover
+from harness.stats.fields import against, bootstrap_ranks, middle, ordered
 from harness.stats.intervals import cluster_sums, macro, mean, mean_t, strata_of, tango, wilson
 from harness.stats.measures import Swapped, contributions, swap_test
 from harness.stats.paired import mde, mid_p_mcnemar, needed_n, paired_interval, sign_flip, weights
 
 __all__ = [
     "Swapped",
+    "against",
     "bh",
     "bootstrap_ranks",
     "cluster_sums",
@@ -21,8 +23,10 @@ __all__ = [
     "mean",
     "mean_t",
     "mid_p_mcnemar",
+    "middle",
     "mover",
     "needed_n",
+    "ordered",
     "paired_interval",
     "sign_flip",
     "strata_of",

@@ -10,24 +10,29 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from harness import stats
 from harness.records import Outcomes
 from harness.stats.intervals import Floats
 from harness.verdicts._composite_parts import entrant, lay
 from harness.verdicts._composite_table import computed, part_of, summed, total
 from harness.verdicts.profile import Profile
-from harness.verdicts.ranking import RankInterval, intervals
-
-DRAWS = 2_000
+from harness.verdicts.ranking import RankInterval, draws_for, intervals
 
 
 def rank(
-    sides: Mapping[str, Sequence[Outcomes]], profile: Profile, counter: str, cqs: str, draws: int = DRAWS, seed: int = 0
+    sides: Mapping[str, Sequence[Outcomes]],
+    profile: Profile,
+    counter: str,
+    cqs: str,
+    draws: int | None = None,
+    seed: int = 0,
 ) -> dict[str, RankInterval]:
     """Rank of each checkpoint's Overall with its 95 % interval; all must have every part and the same questions.
 
     The tie band: two-sided p against the leader from the draws, Holm over the others, 5 %.
     """
     names = list(sides)
+    draws = draws or draws_for(len(names))
     found = [entrant(sides[name], profile, counter, cqs) for name in names]
     if not found:
         return {}
@@ -50,8 +55,8 @@ def rank(
 
 def _ranks(values: Floats, drawn: Floats) -> list[RankInterval]:
     """`drawn` is [checkpoint, draw]."""
-    each = 1 + (drawn[None, :, :] > drawn[:, None, :] + 1e-9).sum(axis=1)
-    return intervals(np.round(values, 9), each.T, lambda i, leader: _p(drawn[leader] - drawn[i]))
+    each = stats.ordered(drawn.T, slack=1e-9)
+    return intervals(np.round(values, 9), each, lambda others, leader: [_p(drawn[leader] - drawn[i]) for i in others])
 
 
 def _p(ahead: Floats) -> float:

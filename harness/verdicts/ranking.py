@@ -16,6 +16,9 @@ from harness import stats
 from harness.records import Dominated
 from harness.stats.intervals import Floats
 
+DRAWS, FEWEST_DRAWS = 2_000, 400
+DRAWN = 400_000  # ranks, over all checkpoints
+
 
 @dataclass(frozen=True, slots=True)
 class RankInterval:
@@ -29,7 +32,7 @@ def rank(
     values: ArrayLike,
     strata: Sequence[Hashable] | None = None,
     alpha: float = 0.05,
-    draws: int = 2_000,
+    draws: int | None = None,
     seed: int = 0,
 ) -> list[RankInterval]:
     """Rank of each row of `values` [checkpoint, sample]; every row must have answered every sample.
@@ -42,24 +45,31 @@ def rank(
     if not np.isfinite(x).all():
         raise ValueError("ranks need every checkpoint's value for every sample")
     means = np.round(x @ stats.weights(strata, x.shape[1]), 12)
-    drawn = stats.bootstrap_ranks(x, strata, draws, seed)
-    return intervals(
-        means, drawn, lambda i, leader: min(1.0, 2 * min(stats.sign_flip(x[i] - x[leader], strata))), alpha
-    )
+    drawn = stats.bootstrap_ranks(x, strata, draws or draws_for(len(x)), seed)
+    surely = alpha / len(x)  # below it nothing that Holm does with the others makes a tie
+    return intervals(means, drawn, lambda others, leader: stats.against(x[others], x[leader], strata, surely), alpha)
+
+
+def draws_for(checkpoints: int) -> int:
+    """Resamplings: 2,000, fewer for a field so wide that a place more or less in the interval says nothing."""
+    return max(FEWEST_DRAWS, min(DRAWS, DRAWN // max(1, checkpoints)))
 
 
 def intervals(
-    values: Floats, drawn: NDArray[np.integer], p: Callable[[int, int], float], alpha: float = 0.05
+    values: Floats,
+    drawn: NDArray[np.integer],
+    p: Callable[[NDArray[np.intp], int], Sequence[float] | Floats],
+    alpha: float = 0.05,
 ) -> list[RankInterval]:
-    """Of `drawn`, ranks [draw, checkpoint], the 95 % in the middle; `p(other, leader)` is two-sided, Holm over the others."""
-    ranks = 1 + (values[None, :] > values[:, None]).sum(axis=1)
-    lows = np.minimum(np.quantile(drawn, 0.025, axis=0, method="lower"), ranks)
-    highs = np.maximum(np.quantile(drawn, 0.975, axis=0, method="higher"), ranks)
+    """Of `drawn`, ranks [draw, checkpoint], the 95 % in the middle; `p(others, leader)` is two-sided, Holm over the others."""
+    ranks = stats.ordered(values[None, :])[0]
+    lows, highs = stats.middle(drawn)
     leader = int(np.argmax(values))
-    others = [i for i in range(len(values)) if i != leader]
-    ps = stats.holm([p(i, leader) for i in others])
-    tied = {leader} | {i for i, found in zip(others, ps, strict=True) if found > alpha}
-    return [RankInterval(int(ranks[i]), int(lows[i]), int(highs[i]), i in tied) for i in range(len(values))]
+    others = np.flatnonzero(np.arange(len(values)) != leader)
+    found = stats.holm([float(one) for one in p(others, leader)]) if others.size else []
+    tied = {leader, *others[np.array(found) > alpha].tolist()} if found else {leader}
+    spans = zip(ranks.tolist(), np.minimum(lows, ranks).tolist(), np.maximum(highs, ranks).tolist(), strict=True)
+    return [RankInterval(*span, i in tied) for i, span in enumerate(spans)]
 
 
 def pareto(points: Mapping[str, tuple[float, ...]], higher: tuple[bool, ...]) -> list[Dominated]:
