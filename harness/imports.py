@@ -40,6 +40,7 @@ class Columns:
     choices: str | None = None
     subject: str | None = None
     language: str | None = None
+    system: str | None = None
 
 
 @dataclass(frozen=True)
@@ -87,9 +88,8 @@ def _said(row: Row, path: str | None) -> Any:
     return None if value is _ABSENT or value != value else value  # NaN is how a table says nothing
 
 
-def _text(row: Row, path: str | None) -> str | None:
-    value = _said(row, path)
-    return None if value is None else str(value)
+def string(row: Row, path: str | None) -> str | None:
+    return None if (value := _said(row, path)) is None else str(value)
 
 
 def where(row: Row) -> str:
@@ -160,9 +160,9 @@ def _index(exam: Exam, by_id: bool) -> dict[str, list[Sample]]:
     for kind in ("uid", "id", "idx", "index") if by_id else ("question",):
         found: dict[str, list[Sample]] = {}
         for sample in exam.samples:
-            whole = {"uid": sample.id, "question": normalised(sample.question)}.get(kind)
-            if whole is not None or kind in sample.fields:
-                found.setdefault(str(sample.fields[kind]) if whole is None else whole, []).append(sample)
+            own = sample.id if kind == "uid" else sample.fields.get(kind)
+            if (key := normalised(sample.question) if kind == "question" else own) is not None:
+                found.setdefault(str(key), []).append(sample)
         index = found | index
     return index
 
@@ -192,7 +192,7 @@ def answers(matches: Sequence[Matched], field: str, columns: Columns) -> dict[Ad
             split = split_thinking(text)
             recorded[sample, repeat] = Response(
                 run="", sample=sample, repeat=repeat, text=split.answer, thinking=split.thinking,
-                prompt=_text(row, columns.prompt), output_tokens=tokens, stop="end" if split.closed else "length",
+                prompt=string(row, columns.prompt), output_tokens=tokens, stop="end" if split.closed else "length",
             )  # fmt: skip
     if not recorded:
         raise UserError(f"no row has an answer in '{field}'")
@@ -226,11 +226,11 @@ def _tokens(row: Row, path: str | None, answered: int) -> list[int | None]:
         raise UserError(f"{where(row)}: '{path}' should be a number of tokens, not {value!r}") from None
 
 
-def checkpoint(name: str, bytes_: int | None = None, base: str | None = None) -> Checkpoint:
+def checkpoint(name: str, bytes_: int | None = None, base: Checkpoint | None = None) -> Checkpoint:
     """A system known by its answers alone: the name is who it is, so files of several tasks are one checkpoint."""
     return Checkpoint(
-        id=identity.digest({"kind": "outputs", "name": name}), name=name, kind="outputs", base=base, bytes=bytes_,
-        bytes_declared=bytes_ is not None,
+        id=identity.digest({"kind": "outputs", "name": name}), name=name, kind="outputs", bytes=bytes_,
+        base=base.id if base else None, bytes_declared=True,  # also without a size: another file may have declared it
     )  # fmt: skip
 
 
@@ -269,11 +269,11 @@ def questions(rows: Sequence[Row], columns: Columns, kind: str) -> Iterator[dict
             raise UserError(f"{where(row)}: '{columns.choices}' should be a list of options, or an object of them")
         options = [str(c) for c in (choices.values() if isinstance(choices, Mapping) else choices or ())]
         yield {
-            "question": _text(row, columns.question),
+            "question": string(row, columns.question),
             "target": _gold(row, columns.gold, kind, options),
             "choices": options,
-            "subject": _text(row, columns.subject) or "",
-            "language": _text(row, columns.language) or "",
+            "subject": string(row, columns.subject) or "",
+            "language": string(row, columns.language) or "",
             "where": where(row),
         }
 

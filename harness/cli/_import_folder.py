@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from harness import folders, foreign, imports, published
-from harness.cli import _import_runs, _options, _report, _tables
+from harness.cli import _import_runs, _import_systems, _options, _report, _tables
 from harness.cli._echo import echo
 from harness.errors import MissingData, UserError
 from harness.folders import Dataset
@@ -134,13 +134,14 @@ class _Here:
 def _import(parts: Sequence[Part], skipped: Sequence[str], given: Mapping[str, Any]) -> None:
     path = _options.store_path(given["store"])
     sizes = given["sizes"]
+    bases = _import_systems.bases(given["bases"], list(dict.fromkeys(part.name for part in parts)), path)
     pairs = []
     for part in parts:
         answers = {address: r for member in part.members for address, r in foreign.answers(member.placed).items()}
-        checkpoint = imports.checkpoint(part.name, sizes.get(part.name, sizes.get("")), given["base"])
+        checkpoint = imports.checkpoint(part.name, sizes.get(part.name, sizes.get("")), bases.get(part.name))
         pairs.append((_import_runs.job(checkpoint, part.exam, answers, part.label, given["tags"]), answers))
     with open_store(path) as opened:
-        done = _import_runs.bring(opened, pairs, given["as_json"], lambda line: echo(line, err=True))
+        done = _import_runs.bring(opened, pairs, given["as_json"], lambda line: echo(line, err=True), bases)
         told = [_told(opened, part, run) for part, run in zip(parts, done, strict=True)]
         if given["as_json"]:
             runs = [

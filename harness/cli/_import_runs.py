@@ -16,6 +16,7 @@ from harness.imports import Address
 from harness.records import Checkpoint, EngineInfo, Exam, Response, Run, Settings
 from harness.store import read
 from harness.store.open import Store
+from harness.store.write import Writer
 
 Answers = Mapping[Address, Response]
 
@@ -34,8 +35,15 @@ def job(checkpoint: Checkpoint, exam: Exam, answers: Answers, label: str, tags: 
     return Job(run, checkpoint, exam, info, samples, frozenset(answers))
 
 
-def bring(store: Store, pairs: Sequence[tuple[Job, Answers]], quiet: bool, say: Callable[[str], None]) -> list[Run]:
-    """The runs, graded, in the order given."""
+def bring(
+    store: Store, pairs: Sequence[tuple[Job, Answers]], quiet: bool, say: Callable[[str], None],
+    declared: Mapping[str, Checkpoint] | None = None,
+) -> list[Run]:  # fmt: skip
+    """The runs, graded, in the order given; `declared` bases are kept by name where the store hasn't got them."""
+    with Writer(store) as writer:
+        for base in (declared or {}).values():
+            if read.find_checkpoint(store, base.id) is None:
+                writer.add_checkpoint(base)
     recorded: dict[tuple[str, str, int], Response] = {}
     jobs = []
     for planned, answers in pairs:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from harness import files, imports
-from harness.cli import _import_exams, _import_runs, _options
+from harness.cli import _import_exams, _import_runs, _import_systems, _options
 from harness.cli._echo import echo
 from harness.cli._report import report
 from harness.errors import UserError
@@ -46,6 +46,7 @@ def run(file: Path, systems: Mapping[str, str], columns: Columns, given: Mapping
         raise UserError(
             f"{len(strange)} of {len(ids)} ids are not those of {exam.task.key} (first: {strange[0]!r}; at most 2 % may)"
         )
+    bases = _import_systems.bases(given["bases"], list(systems), store)
     pairs = []
     for name, field in systems.items():
         values = {
@@ -59,10 +60,10 @@ def run(file: Path, systems: Mapping[str, str], columns: Columns, given: Mapping
             raise UserError(f"no row has a number in '{field}'")
         if len(answers) < len(exam.samples):
             _say(f"{name}: {len(exam.samples) - len(answers)} of {len(exam.samples)} items have no number in '{field}'")
-        checkpoint = imports.checkpoint(name, given["sizes"].get(name), given["base"])
+        checkpoint = imports.checkpoint(name, given["sizes"].get(name), bases.get(name))
         pairs.append((_import_runs.job(checkpoint, exam, answers, label, given["tags"]), answers))
     with open_store(store) as opened:
-        report(opened, _import_runs.bring(opened, pairs, given["as_json"], _say), given["as_json"], store)
+        report(opened, _import_runs.bring(opened, pairs, given["as_json"], _say, bases), given["as_json"], store)
     if len(exam.samples) == 1:
         _say(
             "one number per system: how it would vary is unknown, so there is no interval and no test; import it per item"

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections import Counter
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,19 +15,6 @@ from harness.cli._echo import echo
 if TYPE_CHECKING:
     from harness.imports import Address, Columns, Matched
     from harness.records import Response
-
-UNITS = {
-    "": 1,
-    "B": 1,
-    "KB": 10**3,
-    "MB": 10**6,
-    "GB": 10**9,
-    "TB": 10**12,
-    "KIB": 2**10,
-    "MIB": 2**20,
-    "GIB": 2**30,
-    "TIB": 2**40,
-}
 
 
 @click.command("import")
@@ -48,14 +34,15 @@ UNITS = {
     "runs",
     multiple=True,
     metavar="NAME=FIELD",
-    help="A system and the field with its answer; of a folder, a name and the system there. Repeatable.",
+    help="A system and the field with its answer; of a folder, a name and the system there. Repeatable. With `--map "
+    "system=PATH` the rows of that system; '*=FIELD' takes every one.",
 )
 @click.option(
     "--map",
     "columns",
     default="",
     metavar="K=PATH,…",
-    help="question, gold, id, tokens, prompt, choices, subject, language; dotted paths.",
+    help="question, gold, id, tokens, prompt, choices, subject, language, system; dotted paths.",
 )
 @click.option("--metric", metavar="NAME", help="The fields hold numbers of this name, not answers: mAP, IoU, RMSE.")
 @click.option("--unit", default="share", show_default=True, help="Of --metric; a share (0 to 1) is shown in percent.")
@@ -80,7 +67,9 @@ UNITS = {
     metavar="[NAME=]SIZE",
     help="Declared size to serve, such as 15.2GB; shown as declared.",
 )
-@click.option("--base", metavar="NAME", help="Declared base of these systems; shown as declared.")
+@click.option(
+    "--base", "bases", multiple=True, metavar="[NAME=]BASE", help="Declared base of these systems; shown as declared."
+)
 @click.option("--tag", "tags", multiple=True, help="Label on the runs. Repeatable.")
 @_options.data_option
 @_options.hub_option
@@ -101,30 +90,36 @@ def command(source: Path, runs: tuple[str, ...], **given: Any) -> None:
              bench import outputs/20260801_101500 --data data/ --dry-run
              bench import boxes.csv --metric mAP --task new:detection --map id=image --run yolo=yolo_map
     """
+    from harness.cli import _import_systems
     from harness.errors import UserError
 
     if not source.exists():
         raise UserError(f"{source} does not exist")
-    systems = _systems(runs)
+    systems = _import_systems.named(runs)
     if source.is_dir():
         _refuse(given, ("kind", "columns", "metric", "whole", "lower_is_better"), "a file; a folder says it itself")
         from harness.cli import _import_folder
 
-        _import_folder.run(source, {**given, "systems": systems, "sizes": _sizes(given["sizes"], list(systems))})
+        sizes = _import_systems.sizes(given["sizes"], list(systems))
+        _import_folder.run(source, {**given, "systems": systems, "sizes": sizes})
         return
     if source.suffix == ".zip" and not given["task"]:
         raise UserError(f"{source} is a zip; unpack a result folder first, or name its --task and --run NAME=FIELD")
     _refuse(given, ("format_", "dry_run"), "a result folder, not a file")
     if not given["task"] or not systems:
         raise UserError("a file needs --task NAME and --run NAME=FIELD; `bench import --help` shows examples")
-    mapping, sizes = _columns(given["columns"]), _sizes(given["sizes"], list(systems))
+    mapping = _columns(given["columns"])
     if given["metric"]:
+        if mapping.system:
+            raise UserError("--map system is for answers; numbers of --metric have a field for each system")
         from harness.cli import _import_values
 
-        _import_values.run(source, systems, mapping, {**given, "sizes": sizes})
+        _import_values.run(
+            source, systems, mapping, {**given, "sizes": _import_systems.sizes(given["sizes"], list(systems))}
+        )
         return
     _refuse(given, ("whole", "lower_is_better"), "--metric")
-    _answers(source, systems, mapping, sizes, given)
+    _answers(source, systems, mapping, given)
 
 
 def _refuse(given: dict[str, Any], names: tuple[str, ...], where: str) -> None:
@@ -136,12 +131,10 @@ def _refuse(given: dict[str, Any], names: tuple[str, ...], where: str) -> None:
             raise UserError(f"--{option} is for {where}")
 
 
-def _answers(
-    file: Path, systems: dict[str, str], mapping: Columns, sizes: dict[str, int], given: dict[str, Any]
-) -> None:
+def _answers(file: Path, systems: dict[str, str], mapping: Columns, given: dict[str, Any]) -> None:
     """One file of answers to one task, or to the members of a group."""
     from harness import files, imports
-    from harness.cli import _import_exams, _import_runs
+    from harness.cli import _import_exams, _import_runs, _import_systems
     from harness.cli._report import report
     from harness.errors import UserError
     from harness.store.open import open_store
@@ -150,25 +143,34 @@ def _answers(
     if not rows:
         raise UserError(f"{file} holds no rows")
     store = _options.store_path(given["store"])
-    exams = _import_exams.exams(given["task"], given["kind"], rows, mapping, given, store)
+    groups = _import_systems.groups(rows, systems, mapping.system)
+    asked = _import_systems.questions(groups, mapping.question)
+    exams = _import_exams.exams(given["task"], given["kind"], asked, mapping, given, store)
     if exams[0].task.kind == "imported":  # made from questions; ids of one file say nothing in another
         mapping = replace(mapping, id=None)
-    else:
-        rows = _import_exams.own_rows(rows, exams, file)
-    matches, unmatched = imports.match(rows, exams, mapping)
     label = given["label"] or _import_exams.label(file.name, exams, store)
-    pairs = []
-    for name, field in systems.items():
-        answers = imports.answers(matches, field, mapping)
-        checkpoint = imports.checkpoint(name, sizes.get(name), given["base"])
-        for found in matches:
-            if mine := {address: answer for address, answer in answers.items() if address[0] in found.rows}:
-                exam = imports.as_text(found.exam)
-                pairs.append((_import_runs.job(checkpoint, exam, mine, label, given["tags"]), mine))
-        _note_gaps(name, field, matches, answers)
+    names = [name for _, mine in groups for name in mine]
+    sizes = _import_systems.sizes(given["sizes"], names)
+    bases = _import_systems.bases(given["bases"], names, store)
+    pairs: list[Any] = []
+    notes: dict[str, list[str]] = {}  # what a file says of every system is said once
+    for every, mine in groups:
+        own = every if exams[0].task.kind == "imported" else _import_exams.own_rows(list(every), exams, file)
+        matches, unmatched = imports.match(own, exams, mapping)
+        for name, field in mine.items():
+            answers = imports.answers(matches, field, mapping)
+            checkpoint = imports.checkpoint(name, sizes.get(name), bases.get(name))
+            for found in matches:
+                if said := {address: answer for address, answer in answers.items() if address[0] in found.rows}:
+                    exam = imports.as_text(found.exam)
+                    pairs.append((_import_runs.job(checkpoint, exam, said, label, given["tags"]), said))
+            _note_gaps(name, field, matches, answers)
+        for note in _row_notes(matches, unmatched, len(own)):
+            notes.setdefault(note, []).extend(mine)
     with open_store(store) as opened:
-        report(opened, _import_runs.bring(opened, pairs, given["as_json"], _say), given["as_json"], store)
-    _note_rows(matches, unmatched, len(rows))
+        report(opened, _import_runs.bring(opened, pairs, given["as_json"], _say, bases), given["as_json"], store)
+    for note, of in notes.items():
+        _say(note if len(of) == len(names) else f"{', '.join(of)}: {note}")
     _say(f"these answers compare only with runs of label '{label}'; --label sets it")
 
 
@@ -182,19 +184,18 @@ def _note_gaps(name: str, field: str, matches: list[Matched], answers: dict[Addr
         _say(f"{name}: {lacking} question{'s have' if lacking > 1 else ' has'} no answer in '{field}'")
 
 
-def _note_rows(matches: list[Matched], unmatched: list[Any], total: int) -> None:
+def _row_notes(matches: list[Matched], unmatched: list[Any], total: int) -> Iterator[str]:
     from harness import imports
 
     keys = " or ".join(matched.exam.task.key for matched in matches)
     if unmatched:
         many = f"{len(unmatched)} of {total} rows match" if len(unmatched) > 1 else f"1 of {total} rows matches"
-        _say(f"{many} no question of {keys} and {_was(len(unmatched))} left out (first: {imports.where(unmatched[0])})")
+        yield f"{many} no question of {keys} and {_was(len(unmatched))} left out (first: {imports.where(unmatched[0])})"
     for matched in matches:
         if matched.repeated:
-            _say(f"{_rows(matched.repeated, 'repeats', 'repeat')} a question and count as further answers")
+            yield f"{_rows(matched.repeated, 'repeats', 'repeat')} a question and count as further answers"
         if len(matched.rows) < len(matched.exam.samples):
-            of = f"{len(matched.rows)} of the {len(matched.exam.samples)} questions of {matched.exam.task.key}"
-            _say(f"the file answers {of}")
+            yield f"the file answers {len(matched.rows)} of the {len(matched.exam.samples)} questions of {matched.exam.task.key}"
 
 
 def _say(line: str) -> None:
@@ -212,53 +213,17 @@ def _was(count: int) -> str:
 # -- options --------------------------------------------------------------------------------------------------------
 
 
-def _systems(given: tuple[str, ...]) -> dict[str, str]:
-    from harness.errors import UserError
-
-    pairs = [_pair(run, "--run NAME=FIELD") for run in given]
-    twice = [name for name, count in Counter(name for name, _ in pairs).items() if count > 1]
-    if twice:
-        raise UserError(f"--run names '{twice[0]}' twice; give each system its own name")
-    return dict(pairs)
-
-
 def _columns(given: str) -> Columns:
     from dataclasses import fields
 
+    from harness.cli import _import_systems
     from harness.errors import UserError
     from harness.imports import Columns
     from harness.plugins import nearest
 
-    pairs = dict(_pair(part, "--map K=PATH") for part in _options.names(given))
+    pairs = dict(_import_systems.pair(part, "--map K=PATH") for part in _options.names(given))
     known = [field.name for field in fields(Columns)]
     for key in pairs:
         if key not in known:
             raise UserError(f"--map knows no '{key}'; {nearest(key, known)}")
     return Columns(**pairs)
-
-
-def _pair(text: str, form: str) -> tuple[str, str]:
-    from harness.errors import UserError
-
-    left, equals, right = text.partition("=")
-    if not equals or not left or not right:
-        raise UserError(f"'{text}' is not of the form {form}")
-    return left, right
-
-
-def _sizes(given: tuple[str, ...], systems: list[str]) -> dict[str, int]:
-    """--model-bytes 15.2GB for all, or NAME=15.2GB for one."""
-    from harness.errors import UserError
-    from harness.plugins import nearest
-
-    sizes: dict[str, int] = {}
-    for text in given:
-        name, equals, size = text.rpartition("=")
-        found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([A-Za-z]*)", size)
-        if not found or found[2].upper() not in UNITS:
-            raise UserError(f"--model-bytes {text}: give a size such as 15.2GB")
-        if equals and systems and name not in systems:
-            raise UserError(f"--model-bytes {text}: no --run is named '{name}'; {nearest(name, systems)}")
-        for system in [name] if equals else systems or [""]:  # "": all systems of a folder
-            sizes[system] = round(float(found[1]) * UNITS[found[2].upper()])
-    return sizes
