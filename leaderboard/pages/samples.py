@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from leaderboard.pages import Page, View
+from leaderboard import answers
+from leaderboard.answers_runs import GLYPHS
+from leaderboard.pages import Data, Page, View
 
 PATH = "samples.html"
 
 
-def pages(view: View) -> Iterator[Page]:
-    yield Page(PATH, "samples.html.j2", {"heading": "samples"})
+def pages(view: View) -> Iterator[Page | Data]:
+    yield Page(PATH, "samples.html.j2", {"heading": "samples", "outcomes": tuple(GLYPHS)})
+    yield from answers.data(view)

@@ -1,0 +1,180 @@
+"""The data scripts of a site: who answered what, every mark, the questions, and the answers themselves in packed shards.
+
+Example: `data(view)` yields data/checkpoints.js, data/columns.js, data/exam/1f2a3b4c.js, data/items/1f2a3b4c-0.js,
+data/runs/good-5d6e7f80.js, data/answers/good-5d6e7f80-0.js …; the id of each is its path without "data/" and ".js".
+Marks, values and counts of every answer are always there. `--samples` decides over texts alone: "wrong" publishes the
+answers that are known not to be right, with their questions; "none" publishes no answer, no question and no gold.
+Positions are 0-based here; addresses of the site count from 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from harness import identity
+from harness.records import Exam
+from leaderboard.answers_runs import Asked, asked_of, marks
+from leaderboard.answers_shards import SHARD_ITEMS, Shard, items, prefix, prefixes, read_shard, shards_of, wanted
+from leaderboard.cells import Column, Form
+from leaderboard.pages import Data, View
+from leaderboard.press import packed
+from leaderboard.words import Words
+
+FORMAT = 1  # of the scripts; another one makes them all anew
+SQUEEZE = 6  # zlib's level
+
+
+def data(view: View) -> Iterator[Data]:
+    """Everything that answers are read by, as scripts that are made only where something changed."""
+    asked = asked_of(view)
+    yield _data("checkpoints", _checkpoints(view, asked))
+    yield _data("columns", _columns(view, asked))
+    exams = {run.entry.exam.id: run.entry.exam for runs in asked.values() for run in runs}
+    shown = wanted(view, asked)
+    for exam in exams.values():
+        yield _exam(exam)
+        yield from _items(exam, shown.get(exam.id, ()))
+    for row, sha in prefixes(view, asked):
+        yield Data(
+            f"data/prompts/{sha}.js", _key(sha), lambda row=row, sha=sha: (f"prompts/{sha}", prefix(view.store, row))
+        )
+    for slug, runs in asked.items():
+        shards = list(shards_of(view, slug, runs))
+        yield _runs(view, slug, runs, shards)
+        for shard in shards:
+            yield _answers(view, shard)
+
+
+def _data(name: str, payload: Any) -> Data:
+    return Data(f"data/{name}.js", _key(payload), lambda: (name, payload))
+
+
+def _key(*parts: Any) -> str:
+    return identity.digest([FORMAT, *parts])
+
+
+def _checkpoints(view: View, asked: Mapping[str, Sequence[Asked]]) -> dict[str, Any]:
+    """For the pickers. Most checkpoints have the same tasks, so each names a set of them, by their numbers."""
+    board, where = view.board, view.where
+    columns = [c.slug for c in board.columns if c.task]
+    number = {slug: i for i, slug in enumerate(columns)}
+    sets: dict[tuple[int, ...], int] = {}
+    found = []
+    for checkpoint in board.checkpoints:
+        slug = where.slug(checkpoint.id)
+        tasks = tuple(sorted(number[run.column.slug] for run in asked.get(slug, ())))
+        lineage = checkpoint.lineage
+        parent = next((p for p in (lineage and lineage.parent, checkpoint.base) if p in board.by_id), None)
+        found.append(
+            {
+                "slug": slug,
+                "name": checkpoint.name,
+                "kind": checkpoint.kind,
+                "parent": where.slug(parent) if parent else None,
+                "set": sets.setdefault(tasks, len(sets)),
+            }
+        )
+    return {"samples": view.options.samples, "columns": columns, "sets": [list(s) for s in sets], "list": found}
+
+
+def _columns(view: View, asked: Mapping[str, Sequence[Asked]]) -> dict[str, Any]:
+    t = Words()
+    exams = {run.column.key: run.entry.exam for runs in asked.values() for run in runs}
+    return {
+        column.slug: {
+            "title": dict(column.title),
+            "name": column.name,
+            "form": {language: _form(t, column.form, language) for language in ("en", "zh")},
+            "metric": column.metric,
+            "average": column.average,
+            "unit": column.unit,
+            "better_high": column.better_high,
+            "percent": column.percent,
+            "chance": column.chance,
+            "exam": exams[column.key].id[:8],
+            "href": view.where.tasks[column.name],
+        }
+        for column in view.board.columns
+        if column.key in exams
+    }
+
+
+def _form(t: Words, form: Form, language: str) -> str:
+    """How it was asked, in plain words: "5-shot · chat"."""
+    if form.asked != "here":
+        parts = [t.plain("elsewhere", language), form.elsewhere]
+    else:
+        parts = [", ".join(t.plain("shots", language).format(n=n) for n in form.shots)]
+        parts.append(t.plain("chat" if form.chat else "raw", language))
+        parts += [t.plain(f"think_{form.think}", language)] if form.think != "default" else []
+    return " · ".join([*parts, *form.extras])
+
+
+def _exam(exam: Exam) -> Data:
+    name = f"exam/{exam.id[:8]}"
+    return Data(f"data/{name}.js", _key(exam.id, exam.key), lambda: (name, _facts(exam)))
+
+
+def _facts(exam: Exam) -> dict[str, Any]:
+    subjects = {s: i for i, s in enumerate(dict.fromkeys(sample.subject for sample in exam.samples))}
+    clusters = {s: i for i, s in enumerate(dict.fromkeys(sample.cluster for sample in exam.samples if sample.cluster))}
+    return {
+        "n": len(exam.samples),
+        "shard": SHARD_ITEMS,
+        "subjects": list(subjects),
+        "subject": [subjects[sample.subject] for sample in exam.samples],
+        "clusters": [clusters.get(sample.cluster) for sample in exam.samples] if clusters else None,
+    }
+
+
+def _items(exam: Exam, positions: Sequence[int]) -> Iterator[Data]:
+    by_shard: dict[int, list[int]] = {}
+    for position in positions:
+        by_shard.setdefault(position // SHARD_ITEMS, []).append(position)
+    for number, mine in sorted(by_shard.items()):
+        name = f"items/{exam.id[:8]}-{number}"
+        yield Data(
+            f"data/{name}.js",
+            _key(exam.id, exam.key, mine),
+            lambda name=name, mine=mine: (name, packed(items(exam, mine), SQUEEZE)),
+        )
+
+
+def _runs(view: View, slug: str, runs: Sequence[Asked], shards: Sequence[Shard]) -> Data:
+    """What a checkpoint made of every task: a mark per answer, and where the texts lie."""
+    name = f"runs/{slug}"
+    texts = view.options.samples
+    key = _key(texts, [run.state for run in runs], [(s.path, s.first, s.last, len(s.runs)) for s in shards])
+
+    def make() -> tuple[str, Any]:
+        made = {}
+        for run in runs:
+            mine = [{"path": s.path, "first": s.first, "last": s.last} for s in shards if run in s.runs]
+            facts = {"run": run.entry.run.id, "n": len(run.entry.exam.samples), "repeats": run.entry.run.repeats}
+            told = {"shards": mine, "texts": texts, "unpublished": texts == "none"}
+            made[run.column.slug] = facts | marks(view.store, run) | told | _score(run)
+        return name, made
+
+    return Data(f"data/{name}.js", key, make)
+
+
+def _score(run: Asked) -> dict[str, Any]:
+    head = run.entry.headline
+    return {"score": [head.value, head.low, head.high, head.n] if head else None}
+
+
+def _answers(view: View, shard: Shard) -> Data:
+    name = shard.path.removeprefix("data/").removesuffix(".js")
+    key = _key(view.options.samples, [run.state for run in shard.runs], shard.first, shard.last)
+    return Data(shard.path, key, lambda: (name, packed(read_shard(view, shard), SQUEEZE)))
+
+
+def glance(view: View) -> list[tuple[str, list[tuple[Column, str]]]]:
+    """(checkpoint id, its columns with the address of the answers), for readers without JavaScript."""
+    by_slug = asked_of(view)
+    ids = {view.where.slug(c.id): c.id for c in view.board.checkpoints}
+    return [
+        (ids[slug], [(run.column, view.where.answers(ids[slug], run.column)) for run in runs])
+        for slug, runs in by_slug.items()
+    ]
