@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from harness.records import Checkpoint, Exam, Overall, Result, Run, Task
+from harness.store.shelf import Results
 from harness.verdicts.profile import Profile
 from leaderboard.charts import Scale
 from leaderboard.words import slug
@@ -26,7 +28,7 @@ class Entry:
     run: Run
     checkpoint: Checkpoint
     exam: Exam
-    results: Mapping[tuple[str, str], Result]
+    results: Results
     engine: str = ""
     scorer: str = ""  # name@version that graded it: other versions stand in other columns
 
@@ -34,14 +36,14 @@ class Entry:
     def task(self) -> Task:
         return self.exam.task
 
-    @property
+    @cached_property
     def metric(self) -> str:
         """What its column shows; answers that nothing can grade still have a length, in tokens where counted."""
         if self.task.metrics and not self.ungraded:
             return self.task.metrics[0]
         return "answer_tokens" if ("answer_tokens", "") in self.results else "answer_characters"
 
-    @property
+    @cached_property
     def ungraded(self) -> bool:
         """Text that nothing was held against: no gold, and no headline of its own: references, `ends_itself` of chat."""
         from harness import metrics
@@ -68,8 +70,7 @@ class Entry:
         return max(answered, 0 if self.complete else self.run.expected // max(self.run.repeats, 1))
 
     def value(self, metric: str, slice_: str = "") -> float | None:
-        result = self.results.get((metric, slice_))
-        return result.value if result else None
+        return self.results.value((metric, slice_))
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,7 @@ class Cell:
 
     @property
     def ranked(self) -> bool:
-        return self.value is not None and not UNRANKED.intersection(self.marks)
+        return self.value is not None and (not self.marks or UNRANKED.isdisjoint(self.marks))
 
 
 @dataclass(frozen=True)
@@ -112,23 +113,29 @@ class Column:
     task: Task | None = None
     members: tuple[str, ...] = ()
     composite: Composite | None = None
+    exam: Exam | None = None  # None: a group's mean, a composite
 
     @property
     def percent(self) -> bool:
         return self.unit in PERCENT_UNITS
 
-    @property
+    @cached_property
     def slug(self) -> str:
         """For the URL: sort=ceval-3f2a91c0."""
         return slug(self.name, self.key)
 
-    @property
+    @cached_property
     def scale(self) -> Scale:
         spans = [
             (c.low if c.low is not None else c.value, c.high if c.high is not None else c.value)
             for c in self.cells.values()
         ]
         return Scale.around(spans)
+
+    @cached_property
+    def ranked(self) -> int:
+        """How many of its checkpoints have a rank."""
+        return sum(cell.ranked for cell in self.cells.values())
 
 
 @dataclass(frozen=True)

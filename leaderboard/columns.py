@@ -20,11 +20,11 @@ from leaderboard.cells import MARKED_SHARE, Cell, Column, Entry, Form
 OPTION_ASKS = ("letters", "texts", "rolling")  # nothing is generated: length and sampling settings change nothing
 
 
-def columns(entries: Iterable[Entry], groups: Sequence[Group]) -> list[Column]:
+def columns(entries: Sequence[Entry], groups: Sequence[Group]) -> list[Column]:
     """All columns, not ranked yet; groups first, each followed by its members, then other tasks by name, variants last."""
     by_key: dict[str, list[Entry]] = {}
-    for entry in entries:
-        by_key.setdefault(alike(entry), []).append(entry)
+    for entry, key in zip(entries, keys(entries), strict=True):
+        by_key.setdefault(key, []).append(entry)
     singles = _told_apart({key: _column(key, members) for key, members in by_key.items()}, by_key)
     ordered: dict[str, Column] = {}
     for group in groups:
@@ -34,6 +34,18 @@ def columns(entries: Iterable[Entry], groups: Sequence[Group]) -> list[Column]:
     rest = sorted(singles.values(), key=lambda c: ("~" in c.name, c.name, c.form.chat, c.form.shots, c.key))
     ordered.update((c.key, c) for c in rest if c.key not in ordered)
     return list(ordered.values())
+
+
+def keys(entries: Iterable[Entry]) -> list[str]:
+    """The id of the column of each entry; what many runs share is hashed once."""
+    known: dict[tuple[object, ...], str] = {}
+    found = []
+    for entry in entries:
+        asked = (id(entry.exam), id(entry.run.settings), entry.metric, entry.scorer)
+        if asked not in known:
+            known[asked] = alike(entry)
+        found.append(known[asked])
+    return found
 
 
 def alike(entry: Entry) -> str:
@@ -70,7 +82,10 @@ def _column(key: str, entries: list[Entry]) -> Column:
     cells = {e.checkpoint.id: _cell(e, full, better_high) for e in chosen}
     form = Form(settings.chat, (settings.shots,), settings.think, settings.asked)
     average = "macro" if task.average == "macro" else "micro"
-    return Column(key, _title(task), task.key, form, metric, average, unit, better_high, task.chance, cells, task)
+    return Column(
+        key, _title(task), task.key, form, metric, average, unit, better_high, task.chance, cells, task,
+        exam=entries[0].exam,
+    )  # fmt: skip
 
 
 def _title(task: Task) -> dict[str, str]:

@@ -7,17 +7,20 @@ but no numbers; they are counted here and the run is marked as partial, instead 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from harness.questions import catalogue
-from harness.records import Checkpoint, Exam, Outcomes, Result, Run
+from harness.records import Checkpoint, Exam, Outcomes
 from harness.store import read
 from harness.store.open import Store
+from harness.store.shelf import Results, Shelf
 from leaderboard import composites
 from leaderboard.cells import Cell, Column, Entry
-from leaderboard.columns import alike, columns
+from leaderboard.columns import columns, keys
 from leaderboard.ranks import ranked
+from leaderboard.values import Matrices, Values
 
 LEAD_SHARE = 0.8
 
@@ -32,25 +35,32 @@ class Board:
     place: Mapping[str, str]  # run id -> key of its column
     runs_of: Mapping[str, Sequence[Entry]]  # checkpoint id -> its runs
 
+    matrices: Matrices
+
+    @cached_property
+    def _by_key(self) -> Mapping[str, Column]:
+        return {column.key: column for column in self.columns}
+
     def column(self, key: str) -> Column:
-        return next(c for c in self.columns if c.key == key)
+        return self._by_key[key]
+
+    def values(self, key: str) -> Values | None:
+        """Grades of a task's column question by question; None for a group's mean and a composite."""
+        return self.matrices.of(self.column(key))
+
+    def results(self, run_id: str) -> Results:
+        """All results of a run by (metric, slice)."""
+        return self._runs[run_id].results
+
+    @cached_property
+    def _runs(self) -> Mapping[str, Entry]:
+        return {entry.run.id: entry for entry in self.entries}
 
 
 def read_board(store: Store) -> Board:
+    scorers = read.scorers(store)
     by_id = {c.id: c for c in read.checkpoints(store)}
-    exams: dict[str, Exam] = {}
-    engines: dict[str, str] = {}
-    entries = []
-    for run in sorted(read.list_runs(store), key=lambda run: run.id):
-        if run.exam not in exams:
-            exams[run.exam] = read.get_exam(store, run.exam)
-        if run.engine not in engines:
-            info = read.get_engine(store, run.engine)
-            engines[run.engine] = f"{info.name} {info.version}".strip()
-        results = _results(store, run, exams[run.exam])
-        entries.append(
-            Entry(run, by_id[run.checkpoint], exams[run.exam], results, engines[run.engine], read.scorer(store, run.id))
-        )
+    entries = list(_entries(store, by_id, scorers))
     known: dict[tuple[str, str], Outcomes] = {}
 
     def outcomes(entry: Entry, metric: str) -> Outcomes:
@@ -58,24 +68,37 @@ def read_board(store: Store) -> Board:
             known[entry.run.id, metric] = read.outcomes(store, entry.run.id, metric)
         return known[entry.run.id, metric]
 
-    found = ranked(columns(entries, catalogue.groups()), lambda entry: outcomes(entry, entry.metric))
+    matrices = Matrices(store, {run: row for run, (row, _) in scorers.items()})
+    found = ranked(columns(entries, catalogue.groups()), matrices.of)
     found = _with_composites(found, composites.columns(store, entries, outcomes))
     lead = _lead(found)
     runs_of: dict[str, list[Entry]] = {}
     for entry in entries:
         runs_of.setdefault(entry.checkpoint.id, []).append(entry)
     ordered = sorted((by_id[c] for c in runs_of), key=lambda c: _order(c, found, lead))
-    place = {entry.run.id: alike(entry) for entry in entries}
-    return Board(entries, found, ordered, by_id, lead.key if lead else "", place, runs_of)
+    place = dict(zip((entry.run.id for entry in entries), keys(entries), strict=True))
+    return Board(entries, found, ordered, by_id, lead.key if lead else "", place, runs_of, matrices)
 
 
-def _results(store: Store, run: Run, exam: Exam) -> dict[tuple[str, str], Result]:
-    results = read.results(store, run.id)
-    if not results and run.done:
-        from harness import metrics  # brings in pandas, which a store with all its results does not need
+def _entries(store: Store, by_id: Mapping[str, Checkpoint], scorers: Mapping[str, tuple[int, str]]) -> Iterator[Entry]:
+    """One per run, by its id."""
+    exams: dict[str, Exam] = {}
+    engines: dict[str, str] = {}
+    shelf = Shelf(store)
+    lacking = frozenset(shelf.lacking())
+    for run in sorted(read.list_runs(store), key=lambda run: run.id):
+        if run.exam not in exams:
+            exams[run.exam] = read.get_exam(store, run.exam)
+        if run.engine not in engines:
+            info = read.get_engine(store, run.engine)
+            engines[run.engine] = f"{info.name} {info.version}".strip()
+        exam = exams[run.exam]
+        if run.id in lacking:
+            from harness import metrics  # brings in pandas, which a store with all its results does not need
 
-        results = metrics.summarise(read.table(store, run.id), exam.task, run.id)
-    return {(result.metric, result.slice): result for result in results}
+            shelf.put(run.id, metrics.summarise(read.table(store, run.id), exam.task, run.id))
+        scorer = scorers[run.id][1] if run.id in scorers else ""
+        yield Entry(run, by_id[run.checkpoint], exam, shelf.of(run.id), engines[run.engine], scorer)
 
 
 def _with_composites(found: list[Column], made: list[Column]) -> list[Column]:

@@ -10,26 +10,30 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import replace
 
-from harness.records import Outcomes
+import numpy as np
+
+from harness.stats.intervals import Floats
 from harness.verdicts import ranking
-from leaderboard.cells import Cell, Column, Entry
+from leaderboard.cells import Cell, Column
+from leaderboard.values import Values
 
-Values = tuple[list[list[float]], list[Hashable] | None]  # [checkpoint, sample], strata of equal weight
+Read = Callable[[Column], Values | None]
+Paired = tuple[Floats, list[Hashable] | None]  # [checkpoint, sample], strata of equal weight
 
 
-def ranked(found: Sequence[Column], outcomes: Callable[[Entry], Outcomes]) -> list[Column]:
-    """The columns with ranks in the cells that may have one; `outcomes` reads a run's values per sample."""
+def ranked(found: Sequence[Column], values: Read) -> list[Column]:
+    """The columns with ranks in the cells that may have one; `values` reads a column's grades."""
     by_key = {column.key: column for column in found}
-    return [_ranked(column, by_key, outcomes) for column in found]
+    return [_ranked(column, by_key, values) for column in found]
 
 
-def _ranked(column: Column, by_key: Mapping[str, Column], outcomes: Callable[[Entry], Outcomes]) -> Column:
+def _ranked(column: Column, by_key: Mapping[str, Column], values: Read) -> Column:
     placed = [c for c, cell in column.cells.items() if cell.ranked]
     if not placed:
         return column
     members = [by_key[key] for key in column.members] or [column]
-    values = _paired(members, placed, outcomes) if len(placed) > 1 else None
-    places = _tested(column, values) if values else _marginal(column, [column.cells[c] for c in placed])
+    paired = _paired(members, placed, values) if len(placed) > 1 else None
+    places = _tested(column, paired) if paired else _marginal(column, [column.cells[c] for c in placed])
     cells = dict(column.cells)
     for checkpoint, (rank, best, worst, tied) in zip(placed, places, strict=True):
         cells[checkpoint] = replace(cells[checkpoint], rank=rank, best=best, worst=worst, tied=tied)
@@ -39,40 +43,32 @@ def _ranked(column: Column, by_key: Mapping[str, Column], outcomes: Callable[[En
 Position = tuple[int, int, int, bool]  # rank, best, worst, tied with the leader
 
 
-def _tested(column: Column, values: Values) -> list[Position]:
-    rows, strata = values
-    sign = 1 if column.better_high else -1
-    found = ranking.rank([[sign * v for v in row] for row in rows], strata)
+def _tested(column: Column, paired: Paired) -> list[Position]:
+    matrix, strata = paired
+    found = ranking.rank(matrix if column.better_high else -matrix, strata)
     alone = sum(r.tie_band for r in found) == 1
     return [(1 if r.tie_band else r.rank, r.low, r.high, r.tie_band and not alone) for r in found]
 
 
-def _paired(members: Sequence[Column], placed: Sequence[str], outcomes: Callable[[Entry], Outcomes]) -> Values | None:
-    """Values on the same samples for every checkpoint; None where that is not to be had."""
+def _paired(members: Sequence[Column], placed: Sequence[str], values: Read) -> Paired | None:
+    """Values on the same questions for every checkpoint; None where that is not to be had."""
     macro = [member.average == "macro" for member in members]
     if any(macro) and len(members) > 1:
         return None  # equal weight per member and per subject inside it: no single set of strata
-    rows: list[list[float]] = [[] for _ in placed]
+    parts: list[Floats] = []
     strata: list[Hashable] = []
     for member in members:
-        asked: tuple[str, ...] | None = None
-        for row, checkpoint in zip(rows, placed, strict=True):
-            cell = member.cells[checkpoint]
-            if cell.entry is None:
-                return None
-            found = outcomes(cell.entry)
-            if not found.is_mean:  # F1 or BLEU has no value per question to resample
-                return None
-            if asked is not None and found.samples != asked:
-                return None
-            if asked is None:
-                asked = found.samples
-                strata += found.subjects if macro[0] else [member.key] * len(asked)
-            known = [v for v in found.values if v is not None]
-            if len(known) != len(asked) or not known:
-                return None
-            row += known
-    return rows, strata if len(set(strata)) > 1 else None
+        found = values(member)
+        if found is None or not found.is_mean:  # F1 or BLEU has no value per question to resample
+            return None
+        part = found.matrix[[found.places[checkpoint] for checkpoint in placed]]
+        asked = ~np.isnan(part).all(axis=0)
+        part = part[:, asked]
+        if not asked.any() or np.isnan(part).any():
+            return None
+        parts.append(part)
+        strata += [found.subjects[i] if macro[0] else member.key for i in np.flatnonzero(asked)]
+    return np.hstack(parts), strata if len(set(strata)) > 1 else None
 
 
 def _marginal(column: Column, cells: Sequence[Cell]) -> list[Position]:
@@ -82,7 +78,8 @@ def _marginal(column: Column, cells: Sequence[Cell]) -> list[Position]:
         value = cell.value if cell.value is not None else 0.0
         low, high = (value if x is None else x for x in (cell.low, cell.high))
         spans.append((low, high) if column.better_high else (-high, -low))
-    best = [1 + sum(low > high for low, _ in spans) for _, high in spans]
-    worst = [len(spans) - sum(high < low for _, high in spans) for low, _ in spans]
+    lows, highs = (np.sort([span[end] for span in spans]) for end in (0, 1))
+    best = [1 + len(spans) - int(np.searchsorted(lows, high, side="right")) for _, high in spans]
+    worst = [len(spans) - int(np.searchsorted(highs, low, side="left")) for low, _ in spans]
     alone = best.count(1) == 1
     return [(b, b, w, b == 1 and not alone) for b, w in zip(best, worst, strict=True)]

@@ -146,16 +146,18 @@ def scorer(store: Store, run_id: str) -> str:
     return f"{name}@{version}" if name else ""
 
 
-def scorers(store: Store) -> dict[str, str]:
-    """Run -> `name@version` of the scorer whose grades count for it now, of all runs that are graded: as v_scoring has it."""
+def scorers(store: Store) -> dict[str, tuple[int, str]]:
+    """Run -> row and `name@version` of the scorer whose grades count for it now, of all that are graded: as v_scoring has it."""
     found = store.db.conn.execute(
-        """SELECT r.uid, c.name || '@' || c.version, (c.name = e.scorer) AS own, g.graded,
-               CASE typeof(c.version) WHEN 'integer' THEN c.version ELSE 0 END AS version, c.id
+        """SELECT r.uid, c.id, c.name || '@' || c.version, c.name = e.scorer, g.graded,
+               CASE typeof(c.version) WHEN 'integer' THEN c.version ELSE 0 END
            FROM run_scorers g JOIN scorers c ON c.id = g.scorer JOIN runs r ON r.id = g.run JOIN exams e ON e.id = r.exam
            WHERE c.params = e.key"""
     ).fetchall()
-    best: dict[str, tuple[Any, ...]] = {}
-    for uid, name, *standing in found:
-        if uid not in best or standing > best[uid][1]:
-            best[uid] = name, standing
-    return {uid: name for uid, (name, _) in best.items()}
+    best: dict[str, tuple[int, str]] = {}
+    standing: dict[str, tuple[int, ...]] = {}
+    for run, row, name, own, graded, version in found:
+        mine = own, graded, version, row
+        if run not in best or mine > standing[run]:
+            best[run], standing[run] = (row, name), mine
+    return best

@@ -7,7 +7,7 @@ rows have the key "" (a judge's: the digest of judge, prompt and settings), and 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from harness.records import Overall, Score
@@ -21,6 +21,18 @@ DIGITS = 8  # of a judge's digest in the name of its measure
 _BEST = """SELECT g.scorer FROM run_scorers g JOIN scorers c ON c.id = g.scorer
     WHERE g.run = (SELECT id FROM runs WHERE uid = :run) AND c.name = :name AND c.params = :key
     ORDER BY g.graded DESC, g.scorer DESC LIMIT 1"""
+
+
+def best(store: Store, run_ids: Sequence[str], scorer: str, key: str) -> dict[str, int | None]:
+    """Run -> the row whose grades count of a scorer's versions; `key` may be the beginning of a judge's digest."""
+    found = store.db.conn.execute(
+        """SELECT r.uid, g.scorer FROM runs r JOIN run_scorers g ON g.run = r.id JOIN scorers c ON c.id = g.scorer
+           WHERE c.name = :name AND (c.params = :key OR :key != '' AND substr(c.params, 1, length(:key)) = :key)
+               AND r.uid IN (SELECT value FROM json_each(:runs))
+           ORDER BY g.graded, g.scorer""",
+        {"name": scorer, "key": key, "runs": json.dumps(list(run_ids))},
+    ).fetchall()
+    return dict.fromkeys(run_ids) | dict(found)
 
 
 def grades(store: Store, run_id: str, scorer: str, key: str = "") -> dict[tuple[str, int], Score]:

@@ -25,11 +25,17 @@ _NUMBERS = ("value", "prompt_tokens", "output_tokens", "thinking_tokens", "secon
 
 def table(store: Store, run_id: str) -> pd.DataFrame:
     """One row per answer in exam order; grades are those that count now (see v_scoring), NaN is a missing number."""
+    return _table(store, run_id, True)
+
+
+def _table(store: Store, run_id: str, worded: bool) -> pd.DataFrame:
+    """Without the texts, which take most of the time, where not `worded`."""
     import pandas as pd
 
-    found = runs.query(store, _TABLE, {"run": run_id, "scorer": runs.scoring(store, run_id)[0]})
+    sql = _TABLE if worded else _TABLE.replace(_WORDS, "").replace(_WORDS_FROM, "")
+    found = runs.query(store, sql, {"run": run_id, "scorer": runs.scoring(store, run_id)[0]})
     decoder = answers.Decoder(store)
-    texts = [decoder.texts(row) for row in found]
+    texts = [decoder.texts(row) for row in found] if worded else []
     columns: dict[str, list[Any]] = {name: [row[name] for row in found] for name in _PLAIN}
     columns["categories"] = [rows.load_tuple(row["categories"]) for row in found]
     columns["choices"] = [rows.load_tuple(row["choices"]) for row in found]
@@ -40,6 +46,8 @@ def table(store: Store, run_id: str) -> pd.DataFrame:
     columns["notes"] = [rows.load_tuple(row["notes"]) for row in found]
     made: dict[str, Any] = {}
     for name in _COLUMNS:
+        if name in ("text", "thinking") and not worded:
+            continue
         if name in _NUMBERS:
             made[name] = pd.Series(columns[name], dtype="float64")
         elif name in ("repeat", "position"):
@@ -59,11 +67,12 @@ _PLAIN = tuple(
     for name in _COLUMNS
     if name not in ("categories", "choices", "text", "thinking", "logprobs", "option_tokens", "notes")
 )
-_TABLE = """SELECT s.uid AS sample, p.repeat, s.position, s.subject, s.categories, s.cluster, s.language, s.question,
-        s.choices, s.target, x.value, x.outcome, x.answer, x.rule, t.enc, t.dict, t.text, t.thinking, p.stop, p.prompt_tokens,
+_WORDS, _WORDS_FROM = "t.enc, t.dict, t.text, t.thinking, ", "LEFT JOIN response_texts t ON t.response = p.id"
+_TABLE = f"""SELECT s.uid AS sample, p.repeat, s.position, s.subject, s.categories, s.cluster, s.language, s.question,
+        s.choices, s.target, x.value, x.outcome, x.answer, x.rule, {_WORDS}p.stop, p.prompt_tokens,
         p.output_tokens, p.thinking_tokens, p.seconds, p.first_token_seconds, p.logprobs, p.option_tokens,
         p.notes
-    FROM responses p JOIN samples s ON s.id = p.sample LEFT JOIN response_texts t ON t.response = p.id
+    FROM responses p JOIN samples s ON s.id = p.sample {_WORDS_FROM}
         LEFT JOIN scores x ON x.response = p.id AND x.scorer = :scorer
     WHERE p.run = (SELECT id FROM runs WHERE uid = :run) ORDER BY s.position, p.repeat"""
 
@@ -104,6 +113,22 @@ def outcomes(store: Store, run_id: str, metric: str | None = None) -> Outcomes:
         name=checkpoint.name,
         run=run.id,
     )
+
+
+def values(store: Store, run_id: str, metric: metrics.Metric) -> list[tuple[int, float]]:
+    """(position, value) of the answers that have one, as `outcomes` has them; texts are read only for metrics that need them."""
+    if {"text", "thinking"}.isdisjoint(metric.NEEDS):
+        try:
+            return _placed(_table(store, run_id, False), metric)
+        except KeyError:
+            pass  # of a folder added with --include: it reads what it doesn't declare
+    return _placed(table(store, run_id), metric)
+
+
+def _placed(answered: pd.DataFrame, metric: metrics.Metric) -> list[tuple[int, float]]:
+    positions = sorted(set(answered["position"].tolist()))
+    means = _averaged(answered, _per_sample(answered, metric))
+    return [(at, value) for at, value in zip(positions, means, strict=True) if value is not None]
 
 
 def _per_sample(answered: pd.DataFrame, metric: metrics.Metric) -> Any:
