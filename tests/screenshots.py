@@ -1,0 +1,126 @@
+"""The pictures of README.md, taken of the demo's site by headless Chromium: the board, and two checkpoints compared.
+
+Example: `python tests/screenshots.py --out leaderboard/screenshots` trains and runs the demo first; `--site DIR` takes
+a site that is there. The same site gives the same pictures: fixed window, no animation, no cursor.
+Trap: pictures are public for good, so only the demo is taken, whose questions were written for this project.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+DEMO = {"base", "base-lora", "distilled", "damaged", "teacher"}
+PAIR, TASK = ("base", "distilled"), "demo_math"
+WIDTH, SCALE, LIMIT_BYTES = 1280, 1.5, 200_000
+TALLEST = {"board": 760, "compare": 1300}  # CSS pixels; a page that is shorter is taken whole
+QUIET = "() => new Promise(done => { let last; const look = () => { const now = document.body.innerHTML.length;" \
+        " if (now === last) done(true); else { last = now; setTimeout(look, 400); } }; look(); })"  # fmt: skip
+# where both were asked the same, the first question that the one lost and the other got, in exam order from 1
+FLIPPED = """async ([before, after, task]) => {
+  const all = await BENCH.load("data/columns.js", "columns");
+  const list = (await BENCH.load("data/checkpoints.js", "checkpoints")).list;
+  const slug = name => list.find(one => one.name === name).slug;
+  const column = Object.keys(all).find(key => all[key].name === task);
+  const marks = async name => (await BENCH.load("data/runs/" + slug(name) + ".js", "runs/" + slug(name)))[column].marks;
+  const [a, b] = [await marks(before), await marks(after)];
+  let at = 0;
+  while (at < a.length && (a[at] === "·" || b[at] !== "·")) at++;
+  return "compare.html#a=" + slug(before) + "&b=" + slug(after) + "&f=gained&s=" + (at + 1) + "&t=" + column;
+}"""
+
+
+def main() -> int:
+    asked = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    asked.add_argument("--site", type=Path, help="The demo's site; made where none is given.")
+    asked.add_argument("--out", type=Path, default=Path("leaderboard/screenshots"))
+    given = asked.parse_args()
+    with tempfile.TemporaryDirectory() as made:
+        site = given.site or demo(Path(made))
+        given.out.mkdir(parents=True, exist_ok=True)
+        for path, size in taken(site, given.out):
+            print(f"{path}: {size / 1000:.0f} kB")
+            if size > LIMIT_BYTES:
+                raise SystemExit(
+                    f"{path} is larger than {LIMIT_BYTES / 1000:.0f} kB; install Pillow, or show less of it"
+                )
+    return 0
+
+
+def demo(folder: Path) -> Path:
+    code = "from harness.cli import main; main()"
+    subprocess.run([sys.executable, "-c", code, "demo", "--out", str(folder)], stdout=subprocess.DEVNULL, check=True)
+    return folder / "site"
+
+
+def taken(site: Path, out: Path) -> list[tuple[Path, int]]:
+    from playwright.sync_api import sync_playwright
+
+    found = (shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome"))
+    chromium = next((path for path in found if path), None)  # None: Playwright's own, where it was installed
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+        page = opened(browser)
+        page.goto((site / "index.html").resolve().as_uri())
+        strange = checkpoints(page) - DEMO
+        if strange:
+            raise SystemExit(
+                f"{site} shows {sorted(strange)[0]}, which is none of the demo's; pictures are of the demo only"
+            )
+        written = [picture(page, out / "board.png")]
+        address = page.evaluate(FLIPPED, [*PAIR, TASK])
+        page.goto(f"{site.resolve().as_uri()}/{address}")
+        written.append(picture(page, out / "compare.png"))
+        browser.close()
+    return written
+
+
+def opened(browser: Browser) -> Page:
+    context = browser.new_context(
+        viewport={"width": WIDTH, "height": 900}, device_scale_factor=SCALE, color_scheme="light", locale="en-GB",
+        reduced_motion="reduce", timezone_id="UTC",
+    )  # fmt: skip
+    return context.new_page()
+
+
+def checkpoints(page: Page) -> set[str]:
+    found = page.evaluate('BENCH.load("data/checkpoints.js", "checkpoints").then(all => all.list.map(one => one.name))')
+    return set(found)
+
+
+def picture(page: Page, path: Path) -> tuple[Path, int]:
+    """As much of the page as a README can show; the file's size."""
+    page.evaluate(QUIET)
+    tallest = TALLEST[path.stem]
+    height = min(tallest, int(page.evaluate("document.documentElement.scrollHeight")))
+    page.set_viewport_size({"width": WIDTH, "height": height})
+    page.evaluate("window.scrollTo(0, 0)")
+    page.evaluate(QUIET)
+    path.write_bytes(squeezed(page.screenshot(animations="disabled", caret="hide")))
+    return path, path.stat().st_size
+
+
+def squeezed(png: bytes) -> bytes:
+    """In 64 colours, which text and lines don't lack, where Pillow is at hand."""
+    try:
+        from PIL import Image
+    except ImportError:
+        return png
+    small = io.BytesIO()
+    with Image.open(io.BytesIO(png)) as image:
+        paletted = image.convert("RGB").quantize(64, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+        paletted.save(small, "PNG", optimize=True)
+    return min(png, small.getvalue(), key=len)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
