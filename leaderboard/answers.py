@@ -9,20 +9,20 @@ Positions are 0-based here; addresses of the site count from 1.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from harness import identity
 from harness.records import Exam
+from leaderboard.answers_packed import script
 from leaderboard.answers_runs import Asked, asked_of, marks
-from leaderboard.answers_shards import SHARD_ITEMS, Shard, items, prefix, prefixes, read_shard, shards_of, wanted
+from leaderboard.answers_shards import SHARD_ITEMS, Reader, Shard, items, prefix, prefixes, shards_of, wanted
 from leaderboard.cells import Column, Form
 from leaderboard.pages import Data, View
-from leaderboard.press import packed
 from leaderboard.words import Words
 
 FORMAT = 1  # of the scripts; another one makes them all anew
-SQUEEZE = 6  # zlib's level
 
 
 def data(view: View) -> Iterator[Data]:
@@ -36,18 +36,21 @@ def data(view: View) -> Iterator[Data]:
         yield _exam(exam)
         yield from _items(exam, shown.get(exam.id, ()))
     for row, sha in prefixes(view, asked):
-        yield Data(
-            f"data/prompts/{sha}.js", _key(sha), lambda row=row, sha=sha: (f"prompts/{sha}", prefix(view.store, row))
-        )
+        yield Data(f"data/prompts/{sha}.js", _key(sha), partial(_prefix, view, row, sha))
+    reader = Reader(view.store, view.options.samples == "wrong")
     for slug, runs in asked.items():
         shards = list(shards_of(view, slug, runs))
         yield _runs(view, slug, runs, shards)
         for shard in shards:
-            yield _answers(view, shard)
+            yield _answers(view, reader, shard)
 
 
 def _data(name: str, payload: Any) -> Data:
     return Data(f"data/{name}.js", _key(payload), lambda: (name, payload))
+
+
+def _prefix(view: View, row: int, sha: str) -> tuple[str, Any]:
+    return f"prompts/{sha}", prefix(view.store, row)
 
 
 def _key(*parts: Any) -> str:
@@ -133,11 +136,8 @@ def _items(exam: Exam, positions: Sequence[int]) -> Iterator[Data]:
     for position in positions:
         by_shard.setdefault(position // SHARD_ITEMS, []).append(position)
     for number, mine in sorted(by_shard.items()):
-        name = f"items/{exam.id[:8]}-{number}"
-        yield Data(
-            f"data/{name}.js",
-            _key(exam.id, exam.key, mine),
-            lambda name=name, mine=mine: (name, packed(items(exam, mine), SQUEEZE)),
+        yield _packed(
+            f"data/items/{exam.id[:8]}-{number}.js", _key(exam.id, exam.key, mine), partial(items, exam, mine)
         )
 
 
@@ -164,10 +164,14 @@ def _score(run: Asked) -> dict[str, Any]:
     return {"score": [head.value, head.low, head.high, head.n] if head else None}
 
 
-def _answers(view: View, shard: Shard) -> Data:
-    name = shard.path.removeprefix("data/").removesuffix(".js")
+def _answers(view: View, reader: Reader, shard: Shard) -> Data:
     key = _key(view.options.samples, [run.state for run in shard.runs], shard.first, shard.last)
-    return Data(shard.path, key, lambda: (name, packed(read_shard(view, shard), SQUEEZE)))
+    return _packed(shard.path, key, partial(reader.shard, shard))
+
+
+def _packed(path: str, key: str, make: Callable[[], Any]) -> Data:
+    name = path.removeprefix("data/").removesuffix(".js")
+    return Data(path, key, lambda: (name, script(name, make())))
 
 
 def glance(view: View) -> list[tuple[str, list[tuple[Column, str]]]]:

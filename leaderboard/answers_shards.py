@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from harness import spans
@@ -27,6 +27,7 @@ from leaderboard.words import CLIP_CHARACTERS, CLIP_TAIL_CHARACTERS
 
 SHARD_ITEMS = 200
 SHARD_BYTES = 256_000
+REMEMBERED = 20_000  # prompts
 LEAST = 10  # answers to a shard, however long they are
 TOKEN_BYTES = 4  # about, of a token in any language
 HEAD = CLIP_CHARACTERS - CLIP_TAIL_CHARACTERS
@@ -133,12 +134,6 @@ def _moved(span: tuple[int, int] | None, length: int) -> list[int] | None:
 # -- answers --------------------------------------------------------------------------------------------------
 
 
-def read_shard(view: View, shard: Shard) -> dict[str, Any]:
-    """The published answers of a shard, read in one query per run."""
-    reader = _Reader(view.store, view.options.samples == "wrong")
-    return {"runs": {run.entry.run.id: reader.block(run, shard) for run in shard.runs}, "prompts": reader.prompts}
-
-
 _COLUMNS = (
     "position", "repeat", "outcome", "value", "answer", "rule", "text", "thinking", "span", "stop", "tokens",
     "prompt_tokens", "thinking_tokens", "logprobs", "notes", "error", "prompt",
@@ -155,29 +150,39 @@ _ANSWERS = """SELECT s.position, p.repeat, x.outcome, x.value, x.answer, x.rule,
 _ONLY_PUBLISHED = f" AND x.outcome IN ({_PUBLISHED})"
 
 
-@dataclass
-class _Reader:
-    store: Store
-    narrowed: bool
-    prompts: list[list[Any]] = field(default_factory=list)
-    _numbers: dict[str, int] = field(default_factory=dict)
-    _shas: dict[int, str] = field(default_factory=dict)
-    _heads: dict[int, str] = field(default_factory=dict)
+class Reader:
+    """Shards out of the store; one for a whole site, since checkpoints share their prompts."""
 
-    def __post_init__(self) -> None:
-        self._decoder = Decoder(self.store)
+    def __init__(self, store: Store, narrowed: bool) -> None:
+        self._store, self._sql = store, _ANSWERS.format(_ONLY_PUBLISHED if narrowed else "")
+        self._decoder = Decoder(store)
+        self._forms: dict[int, tuple[str, list[Any]]] = {}  # prompt -> (its form as a word, the form)
+        self._shas: dict[int | None, str] = {}
+        self._heads: dict[int, str] = {}
 
-    def block(self, run: Asked, shard: Shard) -> dict[str, list[Any] | None]:
-        sql = _ANSWERS.format(_ONLY_PUBLISHED if self.narrowed else "")
+    def shard(self, shard: Shard) -> dict[str, Any]:
+        """The published answers of a shard, one query per run."""
+        forms: dict[str, int] = {}
+        prompts: list[list[Any]] = []
+        made = {run.entry.run.id: self._block(run, shard, forms, prompts) for run in shard.runs}
+        return {"runs": made, "prompts": prompts}
+
+    def _block(
+        self, run: Asked, shard: Shard, forms: dict[str, int], prompts: list[list[Any]]
+    ) -> dict[str, list[Any] | None]:
         values = {"run": run.row, "scorer": run.scorer, "first": shard.first, "last": shard.last}
-        found = [self._line(run, row) for row in self.store.db.conn.execute(sql, values).fetchall()]
-        columns = zip(*found, strict=True) if found else [()] * len(_COLUMNS)
-        return {
-            name: list(column) if any(value is not None for value in column) else None
-            for name, column in zip(_COLUMNS, columns, strict=True)
-        }
+        found = [self._line(row) for row in self._store.db.conn.execute(self._sql, values).fetchall()]
+        block: dict[str, list[Any] | None] = {}
+        for name, column in zip(_COLUMNS, zip(*found, strict=True) if found else [()] * len(_COLUMNS), strict=True):
+            block[name] = list(column) if any(value is not None for value in column) else None
+        asked, positions = block["prompt"], block["position"]
+        if asked and positions:
+            for i, number in enumerate(asked):
+                if number is not None:
+                    asked[i] = self._number(number, run.entry.exam.samples[positions[i]], forms, prompts)
+        return block
 
-    def _line(self, run: Asked, row: Sequence[Any]) -> tuple[Any, ...]:
+    def _line(self, row: Sequence[Any]) -> tuple[Any, ...]:
         (position, repeat, outcome, value, answer, rule, enc, dictionary, raw, thought, stop, tokens, prompt_tokens,
          thinking_tokens, logprobs, notes, error, detail, prompt) = row  # fmt: skip
         text, thinking = raw or "", thought or ""
@@ -188,26 +193,33 @@ class _Reader:
             position, repeat, outcome or "none", value, None if answer is None else clip(answer), rule, clip(text),
             clip(thinking) if thinking else None, _moved(span, len(text)), stop, tokens, prompt_tokens, thinking_tokens,
             _numbers(logprobs), list(rows.load_tuple(notes)) or None if notes else None, _why(error, detail),
-            None if prompt is None else self._prompt(prompt, run.entry.exam.samples[position]),
+            prompt,
         )  # fmt: skip
 
-    def _prompt(self, number: int, sample: Sample) -> int:
+    def _number(self, prompt: int, sample: Sample, forms: dict[str, int], prompts: list[list[Any]]) -> int:
         """The number of its form in this shard: prompts of one form differ in question and options only."""
-        prefix, tail = self.store.db.conn.execute(_PROMPT, [number]).fetchone()
-        dictionary = b""
-        if prefix is not None:
-            dictionary = self._head(prefix).encode("utf-8", "surrogatepass")[-texts.DICTIONARY_BYTES :]
-        made = [self._shas.get(prefix), pieces(texts.decode(texts.DEFLATED, tail, dictionary), sample)]
-        known = json.dumps(made)
-        if known not in self._numbers:
-            self._numbers[known] = len(self.prompts)
-            self.prompts.append(made)
-        return self._numbers[known]
+        word, form = self._form(prompt, sample)
+        if word not in forms:
+            forms[word] = len(prompts)
+            prompts.append(form)
+        return forms[word]
+
+    def _form(self, prompt: int, sample: Sample) -> tuple[str, list[Any]]:
+        if prompt not in self._forms:
+            prefix, tail = self._store.db.conn.execute(_PROMPT, [prompt]).fetchone()
+            dictionary = b""
+            if prefix is not None:
+                dictionary = self._head(prefix).encode("utf-8", "surrogatepass")[-texts.DICTIONARY_BYTES :]
+            form = [self._shas.get(prefix), pieces(texts.decode(texts.DEFLATED, tail, dictionary), sample)]
+            if len(self._forms) > REMEMBERED:
+                self._forms.clear()
+            self._forms[prompt] = json.dumps(form), form
+        return self._forms[prompt]
 
     def _head(self, number: int) -> str:
         if number not in self._heads:
-            self._heads[number] = PromptReader(self.store.db.conn).read(number)
-            (sha,) = self.store.db.conn.execute("SELECT sha FROM prompts WHERE id = ?", [number]).fetchone()
+            self._heads[number] = PromptReader(self._store.db.conn).read(number)
+            (sha,) = self._store.db.conn.execute("SELECT sha FROM prompts WHERE id = ?", [number]).fetchone()
             self._shas[number] = sha[:16]
         return self._heads[number]
 

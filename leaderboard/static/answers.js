@@ -27,11 +27,22 @@
     for (var i = 0; i < kept.length; i++) {
       if (kept[i].id === id) { var found = kept.splice(i, 1)[0]; kept.push(found); return found.promise; }
     }
-    var promise = plain(id).then(function (text) { BENCH.forget(id); return BENCH.packed(text); });
+    var promise = plain(id).then(function (text) { BENCH.forget(id); return unpacked(text); });
     promise.catch(function () { kept = kept.filter(function (one) { return one.id !== id; }); });
     kept.push({ id: id, promise: promise });
     if (kept.length > KEPT) kept.shift();
     return promise;
+  }
+
+  function unpacked(text) { // answers_packed.py: 15 bits to a sign, deflated JSON; the first sign counts the filling
+    var filling = text.charCodeAt(0) - 0x3000, bytes = new Uint8Array((text.length - 1) * 15 / 8), held = 0, bits = 0, at = 0;
+    for (var i = 1; i < text.length; i++) {
+      held = held << 15 | text.charCodeAt(i) - 0x3000;
+      for (bits += 15; bits >= 8; bits -= 8) bytes[at++] = held >> (bits - 8) & 255;
+      held &= (1 << bits) - 1;
+    }
+    var raw = new Blob([bytes.subarray(0, at - filling)]).stream().pipeThrough(new DecompressionStream("deflate-raw"));
+    return new Response(raw).text().then(JSON.parse);
   }
 
   var people = null;
