@@ -1,6 +1,6 @@
-"""A task: its card, the ranking of every form in which it was asked, scores by subject, questions with two golds.
+"""A task: its card, the ranking of every form in which it was asked, how scores spread, and the questions that most miss.
 
-Example: `_content(board, where, "ceval", exam)["tables"]` holds a ranking for `raw` and one for `chat`.
+Example: `_section(view, column, exam)["rows"]` is the ranking of one form, best first, unranked rows under a line.
 """
 
 from __future__ import annotations
@@ -13,29 +13,86 @@ from harness.questions import checks
 from harness.records import Checkpoint, Exam, Result
 from leaderboard import shown
 from leaderboard.cells import Column
-from leaderboard.entries import Board, order_of
+from leaderboard.charts_spread import histogram
+from leaderboard.entries import order_of
+from leaderboard.hardest import hardest
 from leaderboard.pages import Page, View
-from leaderboard.places import Places
 
 COMPARED = 8  # checkpoints side by side in a table of subjects
+MANY = 8  # scores; the whiskers of fewer say it better than a histogram
+CLIP_CHARACTERS = 160  # of a question in the list of the hardest
 
 
 def pages(view: View) -> Iterator[Page]:
     for key, exam in sorted(shown.exams(view.board).items()):
-        yield Page(view.where.tasks[key], "task.html.j2", _content(view.board, view.where, key, exam))
+        columns = [c for c in view.board.columns if c.name == key and c.task]
+        content = {
+            "heading": exam.task.key,
+            "card": exam.task,
+            "n": len(exam.samples),
+            "sections": [_section(view, column, exam) for column in columns],
+            "conflicts": list(_conflicts(exam)) if view.options.samples != "none" else [],
+        }
+        yield Page(view.where.tasks[key], "task.html.j2", content)
 
 
-def _content(board: Board, where: Places, key: str, exam: Exam) -> dict[str, Any]:
-    found = [c for c in board.columns if c.name == key and c.task]
+def _section(view: View, column: Column, exam: Exam) -> dict[str, Any]:
+    values = [cell.value for cell in column.cells.values() if cell.value is not None]
+    factor = 100.0 if column.percent else 1.0
     return {
-        "heading": exam.task.key,
-        "card": exam.task,
-        "n": len(exam.samples),
-        "columns": found,
-        "tables": {c.key: _ranking(board, where, c) for c in found},
-        "breakdowns": {c.key: list(_breakdowns(board, c)) for c in found},
-        "conflicts": list(_conflicts(exam)),
+        "column": column,
+        "rows": _ranking(view, column),
+        "histogram": histogram(column.scale, values, column.metric, factor, column.chance)
+        if len(values) >= MANY
+        else "",
+        "hardest": _hardest(view, column, exam),
+        "breakdowns": list(_breakdowns(column)),
     }
+
+
+def _ranking(view: View, column: Column) -> list[dict[str, Any]]:
+    where, by_id = view.where, view.board.by_id
+    ordered = sorted(column.cells.items(), key=lambda item: (order_of(column, item[1]), by_id[item[0]].name, item[0]))
+    lines: list[dict[str, Any]] = []
+    for checkpoint_id, cell in ordered:
+        entry = cell.entry
+        assert entry is not None  # a task's column holds runs, only a group's holds means
+        lines.append(
+            {
+                "cell": cell,
+                "checkpoint": entry.checkpoint,
+                "href": where.checkpoints[checkpoint_id],
+                "other": entry.value(column.metric, "micro" if column.average == "macro" else "macro"),
+                "tokens": entry.value("answer_tokens"),
+                "samples": where.answers(checkpoint_id, column) if entry.run.done else "",
+                "compare": where.compare(ordered[0][0], checkpoint_id, column) if lines else "",
+                "first_unranked": not cell.ranked and (not lines or lines[-1]["cell"].ranked),
+            }
+        )
+    return lines
+
+
+def _hardest(view: View, column: Column, exam: Exam) -> dict[str, Any] | None:
+    """Questions that most miss, each with a way to the answers of the best checkpoint; no text where none is published."""
+    values = view.board.values(column.key)
+    found = hardest(values)
+    ranked = [c for c, cell in column.cells.items() if cell.ranked]
+    if values is None or found is None or not ranked:
+        return None
+    samples = {sample.id: sample for sample in exam.samples}
+    best = min(ranked, key=lambda c: (order_of(column, column.cells[c]), c))
+    rows = []
+    for hard in found.rows:
+        sample = samples.get(values.samples[hard.index])
+        if sample:
+            text = sample.question if view.options.samples != "none" else ""
+            clipped = text if len(text) <= CLIP_CHARACTERS else text[:CLIP_CHARACTERS] + "…"
+            number = sample.position + 1
+            rows.append(
+                {"number": number, "subject": sample.subject, "question": clipped, "share": hard.share, "n": hard.n,
+                 "href": view.where.sample(best, column, number)}
+            )  # fmt: skip
+    return {"spread": found, "rows": rows, "best": view.board.by_id[best].name}
 
 
 def _conflicts(exam: Exam) -> Iterator[dict[str, str]]:
@@ -47,29 +104,6 @@ def _conflicts(exam: Exam) -> Iterator[dict[str, str]]:
             yield {"question": asked[here], "where": f"{before}; {here}", "golds": f"{old}; {new}"}
 
 
-def _ranking(board: Board, where: Places, column: Column) -> list[dict[str, Any]]:
-    lines: list[dict[str, Any]] = []
-    ordered = sorted(
-        column.cells.items(), key=lambda item: (order_of(column, item[1]), board.by_id[item[0]].name, item[0])
-    )
-    for checkpoint_id, cell in ordered:
-        entry = cell.entry
-        assert entry is not None  # a task's column holds runs, only a group's holds means
-        first_unranked = not cell.ranked and (not lines or lines[-1]["cell"].ranked)
-        lines.append(
-            {
-                "cell": cell,
-                "checkpoint": entry.checkpoint,
-                "href": where.checkpoints[checkpoint_id],
-                "other": entry.value(column.metric, "micro" if column.average == "macro" else "macro"),
-                "tokens": entry.value("answer_tokens"),
-                "samples": where.answers(checkpoint_id, column) if entry.run.done else "",
-                "first_unranked": first_unranked,
-            }
-        )
-    return lines
-
-
 @dataclass(frozen=True)
 class Slices:
     kind: str  # category | subject
@@ -77,7 +111,7 @@ class Slices:
     rows: Sequence[Mapping[str, Any]]
 
 
-def _breakdowns(board: Board, column: Column) -> Iterator[Slices]:
+def _breakdowns(column: Column) -> Iterator[Slices]:
     """Scores by category and by subject of the best checkpoints of a column."""
     ordered = sorted(column.cells.values(), key=lambda cell: order_of(column, cell))
     entries = [cell.entry for cell in ordered[:COMPARED] if cell.entry]
