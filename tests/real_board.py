@@ -65,6 +65,8 @@ def main() -> int:
     law(data, made, store)
     gsm8k(data, store)
     pulse(made, store)
+    if given.more:
+        more(data, store)
     compose(store)
     bench("leaderboard", "--store", store, "--out", given.out / "site", "--samples", given.samples,
           "--title", "Answers that other people published", "--include", CARDS)  # fmt: skip
@@ -181,6 +183,32 @@ def pulse(made: Path, store: Path) -> None:
     how: list[str | Path] = ["--include", CARDS, "--data", made, "--map", "id=id,system=system", "--run", "*=answer"]
     file = made / "medqa_pulse_answers.jsonl"
     bench("import", file, "--task", "medqa_pulse", *how, "--label", "PULSE-EVAL", "--store", store)
+
+
+def more(data: Path, store: Path) -> None:
+    """Few and no solved examples, repeats, and a line base -> SFT -> DPO on questions without a gold."""
+    gsm8k: list[str | Path] = ["--task", "gsm8k", "--data", data, "--map", "question=question", "--store", store]
+    for file in sorted((data / "outputs_eval_gsm8k_base").glob("*.json.gz")):
+        form, model = re.split("_(?=Mistral|Llama)", file.name.removesuffix(".json.gz"))
+        bench("import", file, *gsm8k, "--run", f"{model}=model_answers_text", "--label", form.replace("_", "-"))
+    eight = data / "outputs_qwen_math_cot100" / "math_cot_100.jsonl.gz"
+    new = (
+        "--task",
+        "new:math_cot_100",
+        "--kind",
+        "number",
+        "--label",
+        "8 samples",
+        "--map",
+        "question=question,gold=gt",
+    )
+    bench("import", eight, *new, "--run", "eight-samples=response", "--store", store)
+    new = ("--task", "new:alpaca_eval", "--kind", "text", "--label", "AlpacaEval", "--map", "question=instruction")
+    for model, base in {"phi-2-sft": "phi-2", "phi-2": "", "phi-2-dpo": "phi-2-sft"}.items():  # phi-2 lacks two answers
+        task = new if model == "phi-2-sft" else ("--task", "alpaca_eval", *new[4:])
+        come = ("--base", base) if base else ()
+        bench("import", data / "outputs_alpaca_eval" / f"{model}.json.gz", *task, "--run", f"{model}=output", *come,
+              "--store", store)  # fmt: skip
 
 
 def compose(store: Path) -> None:
