@@ -78,7 +78,7 @@ def test_filter_csv_and_language(site: Path, opened: Any) -> None:
         page.locator("#csv").click()
     table = Path(download.value.path()).read_text("utf-8-sig").splitlines()
     assert len(table) == 2 and table[0].startswith("Checkpoint,")
-    assert table[1].startswith("'=1+1<b>[U+202E]evil,")  # a formula for no spreadsheet
+    assert table[1].startswith("'=1+1<b>U+202Eevil,")  # a formula for no spreadsheet
     page.locator("#filter").fill("")
     page.locator("#language").click()
     assert page.locator("h1").inner_text() == "检查点排行榜"

@@ -1,9 +1,9 @@
-/* Tables that sort by any head, and their rows as CSV. A head with data-key and data-type becomes a button; what is missing
-   stays last both ways; equal rows keep their order. */
+/* Tables that sort by any head, and text for spreadsheets. In a table.sortable a head with data-key and data-type becomes a
+   button; what is missing stays last both ways; equal rows keep their order. The board sorts by rules of its own (board.js)
+   and shares the button and the CSV. */
 (function () {
   "use strict";
   var root = document.documentElement;
-  var each = BENCH.each;
 
   function bodyRows(table) {
     return Array.prototype.slice.call(table.tBodies[0].rows);
@@ -16,49 +16,56 @@
     return text === "" || isNaN(Number(text)) ? null : Number(text);
   }
 
+  function compare(direction) { // of two values, null last both ways; 0 where they are equal
+    var sign = direction === "descending" ? -1 : 1;
+    var collator = new Intl.Collator(root.lang, { numeric: true });
+    return function (a, b) {
+      if (a === b) return 0;
+      if (a === null) return 1;
+      if (b === null) return -1;
+      return sign * (typeof a === "string" ? collator.compare(a, b) : a < b ? -1 : 1);
+    };
+  }
+
+  function mark(table, head, direction) {
+    BENCH.each("th[aria-sort]", function (th) { th.removeAttribute("aria-sort"); }, table.tHead);
+    head.setAttribute("aria-sort", direction);
+  }
+
   function sort(table, index, direction) {
     var head = table.tHead.rows[0].cells[index];
     var numeric = head.getAttribute("data-type") === "number";
-    var sign = direction === "descending" ? -1 : 1;
-    var places = bodyRows(table).filter(function (row) {
+    var ordered = compare(direction);
+    var places = bodyRows(table).map(function (row, i) {
       row.hidden = row.hidden || row.className === "apart"; // the line above the unranked means nothing in another order
-      return true;
-    }).map(function (row, i) { return { row: row, i: i, v: valueOf(row, index, numeric) }; });
-    places.sort(function (a, b) {
-      if (a.v === b.v) return a.i - b.i;
-      if (a.v === null) return 1; // what is missing stays last both ways
-      if (b.v === null) return -1;
-      if (!numeric) return sign * a.v.localeCompare(b.v, root.lang) || a.i - b.i;
-      return sign * (a.v < b.v ? -1 : 1);
+      return { row: row, i: i, v: valueOf(row, index, numeric) };
     });
+    places.sort(function (a, b) { return ordered(a.v, b.v) || a.i - b.i; });
     places.forEach(function (place) { table.tBodies[0].appendChild(place.row); });
-    each("th[aria-sort]", function (th) { th.removeAttribute("aria-sort"); }, table.tHead);
-    head.setAttribute("aria-sort", direction);
+    mark(table, head, direction);
+  }
+
+  function button(head, pressed) { // what stands in a head becomes a button
+    var made = document.createElement("button");
+    made.type = "button";
+    while (head.firstChild) made.appendChild(head.firstChild);
+    var arrow = document.createElement("span");
+    arrow.className = "arrow";
+    (made.querySelector("b") || made).appendChild(arrow);
+    head.appendChild(made);
+    made.addEventListener("click", pressed);
+  }
+
+  function next(head, first) { // the direction that a click asks for
+    var other = first === "descending" ? "ascending" : "descending";
+    return head.getAttribute("aria-sort") === first ? other : first;
   }
 
   function makeSortable(table) {
     Array.prototype.forEach.call(table.tHead.rows[0].cells, function (head, index) {
-      var key = head.getAttribute("data-key");
-      if (!key) return;
-      var button = document.createElement("button");
-      button.type = "button";
-      while (head.firstChild) button.appendChild(head.firstChild);
-      var arrow = document.createElement("span");
-      arrow.className = "arrow";
-      (button.querySelector("b") || button).appendChild(arrow);
-      head.appendChild(button);
-      button.addEventListener("click", function () {
-        var first = head.getAttribute("data-type") === "number" ? "descending" : "ascending";
-        var other = first === "descending" ? "ascending" : "descending";
-        var direction = head.getAttribute("aria-sort") === first ? other : first;
-        sort(table, index, direction);
-        if (table.id === "board") {
-          BENCH.state.sort = key;
-          BENCH.state.dir = direction === "ascending" ? "asc" : "desc";
-          BENCH.write();
-        }
-      });
-      if (table.id === "board" && BENCH.state.sort === key) sort(table, index, BENCH.state.dir === "asc" ? "ascending" : "descending");
+      if (!head.getAttribute("data-key")) return;
+      var first = head.getAttribute("data-type") === "number" ? "descending" : "ascending";
+      button(head, function () { sort(table, index, next(head, first)); });
     });
   }
 
@@ -68,15 +75,8 @@
     return /[",\n\r]/.test(text) ? '"' + text.replace(/"/g, '""') + '"' : text;
   }
 
-  function csv(table) {
-    var rows = [table.tHead.rows[0]].concat(bodyRows(table).filter(function (row) { return !row.hidden; }));
-    var lines = rows.map(function (row) {
-      return Array.prototype.map.call(row.cells, function (cell) {
-        var exact = cell.parentNode.parentNode.tagName === "TBODY" ? cell.getAttribute("data-v") : null;
-        return csvCell(exact === null ? cell.innerText.replace(/\s+/g, " ").trim() : exact);
-      }).join(",");
-    });
-    return "\ufeff" + lines.join("\r\n") + "\r\n";
+  function csv(lines) { // rows of plain texts
+    return "\ufeff" + lines.map(function (line) { return line.map(csvCell).join(","); }).join("\r\n") + "\r\n";
   }
 
   function download(name, text) {
@@ -89,7 +89,10 @@
     setTimeout(function () { URL.revokeObjectURL(link.href); }, 1000);
   }
 
-  BENCH.table = { rows: bodyRows, sort: sort, csv: csv, download: download };
+  BENCH.table = {
+    rows: bodyRows, sort: sort, makeSortable: makeSortable, compare: compare, mark: mark, button: button, next: next,
+    csv: csv, download: download
+  };
 
-  BENCH.ready(function () { each("table.sortable", makeSortable); });
+  BENCH.ready(function () { BENCH.each("table.sortable", makeSortable); });
 })();

@@ -1,0 +1,100 @@
+/* The columns of the board: which are shown, in which order, and those that are not part of the page yet.
+   State: cols=SLUG,SLUG where it differs from what the page opened with. */
+(function () {
+  "use strict";
+  var table, order = [], usual = [], groups = {}, facts = {}, loading = {}, lastError = "";
+
+  function head(key) { return table.tHead.querySelector('th[data-key="' + key + '"]'); }
+
+  function insert(key, payload, rows) {
+    // the only use of innerHTML: these cells were rendered, and escaped, by the template that made this page
+    var holder = document.createElement("template");
+    holder.innerHTML = "<table><tbody><tr>" + payload.head + payload.cells.join("") + "</tr></tbody></table>";
+    var cells = Array.prototype.slice.call(holder.content.querySelector("tr").children);
+    var after = order.slice(order.indexOf(key) + 1).map(head).filter(Boolean)[0];
+    var at = after ? after.cellIndex : table.tHead.rows[0].cells.length;
+    table.tHead.rows[0].insertBefore(cells[0], after || null);
+    rows.forEach(function (row, i) { row.insertBefore(cells[i + 1], row.cells[at] || null); });
+    BENCH.speak(cells[0]);
+    BENCH.board.sortable(cells[0]);
+  }
+
+  function bring(key) { // a promise that the column is in the table
+    if (head(key)) return Promise.resolve();
+    if (!loading[key]) {
+      loading[key] = BENCH.load("data/columns/" + key + ".js", "columns/" + key).then(function (payload) {
+        if (!head(key)) insert(key, payload, BENCH.board.rows());
+        BENCH.forget("columns/" + key);
+      }).catch(function () { delete loading[key]; lastError = key; });
+    }
+    return loading[key];
+  }
+
+  function setHidden(key, hidden) {
+    var th = head(key);
+    if (!th || th.hidden === hidden) return;
+    th.hidden = hidden;
+    var at = th.cellIndex;
+    BENCH.board.rows().forEach(function (row) { row.cells[at].hidden = hidden; });
+  }
+
+  function known(keys) {
+    var wanted = order.filter(function (key) { return keys.indexOf(key) >= 0; });
+    return wanted.length ? wanted : usual;
+  }
+
+  function show(keys) { // -> promise of the columns that are shown now
+    var wanted = known(keys);
+    lastError = "";
+    return Promise.all(wanted.map(bring)).then(function () {
+      order.forEach(function (key) { setHidden(key, wanted.indexOf(key) < 0); });
+      tell(wanted);
+      return lastError;
+    });
+  }
+
+  function tell(wanted) {
+    BENCH.each("#picker .picks input", function (box) { box.checked = wanted.indexOf(box.value) >= 0; });
+    var scores = wanted.filter(function (key) { return !facts[key]; });
+    BENCH.fill(document.getElementById("pick"), { shown: String(scores.length) });
+    var line = table.querySelector("tr.apart > th");
+    if (line) line.colSpan = wanted.length + 1;
+  }
+
+  function chosen() {
+    return order.filter(function (key) {
+      return document.querySelector('#picker .picks input[value="' + key + '"]').checked;
+    });
+  }
+
+  function preset(name) {
+    return order.filter(function (key) {
+      if (name === "usual") return usual.indexOf(key) >= 0;
+      return facts[key] ? chosen().indexOf(key) >= 0 : name === "all" || groups[key].indexOf(name) >= 0;
+    });
+  }
+
+  function setUp(board, changed) { // `changed(keys)`: the reader has picked
+    table = board;
+    BENCH.each("#picker .picks input", function (box) {
+      order.push(box.value);
+      if (box.defaultChecked) usual.push(box.value);
+      if (box.hasAttribute("data-fact")) facts[box.value] = true;
+      groups[box.value] = (box.getAttribute("data-group") || "").split(" ");
+      box.addEventListener("change", function () { changed(chosen()); });
+    });
+    BENCH.each("#picker [data-preset]", function (button) {
+      button.addEventListener("click", function () { changed(preset(button.getAttribute("data-preset"))); });
+    });
+    var dialog = document.getElementById("picker");
+    document.getElementById("pick").addEventListener("click", function () { dialog.showModal(); });
+    dialog.addEventListener("click", function (event) { if (event.target === dialog) dialog.close(); });
+  }
+
+  BENCH.picker = {
+    setUp: setUp, show: show, head: head,
+    has: function (key) { return order.indexOf(key) >= 0; },
+    parse: function (text) { return text ? known(text.split(",")) : usual; },
+    write: function (keys) { return known(keys).join() === usual.join() ? "" : known(keys).join(); }
+  };
+})();

@@ -1,0 +1,44 @@
+/* The board as it is seen, for a spreadsheet: visible rows and columns, each score with its interval, rank, n and health. */
+(function () {
+  "use strict";
+
+  function text(node) { return node ? node.innerText.replace(/\s+/g, " ").trim() : ""; }
+
+  function plain(shown) { return shown === "–" ? "" : shown.replace(/,/g, ""); }
+
+  function last(node) { // the small figures that every score has; a composite has its parts above them
+    var lines = node.querySelectorAll(".small");
+    return Array.prototype.filter.call(lines[lines.length - 1].children, function (span) { return span.className !== "wide"; });
+  }
+
+  function head(th) {
+    var name = text(th.querySelector("b"));
+    if (!th.classList.contains("score")) return [name];
+    name += " · " + text(th.querySelector(".sub"));
+    var more = ["say-low", "say-high", "say-rank"].map(function (id) { return document.getElementById(id); }).concat(last(th));
+    return [name].concat(more.map(function (node) { return name + " · " + text(node).replace(/:$/, ""); }));
+  }
+
+  function cells(th, cell, width) {
+    var box = cell.querySelector(".cell"), exact = cell.getAttribute("data-v") || "";
+    if (!th.classList.contains("score")) return [cell.querySelector(".stand") ? text(cell.querySelector(".stand")) : exact];
+    if (!box) return new Array(width).fill("");
+    var ends = text(box.querySelector(".interval")).split("–").map(plain);
+    if (ends.length !== 2) ends = ["", ""];
+    return [exact].concat(ends, plain(text(box.querySelector(".rank"))), last(box).map(function (span) { return plain(text(span)); }));
+  }
+
+  BENCH.view = function (table) {
+    var heads = Array.prototype.filter.call(table.tHead.rows[0].cells, function (th) { return !th.hidden; });
+    var widths = heads.map(function (th) { return head(th).length; });
+    var lines = [[].concat.apply([], heads.map(head))];
+    BENCH.table.rows(table).forEach(function (row) {
+      if (row.hidden || row.classList.contains("apart")) return;
+      var name = row.cells[0].querySelector(".who").textContent;
+      lines.push(heads.slice(1).reduce(function (line, th, i) {
+        return line.concat(cells(th, row.cells[th.cellIndex], widths[i + 1]));
+      }, [name]));
+    });
+    return BENCH.table.csv(lines);
+  };
+})();
