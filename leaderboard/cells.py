@@ -21,7 +21,7 @@ UNGRADED = "text"  # the scorer of tasks without gold
 UNRANKED = frozenset(("partial", "subset", "ungraded", "lacking", "guessing", "uncounted"))  # longer is not better
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Entry:
     """One run with what it stands on; the results of its metrics by (metric, slice)."""
 
@@ -36,20 +36,20 @@ class Entry:
     def task(self) -> Task:
         return self.exam.task
 
-    @cached_property
+    @property
     def metric(self) -> str:
         """What its column shows; answers that nothing can grade still have a length, in tokens where counted."""
         if self.task.metrics and not self.ungraded:
             return self.task.metrics[0]
         return "answer_tokens" if ("answer_tokens", "") in self.results else "answer_characters"
 
-    @cached_property
+    @property
     def ungraded(self) -> bool:
         """Text that nothing was held against: no gold, and no headline of its own: references, `ends_itself` of chat."""
-        from harness import metrics
-
         if self.task.scorer != UNGRADED:
             return False
+        from harness import metrics
+
         headline = metrics.headline(self.task)
         found = metrics.find(headline) if metrics.known(headline) else None
         return found is None or not ("target" in found.NEEDS or (found.UNIT == "share" and "value" not in found.NEEDS))
@@ -65,15 +65,14 @@ class Entry:
     @property
     def samples(self) -> int:
         """Questions answered so far or, where more were asked for, to be answered."""
-        headline = self.headline
-        answered = headline.n if headline else 0
+        answered = self.results.numbers((self.metric, ""))[3]
         return max(answered, 0 if self.complete else self.run.expected // max(self.run.repeats, 1))
 
     def value(self, metric: str, slice_: str = "") -> float | None:
         return self.results.value((metric, slice_))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Cell:
     value: float | None
     low: float | None
@@ -94,6 +93,13 @@ class Cell:
     @property
     def ranked(self) -> bool:
         return self.value is not None and (not self.marks or UNRANKED.isdisjoint(self.marks))
+
+    def at(self, rank: int, best: int, worst: int, tied: bool) -> Cell:
+        """The same with its place; made a hundred thousand times a board, where `replace` would take half a second."""
+        return Cell(
+            self.value, self.low, self.high, self.n, self.unparsed, self.truncated, self.marks, self.entry, self.done,
+            self.expected, rank, best, worst, tied, self.overall,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)

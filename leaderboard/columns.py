@@ -20,11 +20,14 @@ from leaderboard.cells import MARKED_SHARE, Cell, Column, Entry, Form
 OPTION_ASKS = ("letters", "texts", "rolling")  # nothing is generated: length and sampling settings change nothing
 
 
-def columns(entries: Sequence[Entry], groups: Sequence[Group]) -> list[Column]:
-    """All columns, not ranked yet; groups first, each followed by its members, then other tasks by name, variants last."""
+def columns(entries: Iterable[Entry], place: Mapping[str, str], groups: Sequence[Group]) -> list[Column]:
+    """All columns, not ranked yet; groups first, each followed by its members, then other tasks by name, variants last.
+
+    `place`: run id -> key of its column, as `places` has it.
+    """
     by_key: dict[str, list[Entry]] = {}
-    for entry, key in zip(entries, keys(entries), strict=True):
-        by_key.setdefault(key, []).append(entry)
+    for entry in entries:
+        by_key.setdefault(place[entry.run.id], []).append(entry)
     singles = _told_apart({key: _column(key, members) for key, members in by_key.items()}, by_key)
     ordered: dict[str, Column] = {}
     for group in groups:
@@ -36,15 +39,16 @@ def columns(entries: Sequence[Entry], groups: Sequence[Group]) -> list[Column]:
     return list(ordered.values())
 
 
-def keys(entries: Iterable[Entry]) -> list[str]:
-    """The id of the column of each entry; what many runs share is hashed once."""
+def places(entries: Iterable[Entry]) -> dict[str, str]:
+    """Run id -> the id of its column; what many runs share is hashed once."""
     known: dict[tuple[object, ...], str] = {}
-    found = []
+    found = {}
     for entry in entries:
-        asked = (id(entry.exam), id(entry.run.settings), entry.metric, entry.scorer)
+        run = entry.run
+        asked = (id(entry.exam), id(run.settings), entry.metric, entry.scorer)
         if asked not in known:
             known[asked] = alike(entry)
-        found.append(known[asked])
+        found[run.id] = known[asked]
     return found
 
 
@@ -65,8 +69,10 @@ def _settings(entry: Entry) -> dict[str, object]:
     return fields
 
 
-def latest(entries: Iterable[Entry]) -> Entry:
+def latest(entries: Sequence[Entry]) -> Entry:
     """Of several runs of a checkpoint in one column: a complete one, then the last attempt, then the newest."""
+    if len(entries) == 1:
+        return entries[0]
     return max(entries, key=lambda e: (e.complete, e.samples, e.run.attempt, e.run.started or "", e.run.id))
 
 
@@ -111,21 +117,21 @@ def cell_of(entry: Entry, column: Column) -> Cell:
 
 
 def _cell(entry: Entry, full: int, better_high: bool) -> Cell:
-    head, chance = entry.headline, entry.task.chance
+    value, low, high, n = entry.results.numbers((entry.metric, ""))
+    chance, complete = entry.task.chance, entry.complete
     unparsed, truncated = entry.value("unparsed_rate"), entry.value("truncated_rate")
     marks = []
-    if not entry.complete:
+    if not complete:
         marks.append("partial")
-    elif entry.samples < full:
+    elif n < full:
         marks.append("subset")
     if entry.ungraded:
         marks.append("ungraded")
-    if head and head.value is not None and chance is not None and better_high:
-        bottom, top = (head.value if x is None else x for x in (head.low, head.high))
+    if value is not None and chance is not None and better_high:
+        bottom, top = value if low is None else low, value if high is None else high
         marks += ["below"] if top < chance else ["chance"] if bottom <= chance else []
     marks += ["unparsed"] if (unparsed or 0) > MARKED_SHARE else []
     marks += ["truncated"] if (truncated or 0) > MARKED_SHARE else []
-    value, low, high, n = (head.value, head.low, head.high, head.n) if head else (None, None, None, 0)
     return Cell(value, low, high, n, unparsed, truncated, tuple(marks), entry, entry.run.done, entry.run.expected)
 
 

@@ -157,7 +157,7 @@ def _ranked(
     changed = dict(column.cells)
     for c, found in ranks.items():
         rank = 1 if found.tie_band else found.rank
-        changed[c] = replace(changed[c], rank=rank, best=found.low, worst=found.high, tied=found.tie_band and not alone)
+        changed[c] = changed[c].at(rank, found.low, found.high, found.tie_band and not alone)
     return replace(column, cells=changed)
 
 

@@ -18,7 +18,7 @@ from harness.store.open import Store
 from harness.store.shelf import Results, Shelf
 from leaderboard import composites
 from leaderboard.cells import Cell, Column, Entry
-from leaderboard.columns import columns, keys
+from leaderboard.columns import columns, places
 from leaderboard.ranks import ranked
 from leaderboard.values import Matrices, Values
 
@@ -69,14 +69,14 @@ def read_board(store: Store) -> Board:
         return known[entry.run.id, metric]
 
     matrices = Matrices(store, {run: row for run, (row, _) in scorers.items()})
-    found = ranked(columns(entries, catalogue.groups()), matrices.of)
+    place = places(entries)
+    found = ranked(columns(entries, place, catalogue.groups()), matrices.of)
     found = _with_composites(found, composites.columns(store, entries, outcomes))
     lead = _lead(found)
     runs_of: dict[str, list[Entry]] = {}
     for entry in entries:
         runs_of.setdefault(entry.checkpoint.id, []).append(entry)
     ordered = sorted((by_id[c] for c in runs_of), key=lambda c: _order(c, found, lead))
-    place = dict(zip((entry.run.id for entry in entries), keys(entries), strict=True))
     return Board(entries, found, ordered, by_id, lead.key if lead else "", place, runs_of, matrices)
 
 

@@ -35,8 +35,8 @@ def _ranked(column: Column, by_key: Mapping[str, Column], values: Read) -> Colum
     paired = _paired(members, placed, values) if len(placed) > 1 else None
     places = _tested(column, paired) if paired else _marginal(column, [column.cells[c] for c in placed])
     cells = dict(column.cells)
-    for checkpoint, (rank, best, worst, tied) in zip(placed, places, strict=True):
-        cells[checkpoint] = replace(cells[checkpoint], rank=rank, best=best, worst=worst, tied=tied)
+    for checkpoint, place in zip(placed, places, strict=True):
+        cells[checkpoint] = cells[checkpoint].at(*place)
     return replace(column, cells=cells)
 
 

@@ -22,7 +22,7 @@ CLASSES = 64  # of weights; more different ones make hardly any two checkpoints 
 
 def bootstrap_ranks(
     values: ArrayLike, strata: Sequence[Hashable] | None = None, draws: int = 2_000, seed: int = 0
-) -> NDArray[np.int64]:
+) -> NDArray[np.integer]:
     """Ranks (1 = best) of each checkpoint in each draw, [draw, checkpoint]; all see the same resampled questions.
 
     `values` is [checkpoint, sample]; equal means share the better rank. With `strata` the score is the plain mean of
@@ -36,7 +36,7 @@ def bootstrap_ranks(
     members = [np.flatnonzero(groups == g) for g in range(sizes.size)]
     whole = sizes.size == 1 and n < LEVELS and bool(np.isin(x, (0.0, 1.0)).all())
     rng = np.random.default_rng(seed)
-    ranks = np.empty((draws, x.shape[0]), dtype=np.int64)
+    ranks = np.empty((draws, x.shape[0]), dtype=np.int16 if x.shape[0] < 32_000 else np.int64)
     step = max(1, BLOCK // max(n, x.shape[0]))
     for start in range(0, draws, step):
         rows = min(draws, start + step) - start
@@ -44,18 +44,18 @@ def bootstrap_ranks(
         for where in members:
             counts[:, where] = rng.multinomial(where.size, np.full(where.size, 1.0 / where.size), size=rows)
         if whole:
-            ranks[start : start + rows] = _counted((counts @ x.T).astype(np.int64), n)
+            ranks[start : start + rows] = _counted((counts @ x.T).astype(np.intp), n)
         else:  # equal means must tie whatever the order of summation
             ranks[start : start + rows] = ordered(np.round((counts * share) @ x.T, 12))
     return ranks
 
 
-def _counted(right: NDArray[np.int64], n: int) -> NDArray[np.int64]:
+def _counted(right: NDArray[np.intp], n: int) -> NDArray[np.intp]:
     """Ranks of each row of counts 0..n: one more than how many have a larger one."""
-    rows = np.arange(len(right))[:, None] * (n + 1)
-    have = np.bincount((rows + right).ravel(), minlength=len(right) * (n + 1)).reshape(len(right), n + 1)
+    right += np.arange(len(right))[:, None] * (n + 1)
+    have = np.bincount(right.ravel(), minlength=len(right) * (n + 1)).reshape(len(right), n + 1)
     above = have.sum(axis=1, keepdims=True) - np.cumsum(have, axis=1)
-    found: NDArray[np.int64] = 1 + above.ravel()[rows + right]
+    found: NDArray[np.intp] = np.take(1 + above, right)
     return found
 
 
@@ -118,5 +118,5 @@ def middle(drawn: NDArray[np.integer], share: float = 0.95) -> tuple[NDArray[np.
     tail = (1 - share) / 2
     last = len(drawn) - 1
     low, high = math.floor(round(tail * last, 9)), math.ceil(round((1 - tail) * last, 9))
-    parted = np.partition(np.ascontiguousarray(drawn.T), (low, high), axis=1)
-    return parted[:, low], parted[:, high]
+    rising = np.sort(np.ascontiguousarray(drawn.T), axis=1, kind="stable")  # of 16-bit numbers quicker than a partition
+    return rising[:, low], rising[:, high]

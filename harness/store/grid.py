@@ -8,7 +8,7 @@ of its questions, but a corrected one may come later, so places are looked up an
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -102,8 +102,8 @@ def _table(store: Store, exam_id: str, run_ids: Sequence[str], sql: str, first: 
     return found
 
 
-def _laid(rows: Iterable[tuple[int, int, float | None]], runs: Sequence[int], places: Floats) -> Floats:
-    run, sample, number = (np.array(column, float) for column in zip(*rows, strict=True))
+def _laid(rows: Sequence[tuple[int, int, float | None]], runs: Sequence[int], places: Floats) -> Floats:
+    run, sample, number = np.array(rows, float).T
     order = np.argsort(runs)
     row = order[np.searchsorted(np.array(runs, float)[order], run)]
     column = np.argsort(places)[np.searchsorted(np.sort(places), sample)]

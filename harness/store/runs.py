@@ -16,6 +16,7 @@ from harness.store import rows
 from harness.store.open import Store
 
 Row = dict[str, Any]
+ROWS = 5_000  # fetched at once
 
 
 def query(store: Store, sql: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> list[Row]:
@@ -71,7 +72,8 @@ def list_runs(
     values = {"checkpoint": checkpoint, "task": task, "tag": tag, "status": status, "exam": exam, "run": run}
     names = ", ".join(f"{_SAME.get(f.name, f'r.{f.name}')} AS {f.name}" for f in fields(Run))
     sql = f"SELECT {names} FROM {_JOINED} WHERE {where} ORDER BY r.started DESC, r.id DESC"
-    return list(rows.runs(store.db.conn.execute(sql, values).fetchall()))
+    cursor = store.db.conn.execute(sql, values)
+    return list(rows.runs(row for some in iter(lambda: cursor.fetchmany(ROWS), []) for row in some))
 
 
 def find_checkpoint(store: Store, checkpoint_id: str) -> Checkpoint | None:
@@ -148,16 +150,18 @@ def scorer(store: Store, run_id: str) -> str:
 
 def scorers(store: Store) -> dict[str, tuple[int, str]]:
     """Run -> row and `name@version` of the scorer whose grades count for it now, of all that are graded: as v_scoring has it."""
+    names = store.db.conn.execute("SELECT id, name || '@' || version FROM scorers").fetchall()
+    known = {row: (row, name) for row, name in names}
     found = store.db.conn.execute(
-        """SELECT r.uid, c.id, c.name || '@' || c.version, c.name = e.scorer, g.graded,
-               CASE typeof(c.version) WHEN 'integer' THEN c.version ELSE 0 END
+        """SELECT r.uid, c.name = e.scorer, g.graded,
+               CASE typeof(c.version) WHEN 'integer' THEN c.version ELSE 0 END, c.id
            FROM run_scorers g JOIN scorers c ON c.id = g.scorer JOIN runs r ON r.id = g.run JOIN exams e ON e.id = r.exam
-           WHERE c.params = e.key"""
-    ).fetchall()
+           WHERE c.params = e.key ORDER BY g.run"""
+    )
     best: dict[str, tuple[int, str]] = {}
-    standing: dict[str, tuple[int, ...]] = {}
-    for run, row, name, own, graded, version in found:
-        mine = own, graded, version, row
-        if run not in best or mine > standing[run]:
-            best[run], standing[run] = (row, name), mine
+    last, standing = "", (-1, -1, -1, -1)
+    for run, *mine in iter(found.fetchone, None):
+        if run != last or tuple(mine) > standing:
+            last, standing = run, tuple(mine)
+            best[run] = known[mine[-1]]
     return best

@@ -8,7 +8,6 @@ lies at hand is kept as plain numbers, and a Result is made when it is looked at
 from __future__ import annotations
 
 import json
-import math
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
@@ -33,7 +32,8 @@ class Shelf:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._rows: dict[str, int] = dict(store.db.conn.execute("SELECT uid, id FROM runs ORDER BY id").fetchall())
-        self._spans: dict[int, tuple[int, int]] = {}
+        most = max(self._rows.values(), default=0) + 1
+        self._start, self._end = array("Q", bytes(8 * most)), array("Q", bytes(8 * most))  # by a run's row
         self._made: dict[str, dict[Key, Result]] = {}
         heads = [row["metric"] for row in runs.query(store, "SELECT DISTINCT metric FROM exams ORDER BY metric")]
         keys = [(metric, slice_) for metric in heads for slice_ in SLICES] + [(m, "") for m in BESIDE if m not in heads]
@@ -74,7 +74,8 @@ class Shelf:
         begins = np.flatnonzero(np.diff(numbers, prepend=-1))
         ends = np.append(begins[1:], numbers.size) + start
         for run, begin, end in zip(numbers[begins].tolist(), (begins + start).tolist(), ends.tolist(), strict=True):
-            self._spans[run] = (self._spans[run][0] if run in self._spans else begin, end)
+            self._start[run] = self._start[run] if self._end[run] else begin
+            self._end[run] = end
 
     def of(self, run_id: str) -> Results:
         return Results(self, run_id)
@@ -94,25 +95,34 @@ class Shelf:
             return self.all(run_id).get(key)
         if at < 0:
             return None
-        metric, slice_, method, version, n = self._facts[self._rest[at]]
-        value, low, high = (None if math.isnan(v) else v for v in (self._value[at], self._low[at], self._high[at]))
+        metric, slice_, method, version, _ = self._facts[self._rest[at]]
+        value, low, high, n = self.numbers(run_id, key)
         return Result(run_id, metric, version, slice_, value, low, high, n, method)
 
     def value(self, run_id: str, key: Key) -> float | None:
-        """The same without the rest of the record."""
+        return self.numbers(run_id, key)[0]
+
+    def numbers(self, run_id: str, key: Key) -> tuple[float | None, float | None, float | None, int]:
+        """Value, low, high and n without the rest of the record; n is 0 where there is no result."""
         at = self._at(run_id, key)
         if at is None:
             found = self.all(run_id).get(key)
-            return found.value if found else None
-        return None if at < 0 or math.isnan(self._value[at]) else self._value[at]
+            return (found.value, found.low, found.high, found.n) if found else (None, None, None, 0)
+        if at < 0:
+            return None, None, None, 0
+        value, low, high = self._value[at], self._low[at], self._high[at]
+        return (
+            value if value == value else None, low if low == low else None, high if high == high else None,
+            self._facts[self._rest[at]][4],
+        )  # fmt: skip
 
     def _at(self, run_id: str, key: Key) -> int | None:
         """Its row at hand, -1 where the run has none; None for what is not kept at hand."""
         letter = self._numbers.get(key)
         if letter is None or run_id in self._made:
             return None
-        start, end = self._spans.get(self._rows.get(run_id, 0), (0, 0))
-        return self._letters.find(letter, start, end)
+        row = self._rows.get(run_id, 0)
+        return self._letters.find(letter, self._start[row], self._end[row])
 
     def all(self, run_id: str) -> Mapping[Key, Result]:
         """Every result of a run: the headline with its slices first."""
@@ -142,6 +152,9 @@ class Results(Mapping[Key, Result]):
 
     def value(self, key: Key) -> float | None:
         return self._shelf.value(self._run, key)
+
+    def numbers(self, key: Key) -> tuple[float | None, float | None, float | None, int]:
+        return self._shelf.numbers(self._run, key)
 
     def __contains__(self, key: object) -> bool:
         return self.get(key) is not None  # type: ignore[arg-type]

@@ -7,7 +7,8 @@ again adds nothing, so a gate that is run every minute doesn't fill the store.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from harness.records import Verdict
 from harness.store import rows, runs
@@ -22,6 +23,12 @@ def standing(store: Store) -> dict[str, int]:
         for run in json.loads(row["after"]):
             found[run] = row["exit_code"]
     return found
+
+
+def history(store: Store) -> list[tuple[str, tuple[str, ...], Mapping[str, Any]]]:
+    """Every verdict in the order it came: when (UTC), the candidate's runs, and what was said, as plain values."""
+    found = runs.query(store, "SELECT at, after, verdict FROM verdicts ORDER BY id")
+    return [(row["at"], tuple(json.loads(row["after"])), json.loads(row["verdict"])) for row in found]
 
 
 def record(store: Store, verdict: Verdict, before: Sequence[str], after: Sequence[str]) -> bool:
