@@ -1,0 +1,224 @@
+/* The compare page: reads both sides' marks, says what changed, and keeps every choice in the address.
+   #a=CHECKPOINT&b=CHECKPOINT[&t=COLUMN][&f=lost|gained|both|neither][&subject=…][&q=…][&s=12]: choosing makes history, so
+   that back leads to the pair before; typing replaces. */
+(function () {
+  "use strict";
+  var STATE = ["a", "b", "t", "f", "subject", "q", "s", "lang"];
+  var shown, words, by, box;
+  var sides = null, columns = null, order = [], bySlug = {}, pickers = {}, pairs = {}, round = 0, last = {};
+
+  function address(changed) { // this view with something else chosen
+    var state = {};
+    STATE.forEach(function (key) { if (BENCH.state[key]) state[key] = BENCH.state[key]; });
+    Object.keys(changed).forEach(function (key) { state[key] = changed[key]; });
+    return BENCH.address(state) || "#";
+  }
+
+  function go(changed) { location.hash = address(changed); }
+
+  function said(checkpoint) { // "adapter · from base"
+    var kind = words.say("kind_" + checkpoint.kind), parent = checkpoint.parent && bySlug[checkpoint.parent];
+    if (kind.en === "kind_" + checkpoint.kind) kind = checkpoint.kind;
+    return parent ? words.say("cmp_kind_of", { kind: kind, parent: parent.name }) : typeof kind === "string" ? { en: kind, zh: kind } : kind;
+  }
+
+  function trouble(key, values) {
+    by("trouble").hidden = !key;
+    if (key) words.both(by("trouble"), words.say(key, values));
+  }
+
+  // -- what is compared -------------------------------------------------------------------------------------------
+
+  function completed(state) { // one side alone: a child stands against its parent
+    var a = state.a, b = state.b;
+    if (!a && b && bySlug[b]) a = bySlug[b].parent;
+    if (a && !b) b = (sides.list.filter(function (c) { return c.parent === a; })[0] || {}).slug;
+    return { a: a, b: b };
+  }
+
+  function loaded(pair) { // -> promise of lines
+    var key = pair.a + " " + pair.b;
+    if (pairs[key]) return pairs[key];
+    pairs[key] = Promise.all([pair.a, pair.b].map(function (slug) { return BENCH.answers.runs(slug); })).then(function (runs) {
+      var common = order.filter(function (slug) { return runs[0][slug] && runs[1][slug]; });
+      var exams = common.map(function (slug) { return columns[slug].exam; });
+      return Promise.all(exams.map(function (id) { return BENCH.answers.exam(id); })).then(function (found) {
+        var facts = {};
+        exams.forEach(function (id, i) { facts[id] = found[i]; });
+        return lines(runs, common, facts).concat(apart(runs));
+      });
+    });
+    pairs[key].catch(function () { delete pairs[key]; });
+    return pairs[key];
+  }
+
+  function listed(name) { return (box.getAttribute(name) || "").split(" "); }
+
+  function lines(runs, common, exams) {
+    var noMean = listed("data-no-mean"), options = listed("data-options");
+    var found = BENCH.pairs.lines(common.map(function (slug) {
+      var column = columns[slug];
+      return {
+        slug: slug, column: column, exam: exams[column.exam], before: runs[0][slug], after: runs[1][slug],
+        why: noMean.indexOf(slug) < 0 ? "" : "cmp_why_no_mean", reads: options.indexOf(slug) < 0
+      };
+    }));
+    titled(found);
+    return found;
+  }
+
+  function apart(runs) { // what cannot stand side by side, and why
+    var found = [];
+    order.forEach(function (slug) {
+      var here = !!runs[0][slug], there = !!runs[1][slug], column = columns[slug];
+      if (here === there || !column) return;
+      var other = order.filter(function (s) { return columns[s] && columns[s].name === column.name && runs[here ? 1 : 0][s]; });
+      if (other.some(function (s) { return runs[here ? 0 : 1][s]; })) return; // they share another form of it
+      if (other.length && !here) return; // told once, on the side that was asked first
+      var forms = other.map(function (s) { return columns[s].form; });
+      found.push({
+        slug: slug, column: column, why: other.length ? (words.of(forms[0], "en") === words.of(column.form, "en") ? "cmp_why_versions" : "cmp_why_form") : here ? "cmp_why_only_before" : "cmp_why_only_after",
+        values: { before: column.form, after: other.length ? words.joined(forms, "semicolon") : "" }
+      });
+    });
+    titled(found);
+    return found;
+  }
+
+  function titled(found) { // tasks by title; two forms of one task are told apart
+    var seen = {};
+    found.forEach(function (line) { seen[line.column.name] = (seen[line.column.name] || 0) + 1; });
+    found.forEach(function (line) {
+      var title = line.column.title || {}, any = title.en || title.zh || line.column.name;
+      line.title = { en: title.en || any, zh: title.zh || any };
+      if (seen[line.column.name] > 1) line.title = words.say("cmp_title_form", { task: line.title, form: line.column.form });
+    });
+  }
+
+  // -- the view ---------------------------------------------------------------------------------------------------
+
+  function show() {
+    var mine = ++round, state = BENCH.state;
+    if (state["#"] && !state.a && !state.b && last.a) { // an anchor of the page itself is no other comparison
+      var anchor = state["#"];
+      BENCH.state = state = Object.assign({}, last, { "#": anchor });
+    }
+    var pair = completed(state), unknown = [pair.a, pair.b].filter(function (slug) { return slug && !bySlug[slug]; })[0];
+    pickers.a.set(bySlug[pair.a] || null);
+    pickers.b.set(bySlug[pair.b] || null);
+    ["a", "b"].forEach(function (side) { whose(side, bySlug[pair[side]]); });
+    trouble();
+    var ready = pair.a && pair.b && !unknown && pair.a !== pair.b;
+    by("result").hidden = !ready;
+    if (by("entry")) by("entry").hidden = !!(pair.a || pair.b);
+    if (unknown) return trouble("cmp_unknown", { slug: unknown });
+    if (pair.a && pair.a === pair.b) return trouble("cmp_same");
+    if (!ready) return (pair.a || pair.b) && trouble("cmp_one_side");
+    last = Object.assign({}, state, pair);
+    if (state.a !== pair.a || state.b !== pair.b) { state.a = pair.a; state.b = pair.b; BENCH.write(); }
+    loaded(pair).then(function (found) { if (mine === round) render(pair, found); }, function (error) {
+      if (mine !== round) return;
+      by("result").hidden = true;
+      trouble("cmp_no_data", { file: error.message.split(" ")[0] });
+    });
+  }
+
+  function whose(side, checkpoint) {
+    var node = shown.emptied(by("whose-" + side));
+    if (!checkpoint) return;
+    var link = shown.element("a", "", words.say("cmp_details"));
+    link.href = "checkpoint/" + checkpoint.slug + ".html";
+    node.appendChild(shown.element("span", "", said(checkpoint)));
+    node.appendChild(document.createTextNode(" · "));
+    node.appendChild(link);
+  }
+
+  function render(pair, found) {
+    var there = found.filter(function (line) { return line.change; });
+    var chosen = there.filter(function (line) { return line.slug === BENCH.state.t; })[0] || boldest(there);
+    sentence(there);
+    shown.table(found, chosen && chosen.slug, function (line) { return address({ t: line.slug, f: "", subject: "", q: "", s: "" }); });
+    shown.notes(found);
+    command(pair, there);
+    by("lines-scroll").hidden = !found.length;
+    by("one").hidden = !chosen;
+    if (chosen) BENCH.flips.show(chosen, { a: bySlug[pair.a], b: bySlug[pair.b] }, address, go);
+    document.title = bySlug[pair.a].name + " → " + bySlug[pair.b].name + " · " + box.getAttribute("data-site");
+  }
+
+  function boldest(lines) { // the task to look at first: what is worse, what is better, what is first
+    var size = function (line) { return Math.abs(line.change.change) / (line.mde || 1); };
+    var of = function (verdict) {
+      return lines.filter(function (line) { return line.verdict === verdict; }).sort(function (x, y) { return size(y) - size(x); })[0];
+    };
+    return of("worse") || of("better") || lines[0];
+  }
+
+  function sentence(tested) {
+    var node = by("sentence"), text = words.sentence(tested);
+    words.both(node, { en: typeset(text.en), zh: typeset(text.zh) });
+    BENCH.each("span", function (span) { // the verdict's own word stands out; the words say it too
+      var head = /^[^:：]{1,24}[:：]/.exec(span.firstChild ? span.firstChild.nodeValue || "" : "");
+      if (!head) return;
+      var strong = document.createElement("strong"), rest = span.firstChild.splitText(head[0].length);
+      strong.textContent = head[0];
+      span.replaceChild(strong, rest.previousSibling);
+    }, node);
+    var verdicts = tested.map(function (line) { return line.verdict; });
+    var worse = verdicts.indexOf("worse") >= 0, better = verdicts.indexOf("better") >= 0;
+    node.className = worse && better ? "mixed" : worse ? "worse" : better ? "better" : "";
+  }
+
+  function typeset(text) { return text.replace(/ %/g, "\u00a0%"); }
+
+  // -- the verdict of record ----------------------------------------------------------------------------------------
+
+  function command(pair, there) {
+    var names = [pair.a, pair.b].map(function (slug) { return spec(bySlug[slug]); });
+    var tasks = there.map(function (line) { return line.column.name; }).filter(function (name, i, all) { return all.indexOf(name) === i; });
+    var plain = tasks.every(function (name) { return /^[\w.:~@+-]+$/.test(name); }) && tasks.length;
+    by("command").textContent = "bench compare " + names.join(" ") + (plain ? " --tasks " + tasks.join(",") : "");
+  }
+
+  function spec(checkpoint) { // a name that a shell and the store take as it is; else the beginning of the id
+    var twins = sides.list.filter(function (c) { return c.name === checkpoint.name; }).length > 1;
+    var odd = /^-|^(run|tag|branch|file):|@|[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]|[\ud800-\udbff](?![\udc00-\udfff])|(^|[^\ud800-\udbff])[\udc00-\udfff]/.test(checkpoint.name);
+    if (twins || odd || !checkpoint.name) return checkpoint.slug.slice(-8);
+    return /^[\w.+:\/-]+$/.test(checkpoint.name) ? checkpoint.name : "'" + checkpoint.name.replace(/'/g, "'\\''") + "'";
+  }
+
+  function copy() {
+    var text = by("command").textContent;
+    var done = function () { words.both(by("copied"), words.say("cmp_copied")); };
+    var fallback = function () {
+      getSelection().selectAllChildren(by("command"));
+      words.both(by("copied"), words.say("cmp_selected"));
+    };
+    if (navigator.clipboard) navigator.clipboard.writeText(text).then(done, fallback); else fallback();
+  }
+
+  BENCH.ready(function () {
+    shown = BENCH.changes; words = BENCH.said; by = shown.by; box = by("compare");
+    box.hidden = false;
+    box.setAttribute("data-site", document.title.split(" · ").slice(1).join(" · "));
+    pickers.a = BENCH.picker(by("side-a"), by("list-a"), function (item) { go({ a: item.slug, s: "" }); });
+    pickers.b = BENCH.picker(by("side-b"), by("list-b"), function (item) { go({ b: item.slug, s: "" }); });
+    by("swap").addEventListener("click", function () {
+      var turned = { lost: "gained", gained: "lost" }[BENCH.state.f] || BENCH.state.f;
+      go({ a: BENCH.state.b, b: BENCH.state.a, f: turned });
+    });
+    by("copy").addEventListener("click", copy);
+    Promise.all([BENCH.answers.checkpoints(), BENCH.answers.columns()]).then(function (found) {
+      sides = found[0];
+      columns = found[1];
+      order = Object.keys(columns);
+      bySlug = sides.by;
+      BENCH.flips.published(sides.samples);
+      sides.list.forEach(function (checkpoint) { checkpoint.said = said(checkpoint); });
+      pickers.a.fill(sides.list);
+      pickers.b.fill(sides.list);
+      BENCH.on("state", show);
+      show();
+    }, function (error) { trouble("cmp_no_data", { file: error.message.split(" ")[0] }); });
+  });
+})();
