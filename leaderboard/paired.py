@@ -17,25 +17,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness import identity, stats
-from harness.errors import NotComparable, NothingToCompare, UserError
+from harness.errors import NotComparable, NothingToCompare
 from harness.records import Change, Outcomes
 from harness.stats.intervals import Floats
 from harness.verdicts import compare
 from leaderboard.cells import Column, Entry
+from leaderboard.values import Values
 
 CELLS = 2_000_000  # values of either side held at once
 Pair = tuple[str, str]  # child, parent
-
-
-@dataclass(frozen=True, slots=True)
-class Values:
-    """A column's values, NaN where there is none; a row a checkpoint."""
-
-    checkpoints: tuple[str, ...]
-    samples: tuple[str, ...]
-    subjects: tuple[str, ...]
-    clusters: tuple[str, ...]
-    matrix: Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +49,7 @@ def tested(
 ) -> Iterator[tuple[str, Tested]]:
     """(child, its change) of all pairs that can be compared."""
     alike = [pair for pair in pairs if _asked_alike(column, pair)]
-    rows = {c: i for i, c in enumerate(values.checkpoints)} if values and _is_mean(column) else {}
+    rows = values.places if values and values.is_mean and not _of_hardware(column) else {}
     quick = [pair for pair in alike if pair[0] in rows and pair[1] in rows]
     slow = [pair for pair in alike if pair[0] not in rows or pair[1] not in rows]
     step = max(1, CELLS // max(1, len(values.samples))) if values else 1
@@ -80,9 +70,10 @@ def tested(
 def _asked_alike(column: Column, pair: Pair) -> bool:
     """A column is lenient where a setting can't change an answer; a verdict on a change is not."""
     child, parent = (_entry(column, c) for c in pair)
-    if identity.settings_fields(child.run.settings) != identity.settings_fields(parent.run.settings):
+    asked, before = child.run.settings, parent.run.settings
+    if asked != before and identity.settings_fields(asked) != identity.settings_fields(before):
         return False
-    drawn = bool(child.run.settings.temperature) and child.run.settings.asked == "here"
+    drawn = bool(asked.temperature) and asked.asked == "here"
     return not child.ungraded and (child.run.repeats == parent.run.repeats or not drawn)
 
 
@@ -92,15 +83,11 @@ def _entry(column: Column, checkpoint_id: str) -> Entry:
     return entry
 
 
-def _is_mean(column: Column) -> bool:
-    """Whether the values' mean is the score, on any machine."""
+def _of_hardware(column: Column) -> bool:
+    """Whether the machine is a part of what must match."""
     from harness import metrics
 
-    try:
-        found = metrics.find(column.metric)
-    except UserError:
-        return False
-    return bool(found.IS_MEAN) and not getattr(found, "HARDWARE", False)
+    return metrics.known(column.metric) and bool(getattr(metrics.find(column.metric), "HARDWARE", False))
 
 
 def _slowly(column: Column, pair: Pair, outcomes: Callable[[Entry], Outcomes]) -> Tested | None:
@@ -171,16 +158,40 @@ def _drawn(column: Column, values: Values, a: Floats, b: Floats, kept: NDArray[n
     sign = 1.0 if column.better_high else -1.0
     better = (b - a) * sign
     lost, gained = int((better < 0).sum()), int((better > 0).sum())
-    plain = bool(np.isin(a, (0.0, 1.0)).all() and np.isin(b, (0.0, 1.0)).all())
+    plain = all(((x == 0) | (x == 1)).all() for x in (a, b))
     if plain and strata is None and clusters is None:
         return _counted(lost, gained, len(kept), float(a.mean()), float(b.mean()), column.better_high)
-    worse, improved = stats.sign_flip(better, strata, clusters)
-    low, high = stats.paired_interval(better, strata, clusters, compare.CONFIDENCE)
+    if plain and (strata is None or clusters is None):
+        worse, improved, low, high = _of_groups(_groups(better, strata, clusters), strata is not None)
+    else:
+        worse, improved = stats.sign_flip(better, strata, clusters)
+        low, high = stats.paired_interval(better, strata, clusters, compare.CONFIDENCE)
     low, high = (low, high) if sign > 0 else (-high, -low)
     share = stats.weights(strata, len(kept))
     means = [math.fsum((share * x).tolist()) for x in (a, b)]
     change = math.fsum((share * (b - a)).tolist())
     return Tested(means[0], means[1], change, low, high, len(kept), lost, gained, worse, improved)
+
+
+def _groups(
+    better: Floats, subjects: Sequence[str] | None, cases: Sequence[str] | None
+) -> tuple[tuple[int, int, int], ...]:
+    """(size, lost, gained) of each subject or case, whichever has which; a nameless question is a case of its own."""
+    names = subjects or [name or i for i, name in enumerate(cases or ())]
+    numbers: dict[str | int, int] = {}
+    where = np.array([numbers.setdefault(name, len(numbers)) for name in names], np.intp)
+    counts = [np.bincount(where[chosen], minlength=len(numbers)).tolist() for chosen in (..., better < 0, better > 0)]
+    return tuple(sorted(zip(*counts, strict=True)))
+
+
+@functools.lru_cache(maxsize=50_000)
+def _of_groups(groups: tuple[tuple[int, int, int], ...], subjects: bool) -> tuple[float, float, float, float]:
+    """No test asks which subject it was, so equal counts are tested once."""
+    better = [v for size, lost, won in groups for v in [-1.0] * lost + [1.0] * won + [0.0] * (size - lost - won)]
+    names = tuple(f"{i}" for i, (size, _, _) in enumerate(groups) for _ in range(size))
+    subject, case = (names, None) if subjects else (None, names)
+    interval = stats.paired_interval(better, subject, case, compare.CONFIDENCE)
+    return (*stats.sign_flip(better, subject, case), *interval)
 
 
 @functools.lru_cache(maxsize=2)

@@ -20,7 +20,7 @@ from harness.store import read
 from harness.store.open import Store
 from harness.verdicts import comparison
 from leaderboard import paired
-from leaderboard.cells import Column, Entry
+from leaderboard.cells import Entry
 from leaderboard.entries import Board
 
 Whole = Literal["worse", "better", "mixed", "alike", "not separable", "unknown"]
@@ -107,10 +107,10 @@ class _Same:
         return id(self.board)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Same) and other.board is self.board
+        return isinstance(other, _Same) and other.board is self.board and other.store is self.store
 
 
-@functools.lru_cache(maxsize=1)
+@functools.lru_cache(maxsize=2)
 def _once(key: _Same) -> Mapping[str, Against]:
     board = key.board
     pairs = {c.id: p for c in board.by_id.values() if (p := parent_of(board, c))}
@@ -120,7 +120,7 @@ def _once(key: _Same) -> Mapping[str, Against]:
         both = [(c, p) for c, p in pairs.items() if c in column.cells and p in column.cells]
         if column.task is None or not both:
             continue
-        found = dict(paired.tested(column, _values(key, column), both, functools.partial(_outcomes, key.store)))
+        found = dict(paired.tested(column, board.values(column.key), both, functools.partial(_outcomes, key.store)))
         for child, _ in both:
             if child in found:
                 raw[child][column.key] = found[child]
@@ -128,12 +128,6 @@ def _once(key: _Same) -> Mapping[str, Against]:
                 refused[child].append(column.key)
     units = {column.key: column.unit for column in board.columns}
     return {c: _against(c, p, raw[c], tuple(refused[c]), units) for c, p in pairs.items()}
-
-
-def _values(key: _Same, column: Column) -> paired.Values | None:
-    """What the board has read of a column at once; None where its values are no means."""
-    found: paired.Values | None = getattr(key.board, "values", lambda column: None)(column.key)
-    return found
 
 
 def _outcomes(store: Store | None, entry: Entry) -> Outcomes:
