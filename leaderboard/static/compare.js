@@ -201,8 +201,8 @@
     shown = BENCH.changes; words = BENCH.said; by = shown.by; box = by("compare");
     box.hidden = false;
     box.setAttribute("data-site", document.title.split(" · ").slice(1).join(" · "));
-    pickers.a = BENCH.picker(by("side-a"), by("list-a"), function (item) { go({ a: item.slug, s: "" }); });
-    pickers.b = BENCH.picker(by("side-b"), by("list-b"), function (item) { go({ b: item.slug, s: "" }); });
+    pickers.a = BENCH.combobox(by("side-a"), by("list-a"), function (item) { go({ a: item.slug, s: "" }); });
+    pickers.b = BENCH.combobox(by("side-b"), by("list-b"), function (item) { go({ b: item.slug, s: "" }); });
     by("swap").addEventListener("click", function () {
       var turned = { lost: "gained", gained: "lost" }[BENCH.state.f] || BENCH.state.f;
       go({ a: BENCH.state.b, b: BENCH.state.a, f: turned });

@@ -1,82 +1,100 @@
-/* A text field that finds one of many checkpoints: the combobox pattern of the ARIA guide, list and all from the keyboard.
-   Typing narrows by any part of the name, arrows walk, Enter takes, Escape puts back what was there. */
-BENCH.picker = function (box, list, chosen) {
+/* The columns of the board: which are shown, in which order, and those that are not part of the page yet.
+   State: cols=SLUG,SLUG where it differs from what the page opened with. */
+(function () {
   "use strict";
-  var SHOWN = 60, items = [], hits = [], at = -1, current = null;
+  var table, order = [], usual = [], groups = {}, facts = {}, loading = {}, lastError = "";
 
-  function label(item) { return item ? BENCH.visible(document.createElement("i"), item.name).textContent : ""; }
+  function head(key) { return table.tHead.querySelector('th[data-key="' + key + '"]'); }
 
-  function open(text) {
-    var wanted = text.trim().toLowerCase();
-    hits = items.filter(function (item) { return !wanted || (item.name + " " + item.slug).toLowerCase().indexOf(wanted) >= 0; });
-    list.textContent = "";
-    hits.slice(0, SHOWN).forEach(function (item, i) { list.appendChild(option(item, i)); });
-    if (hits.length > SHOWN || !hits.length) {
-      var more = document.createElement("li");
-      more.className = "more";
-      more.setAttribute("role", "option");
-      more.setAttribute("aria-disabled", "true");
-      BENCH.said.both(more, hits.length ? BENCH.said.say("cmp_more", { n: hits.length - SHOWN }) : BENCH.said.say("cmp_none"));
-      list.appendChild(more);
+  function insert(key, payload, rows) {
+    // the only use of innerHTML: these cells were rendered, and escaped, by the template that made this page
+    var holder = document.createElement("template");
+    holder.innerHTML = "<table><tbody><tr>" + payload.head + payload.cells.join("") + "</tr></tbody></table>";
+    var cells = Array.prototype.slice.call(holder.content.querySelector("tr").children);
+    var after = order.slice(order.indexOf(key) + 1).map(head).filter(Boolean)[0];
+    var at = after ? after.cellIndex : table.tHead.rows[0].cells.length;
+    table.tHead.rows[0].insertBefore(cells[0], after || null);
+    rows.forEach(function (row, i) { row.insertBefore(cells[i + 1], row.cells[at] || null); });
+    BENCH.speak(cells[0]);
+    BENCH.board.sortable(cells[0]);
+  }
+
+  function bring(key) { // a promise that the column is in the table
+    if (head(key)) return Promise.resolve();
+    if (!loading[key]) {
+      loading[key] = BENCH.load("data/columns/" + key + ".js", "columns/" + key).then(function (payload) {
+        if (!head(key)) insert(key, payload, BENCH.board.rows());
+        BENCH.forget("columns/" + key);
+      }).catch(function () { delete loading[key]; lastError = key; });
     }
-    list.hidden = false;
-    box.setAttribute("aria-expanded", "true");
-    walk(wanted ? 0 : Math.max(0, hits.indexOf(current)));
+    return loading[key];
   }
 
-  function option(item, i) {
-    var line = document.createElement("li"), small = document.createElement("small");
-    line.id = list.id + "-" + i;
-    line.setAttribute("role", "option");
-    line.setAttribute("aria-selected", String(item === current));
-    line.appendChild(BENCH.visible(document.createElement("bdi"), item.name));
-    BENCH.said.both(small, item.said);
-    line.appendChild(document.createTextNode(" "));
-    line.appendChild(small);
-    line.addEventListener("mousedown", function (event) { event.preventDefault(); take(item); });
-    return line;
+  function setHidden(key, hidden) {
+    var th = head(key);
+    if (!th || th.hidden === hidden) return;
+    th.hidden = hidden;
+    var at = th.cellIndex;
+    BENCH.board.rows().forEach(function (row) { row.cells[at].hidden = hidden; });
   }
 
-  function walk(to) {
-    var shown = Math.min(hits.length, SHOWN);
-    at = shown ? (to + shown) % shown : -1;
-    Array.prototype.forEach.call(list.children, function (line, i) { line.classList.toggle("at", i === at); });
-    if (at < 0) return box.removeAttribute("aria-activedescendant");
-    box.setAttribute("aria-activedescendant", list.children[at].id);
-    list.children[at].scrollIntoView({ block: "nearest" });
+  function known(keys) {
+    var wanted = order.filter(function (key) { return keys.indexOf(key) >= 0; });
+    return wanted.length ? wanted : usual;
   }
 
-  function close() {
-    list.hidden = true;
-    box.setAttribute("aria-expanded", "false");
-    box.removeAttribute("aria-activedescendant");
-    box.value = label(current);
+  function show(keys) { // -> promise of the columns that are shown now
+    var wanted = known(keys);
+    lastError = "";
+    return Promise.all(wanted.map(bring)).then(function () {
+      order.forEach(function (key) { setHidden(key, wanted.indexOf(key) < 0); });
+      tell(wanted);
+      return lastError;
+    });
   }
 
-  function take(item) {
-    var other = item !== current;
-    current = item;
-    close();
-    if (other) chosen(item);
+  function tell(wanted) {
+    BENCH.each("#picker .picks input", function (box) { box.checked = wanted.indexOf(box.value) >= 0; });
+    var scores = wanted.filter(function (key) { return !facts[key]; });
+    BENCH.fill(document.getElementById("pick"), { shown: String(scores.length) });
+    var line = table.querySelector("tr.apart > th");
+    if (line) line.colSpan = wanted.length + 1;
   }
 
-  box.addEventListener("focus", function () { box.select(); });
-  box.addEventListener("click", function () { if (list.hidden) open(""); });
-  box.addEventListener("input", function () { open(box.value); });
-  box.addEventListener("blur", close);
-  box.addEventListener("keydown", function (event) {
-    var key = event.key;
-    if (key === "ArrowDown" || key === "ArrowUp") {
-      if (list.hidden) open(""); else walk(at + (key === "ArrowDown" ? 1 : -1));
-    } else if (key === "Enter" && !list.hidden && at >= 0) take(hits[at]);
-    else if (key === "Escape" && !list.hidden) close();
-    else if ((key === "Home" || key === "End") && !list.hidden) walk(key === "Home" ? 0 : -1);
-    else return;
-    event.preventDefault();
-  });
+  function chosen() {
+    return order.filter(function (key) {
+      return document.querySelector('#picker .picks input[value="' + key + '"]').checked;
+    });
+  }
 
-  return {
-    fill: function (all) { items = all; },
-    set: function (item) { current = item; if (list.hidden) box.value = label(item); }
+  function preset(name) {
+    return order.filter(function (key) {
+      if (name === "usual") return usual.indexOf(key) >= 0;
+      return facts[key] ? chosen().indexOf(key) >= 0 : name === "all" || groups[key].indexOf(name) >= 0;
+    });
+  }
+
+  function setUp(board, changed) { // `changed(keys)`: the reader has picked
+    table = board;
+    BENCH.each("#picker .picks input", function (box) {
+      order.push(box.value);
+      if (box.defaultChecked) usual.push(box.value);
+      if (box.hasAttribute("data-fact")) facts[box.value] = true;
+      groups[box.value] = (box.getAttribute("data-group") || "").split(" ");
+      box.addEventListener("change", function () { changed(chosen()); });
+    });
+    BENCH.each("#picker [data-preset]", function (button) {
+      button.addEventListener("click", function () { changed(preset(button.getAttribute("data-preset"))); });
+    });
+    var dialog = document.getElementById("picker");
+    document.getElementById("pick").addEventListener("click", function () { dialog.showModal(); });
+    dialog.addEventListener("click", function (event) { if (event.target === dialog) dialog.close(); });
+  }
+
+  BENCH.picker = {
+    setUp: setUp, show: show, head: head,
+    has: function (key) { return order.indexOf(key) >= 0; },
+    parse: function (text) { return text ? known(text.split(",")) : usual; },
+    write: function (keys) { return known(keys).join() === usual.join() ? "" : known(keys).join(); }
   };
-};
+})();
