@@ -12,6 +12,8 @@ from collections.abc import Callable
 Span = tuple[int, int]
 Rule = Callable[[str, str], Span | None]
 
+TAIL = 240  # characters at the end that are looked at first
+BEFORE = 120  # characters before a word in which its cue is looked for
 _YES = r"yes|true|affirmative|是的?|对的?|正确(?!的)|肯定的?|能够?|可以的?|会的?|有"
 _NO = r"no|not|false|negative|否定?的?|不是的?|不对|不正确|错误?(?!的)|不能|不可以|不会|没有|不"
 _MAYBE = (
@@ -28,6 +30,11 @@ _CUE = re.compile(
     r"|\b(?:actually|wait|correction)|\bit(?:'s|\sis)|yes\s?/\s?no(?:\s?/\s?maybe)?\s?:",
     re.IGNORECASE,
 )
+_SUMS_UP = re.compile(
+    r"\b(?:therefore|thus|hence|so|overall|indeed|certainly|of\scourse|taken\stogether|in\s(?:conclusion|summary|short)|to\s(?:conclude|sum\sup))\b"
+    r"|因此|所以|综上(?:所述)?|总之|可见",
+    re.IGNORECASE,
+)
 _GAP = re.compile(
     r"(?:[\s\"'“‘「『（(\[【:：$*_`,，{}\\]|text(?:bf)?|math(?:rm|bf)|most\slikely|likely|probably|definitely|clearly|应该?|应当|当然|显然|就|[A-C]\s?[.:、)]|an?\s)*",
     re.IGNORECASE,
@@ -39,15 +46,13 @@ def is_verdict(answer: str) -> bool:
     return bool(_ANSWER.fullmatch(answer))
 
 
-def _words(text: str, answer: str) -> list[Span]:
+def _words(text: str, answer: str, begin: int = 0) -> list[Span]:
     """Where words of the answer's class stand, the last one first."""
     meant = _ANSWER.fullmatch(answer)
     if not meant:
         return []
-    name = str(meant.lastgroup)
-    return [found.span() for found in _CLASS.finditer(text) if found.lastgroup == name and not _inside(text, found)][
-        ::-1
-    ]
+    words = (found for found in _CLASS.finditer(text, begin) if found.lastgroup == meant.lastgroup)
+    return [found.span() for found in words if not _inside(text, found)][::-1]
 
 
 def _inside(text: str, found: re.Match[str]) -> bool:
@@ -58,9 +63,14 @@ def _inside(text: str, found: re.Match[str]) -> bool:
 
 def _cue(text: str, answer: str) -> Span | None:
     """Right behind a cue, the last one."""
-    for start, end in _words(text, answer):
-        window = max(0, start - 120)
-        for found in _CUE.finditer(text, window, start):
+    return _behind(_CUE, text, answer, max(0, len(text) - TAIL)) or (
+        _behind(_CUE, text, answer, 0) if len(text) > TAIL else None
+    )
+
+
+def _behind(cue: re.Pattern[str], text: str, answer: str, begin: int) -> Span | None:
+    for start, end in _words(text, answer, begin):
+        for found in cue.finditer(text, max(0, start - BEFORE), start):
             gap = _GAP.match(text, found.end(), start)
             if gap and gap.end() == start:
                 return start, end
@@ -109,19 +119,8 @@ def _only(text: str, answer: str) -> Span | None:
 
 
 def _concluded(text: str, answer: str) -> Span | None:
-    for start, end in _words(text, answer):
-        for found in _SUMS_UP.finditer(text, max(0, start - 60), start):
-            gap = _GAP.match(text, found.end(), start)
-            if gap and gap.end() == start:
-                return start, end
-    return None
+    return _behind(_SUMS_UP, text, answer, 0)
 
-
-_SUMS_UP = re.compile(
-    r"\b(?:therefore|thus|hence|so|overall|indeed|certainly|of\scourse|taken\stogether|in\s(?:conclusion|summary|short)|to\s(?:conclude|sum\sup))\b"
-    r"|因此|所以|综上(?:所述)?|总之|可见",
-    re.IGNORECASE,
-)
 
 WORD_RULES: dict[str, Rule] = {
     "boxed": _boxed,

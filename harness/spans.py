@@ -24,11 +24,10 @@ LONGEST = 400  # characters of an answer; a longer one is the reply itself
 READ = 8000  # characters at either end of a reply in which letters and words are looked for, as the scorers do
 _LETTERS = re.compile("[A-R]{1,18}")
 _CLOSED = ("</think>", "</thinking>", "</thought>", "[/THINK]", "◁/think▷", "<|END_THINKING|>")
-# of what a next question begins with something must be there; most replies have nothing of it, and this is quicker
-_ASKS = (
-    "Q", "Problem", "Exercise", "User", "Human", "Instruction", "<|", "</s>", "<eoa>", "<human>", "<bot>",
-    "问", "题", "例", "用户", "以下是", "回答",
-)  # fmt: skip
+# what every mark of a next question holds; most replies have nothing of it, and this is quicker to see
+_TAGS = ("<|", "</s>", "<eoa>", "<human>", "<bot>")
+_ASKS = ("Q", "Problem", "Exercise", "User", "Human", "Instruction", "问", "题", "例", "用户", "以下是", "回答")
+_WIDE = re.compile("[０-９％]")
 _KNOWN = frozenset((*LETTER_RULES, *NUMBER_RULES, *WORD_RULES))
 
 
@@ -53,11 +52,10 @@ def locate(text: str, answer: str | None, rule: str) -> Span | None:
         return WORD_RULES[rule](head, answer) if len(head) <= 2 * READ else None
     if rule not in NUMBER_RULES:
         return None
-    found = NUMBER_RULES[rule](head, answer)
-    if found is None and not head.isascii():
-        folded = fold(head)  # "１２元" was read as "12元"
-        found = NUMBER_RULES[rule](folded, answer) if len(folded) == len(head) and folded != head else None
-    return found
+    if not head.isascii() and _WIDE.search(head):  # "１２元" was read as "12元"
+        folded = fold(head)
+        head = folded if len(folded) == len(head) else head
+    return NUMBER_RULES[rule](head, answer)
 
 
 def _behind_thinking(text: str) -> int:
@@ -68,10 +66,9 @@ def _behind_thinking(text: str) -> int:
 
 
 def _may_ask(text: str) -> bool:
-    for sign in _ASKS:  # noqa: SIM110 - the generator of an any() costs as much as the search
-        if sign in text:
-            return True
-    return False
+    if "<" in text and any(tag in text for tag in _TAGS):
+        return True
+    return "\n" in text and any(sign in text for sign in _ASKS)
 
 
 def _at_either_end(text: str, answer: str, rule: str) -> Span | None:
