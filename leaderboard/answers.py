@@ -1,6 +1,6 @@
 """The data scripts of a site: who answered what, every mark, the questions, and the answers themselves in packed shards.
 
-Example: `data(view)` yields data/checkpoints.js, data/columns.js, data/exam/1f2a3b4c.js, data/items/1f2a3b4c-0.js,
+Example: `data(view, asked_of(view))` yields data/checkpoints.js, data/columns.js, data/exam/1f2a3b4c.js, data/items/1f2a3b4c-0.js,
 data/runs/good-5d6e7f80.js, data/answers/good-5d6e7f80-0.js …; the id of each is its path without "data/" and ".js".
 Marks, values and counts of every answer are always there. `--samples` decides over texts alone: "wrong" publishes the
 answers that are known not to be right, with their questions; "none" publishes no answer, no question and no gold.
@@ -16,18 +16,17 @@ from typing import Any
 from harness import identity
 from harness.records import Exam
 from leaderboard.answers_packed import script
-from leaderboard.answers_runs import Asked, asked_of, marks
+from leaderboard.answers_runs import Asked, marks
 from leaderboard.answers_shards import SHARD_ITEMS, Reader, Shard, items, prefix, prefixes, shards_of, wanted
-from leaderboard.cells import Column, Form
+from leaderboard.cells import Form
 from leaderboard.pages import Data, View
 from leaderboard.words import Words
 
 FORMAT = 1  # of the scripts; another one makes them all anew
 
 
-def data(view: View) -> Iterator[Data]:
+def data(view: View, asked: Mapping[str, Sequence[Asked]]) -> Iterator[Data]:
     """Everything that answers are read by, as scripts that are made only where something changed."""
-    asked = asked_of(view)
     yield _data("checkpoints", _checkpoints(view, asked))
     yield _data("columns", _columns(view, asked))
     exams = {run.entry.exam.id: run.entry.exam for runs in asked.values() for run in runs}
@@ -172,13 +171,3 @@ def _answers(view: View, reader: Reader, shard: Shard) -> Data:
 def _packed(path: str, key: str, make: Callable[[], Any]) -> Data:
     name = path.removeprefix("data/").removesuffix(".js")
     return Data(path, key, lambda: (name, script(name, make())))
-
-
-def glance(view: View) -> list[tuple[str, list[tuple[Column, str]]]]:
-    """(checkpoint id, its columns with the address of the answers), for readers without JavaScript."""
-    by_slug = asked_of(view)
-    ids = {view.where.slug(c.id): c.id for c in view.board.checkpoints}
-    return [
-        (ids[slug], [(run.column, view.where.answers(ids[slug], run.column)) for run in runs])
-        for slug, runs in by_slug.items()
-    ]
