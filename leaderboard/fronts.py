@@ -6,7 +6,7 @@ Trap: counts by different tokenizers are not one scale; without a tokenizer know
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from harness.records import Dominated
@@ -26,6 +26,13 @@ class Front:
     lacking: Sequence[str]  # checkpoint ids without one of the three
 
 
+def any_front(board: Board) -> bool:
+    """Whether `fronts` would find one; asks nobody who beats whom."""
+    return bool(composites.fronts(board.columns)) or any(
+        len(_points(column)[0]) > 1 for column in _of_tasks(board, set())
+    )
+
+
 def fronts(board: Board) -> list[Front]:
     """One per composite, then one per task whose answers were counted, each with at least two checkpoints."""
     found = [
@@ -33,8 +40,16 @@ def fronts(board: Board) -> list[Front]:
         for front in composites.fronts(board.columns)
     ]
     told = {front.column.composite.tasks for front in found if front.column.composite}
-    of_tasks = (_of_task(column) for column in board.columns if _suits(column) and (column.name,) not in told)
-    return found + [front for front in of_tasks if len(front.points) > 1]
+    for column in _of_tasks(board, told):
+        points, lacking = _points(column)
+        if len(points) > 1:
+            found.append(Front(column, ranking.pareto(points, (True, False, False)), _intervals(column), lacking))
+    return found
+
+
+def _of_tasks(board: Board, told: Set[tuple[str, ...]]) -> list[Column]:
+    """Tasks that no composite tells of alone."""
+    return [column for column in board.columns if _suits(column) and (column.name,) not in told]
 
 
 def _suits(column: Column) -> bool:
@@ -42,7 +57,8 @@ def _suits(column: Column) -> bool:
     return bool(column.task) and column.percent and column.better_high and column.task.ask == "generate"  # type: ignore[union-attr]
 
 
-def _of_task(column: Column) -> Front:
+def _points(column: Column) -> tuple[dict[str, tuple[float, ...]], list[str]]:
+    """(by checkpoint id what stands on the three axes, ids that lack one of them)."""
     points: dict[str, tuple[float, ...]] = {}
     lacking = []
     ranked = {c: cell for c, cell in sorted(column.cells.items()) if cell.ranked and cell.entry}
@@ -54,8 +70,7 @@ def _of_task(column: Column) -> Front:
             lacking.append(checkpoint)
         else:
             points[checkpoint] = (100 * cell.value, tokens, float(size))
-    found = ranking.pareto(points, (True, False, False)) if points else []
-    return Front(column, found, _intervals(column), lacking)
+    return points, lacking
 
 
 def _one_tokenizer(cells: Sequence[Cell]) -> bool:

@@ -11,25 +11,30 @@ from typing import Any
 
 from harness.records import Dominated
 from leaderboard.charts_plane import Point, plane
-from leaderboard.fronts import Front, fronts
+from leaderboard.fronts import Front, any_front, fronts
 from leaderboard.pages import File, Page, View
 from leaderboard.words import attribute
 
 NAV = (40, "pareto")
 PATH = "pareto.html"
-DRAWN = 60  # dots in a chart; of more, those that are beaten by the most are left to the table
+DRAWN = 60  # dots in a chart; of more, the front and the best of the others
+LISTED = 100  # rows of a table, chosen alike
 OPEN = 6  # fronts that stand open; the others fold
+MOST = 12  # fronts on the page; pareto.json has them all
 
 
 def present(view: View) -> bool:
-    return bool(fronts(view.board))
+    return any_front(view.board)
 
 
 def pages(view: View) -> Iterator[Page | File]:
     found = fronts(view.board)
-    content = {"page": "pareto", "fronts": [_shown(front, view) for front in found], "open": OPEN}
+    shown = [_shown(front, view) for front in found[:MOST]]
+    content = {"page": "pareto", "fronts": shown, "open": OPEN, "more": len(found) - len(shown)}
     yield Page(PATH, "pareto.html.j2", content)
-    yield File("pareto.json", (json.dumps(data(found, view), indent=1, allow_nan=False) + "\n").encode("ascii"))
+    yield File(
+        "pareto.json", (json.dumps(data(found, view), separators=(",", ":"), allow_nan=False) + "\n").encode("ascii")
+    )
 
 
 def _shown(front: Front, view: View) -> dict[str, Any]:
@@ -47,12 +52,13 @@ def _shown(front: Front, view: View) -> dict[str, Any]:
             "declared": by_id[p.name].bytes_declared,
             "by": [{"name": by_id[c].name, "href": hrefs[c]} for c in p.by],
         }
-        for p in ordered
+        for p in ordered[:LISTED]
     ]
     return {
         "column": front.column,
         "points": rows,
-        "drawn": min(len(rows), DRAWN),
+        "all": len(ordered),
+        "drawn": min(len(ordered), DRAWN),
         "lacking": sorted(by_id[c].name for c in front.lacking),
         "charts": [(kind, _chart(front, ordered, axis, kind, view)) for axis, kind in ((1, "tokens"), (2, "bytes"))],
     }
