@@ -31,6 +31,7 @@ class Entry:
     results: Results
     engine: str = ""
     scorer: str = ""  # name@version that graded it: other versions stand in other columns
+    badges: tuple[str, ...] = ()  # stale trained
 
     @property
     def task(self) -> Task:
@@ -89,6 +90,7 @@ class Cell:
     worst: int | None = None
     tied: bool = False  # can't be told from the leader
     overall: Overall | None = None  # of a composite's column
+    badges: tuple[str, ...] = ()  # stale trained: facts beside the score, which stays ranked
 
     @property
     def ranked(self) -> bool:
@@ -98,7 +100,7 @@ class Cell:
         """The same with its place; made a hundred thousand times a board, where `replace` would take half a second."""
         return Cell(
             self.value, self.low, self.high, self.n, self.unparsed, self.truncated, self.marks, self.entry, self.done,
-            self.expected, rank, best, worst, tied, self.overall,
+            self.expected, rank, best, worst, tied, self.overall, self.badges,
         )  # fmt: skip
 
 

@@ -132,7 +132,10 @@ def _cell(entry: Entry, full: int, better_high: bool) -> Cell:
         marks += ["below"] if top < chance else ["chance"] if bottom <= chance else []
     marks += ["unparsed"] if (unparsed or 0) > MARKED_SHARE else []
     marks += ["truncated"] if (truncated or 0) > MARKED_SHARE else []
-    return Cell(value, low, high, n, unparsed, truncated, tuple(marks), entry, entry.run.done, entry.run.expected)
+    return Cell(
+        value, low, high, n, unparsed, truncated, tuple(marks), entry, entry.run.done, entry.run.expected,
+        badges=entry.badges,
+    )  # fmt: skip
 
 
 def _told_apart(found: dict[str, Column], by_key: Mapping[str, list[Entry]]) -> dict[str, Column]:
@@ -208,7 +211,8 @@ def _mean_cell(cells: Sequence[Cell]) -> Cell:
     marks = tuple(m for m in ("partial", "subset", "ungraded", "below", "chance") if any(m in c.marks for c in cells))
     shares = [_weighted([(getattr(c, name), c.n) for c in cells]) for name in ("unparsed", "truncated")]
     done, expected = sum(c.done for c in cells), sum(c.expected for c in cells)
-    return Cell(value, low, high, n, shares[0], shares[1], marks, None, done, expected)
+    badges = tuple(b for b in ("stale", "trained") if any(b in c.badges for c in cells))
+    return Cell(value, low, high, n, shares[0], shares[1], marks, None, done, expected, badges=badges)
 
 
 def _weighted(shares: Sequence[tuple[float | None, int]]) -> float | None:

@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from harness.questions import catalogue
-from harness.records import Checkpoint, Exam, Outcomes
+from harness.records import Checkpoint, Outcomes
 from harness.store import read
 from harness.store.open import Store
 from harness.store.shelf import Results, Shelf
 from leaderboard import composites
+from leaderboard.badges import badges
 from leaderboard.cells import Cell, Column, Entry
 from leaderboard.columns import columns, places
 from leaderboard.ranks import ranked
@@ -82,23 +83,22 @@ def read_board(store: Store) -> Board:
 
 def _entries(store: Store, by_id: Mapping[str, Checkpoint], scorers: Mapping[str, tuple[int, str]]) -> Iterator[Entry]:
     """One per run, by its id."""
-    exams: dict[str, Exam] = {}
-    engines: dict[str, str] = {}
+    runs = sorted(read.list_runs(store), key=lambda run: run.id)
+    exams = {exam: read.get_exam(store, exam) for exam in sorted({run.exam for run in runs})}
+    engines = {engine: read.get_engine(store, engine) for engine in {run.engine for run in runs}}
+    named = {engine: f"{info.name} {info.version}".strip() for engine, info in engines.items()}
+    scorer = {run: name for run, (_, name) in scorers.items()}
+    badge = badges(((run, exams[run.exam].task, scorer.get(run.id, "")) for run in runs), by_id)
     shelf = Shelf(store)
     lacking = frozenset(shelf.lacking())
-    for run in sorted(read.list_runs(store), key=lambda run: run.id):
-        if run.exam not in exams:
-            exams[run.exam] = read.get_exam(store, run.exam)
-        if run.engine not in engines:
-            info = read.get_engine(store, run.engine)
-            engines[run.engine] = f"{info.name} {info.version}".strip()
-        exam = exams[run.exam]
+    for run in runs:
+        exam, graded_by = exams[run.exam], scorer.get(run.id, "")
         if run.id in lacking:
             from harness import metrics  # brings in pandas, which a store with all its results does not need
 
             shelf.put(run.id, metrics.summarise(read.table(store, run.id), exam.task, run.id))
-        scorer = scorers[run.id][1] if run.id in scorers else ""
-        yield Entry(run, by_id[run.checkpoint], exam, shelf.of(run.id), engines[run.engine], scorer)
+        beside = badge(run, exam.task, graded_by)
+        yield Entry(run, by_id[run.checkpoint], exam, shelf.of(run.id), named[run.engine], graded_by, beside)
 
 
 def _with_composites(found: list[Column], made: list[Column]) -> list[Column]:

@@ -6,12 +6,11 @@ folder was trained than saved. Facts of files need no test; they are certain or 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from harness.records import Level
-from harness.verdicts._aligned import questions
+from harness.verdicts import trained
 from harness.verdicts._diagnose_facts import Facts, Pairs, Symptom
 from harness.verdicts._diagnose_remedies import learn_more
 
@@ -20,7 +19,6 @@ LITTLE = 1e-4  # a step of SFT at 1e-5 moves more
 ALIKE = 0.98
 FIRST = 100.0  # before all that answers show: where nothing was learnt, nothing can have been forgotten
 ENOUGH = 20  # equal answers that can be no accident
-HELD_OUT = re.compile(r"(?:^|[^a-z])(test|val|valid|validation|dev|eval)(?:[^a-z]|$)")
 
 
 def symptoms(pairs: Pairs, facts: Facts) -> Iterator[Symptom]:
@@ -114,7 +112,7 @@ def with_parts(shown: Sequence[Symptom], facts: Facts) -> list[Symptom]:
 def _trained_on(pairs: Pairs, facts: Facts) -> Iterator[Symptom]:
     if facts.lineage is None:
         return
-    rewarded = sorted(t for t, scorer in facts.scorers.items() if scorer in facts.lineage.trained_on)
+    rewarded = sorted(t for t, scorer in facts.scorers.items() if trained.on_metric(facts.lineage, scorer))
     if rewarded:
         named = ", ".join(sorted(set(facts.lineage.trained_on)))
         what = f"{facts.child} was rewarded by the scorer that grades {', '.join(rewarded)}"
@@ -125,11 +123,8 @@ def _trained_on(pairs: Pairs, facts: Facts) -> Iterator[Symptom]:
             "show it as trained on the metric, and judge it by a task with another scorer",
             rewarded,
         )
-    names = [str(source.get("name") or "") for source in facts.lineage.data]
     for task in sorted({after.task for _, after in pairs}):
-        base = questions(task).lower()
-        held_out = [n for n in names if base in n.lower() and HELD_OUT.search(n.lower().replace(base, " "))]
-        if held_out:
+        if held_out := trained.on_test(facts.lineage, task):
             what = f"{facts.child} may have been trained on {task}'s own questions"
             yield _warned(
                 "trained_on_test",

@@ -1,0 +1,27 @@
+"""What a lineage tells of the tests that a checkpoint has seen: a scorer that was its reward, data named after a test set.
+
+Example: `on_test(lineage, "gsm8k:texts")` -> ("gsm8k test",) where a source is called so, `on_metric(lineage, "number")`
+-> True after GRPO with that scorer. Trap: only names are read, so silence proves nothing; the texts themselves are for
+a check of contamination.
+"""
+
+from __future__ import annotations
+
+import re
+
+from harness.records import Lineage
+from harness.verdicts._aligned import questions
+
+HELD_OUT = re.compile(r"(?:^|[^a-z])(test|val|valid|validation|dev|eval)(?:[^a-z]|$)")
+
+
+def on_metric(lineage: Lineage, scorer: str) -> bool:
+    """Whether the scorer that grades a task was the reward of the training."""
+    return scorer in lineage.trained_on
+
+
+def on_test(lineage: Lineage, task: str) -> tuple[str, ...]:
+    """Names of the data that name the task and a split to evaluate on."""
+    base = questions(task).lower()
+    names = [str(source.get("name") or "") for source in lineage.data]
+    return tuple(n for n in names if base in n.lower() and HELD_OUT.search(n.lower().replace(base, " ")))
