@@ -7,6 +7,7 @@ Example: LETTER_RULES["cue"]("不选A，故选：**B**", "B") == (9, 10). Trap: 
 from __future__ import annotations
 
 import re
+import string
 from collections.abc import Callable, Iterator
 
 Span = tuple[int, int]
@@ -60,6 +61,9 @@ _SUMS_UP = re.compile(
 )
 _JOINED = re.compile(r"[A-R](?:[ \t、,，&+;；和与及()（）*]{0,6}(?:(?:以及|and)\s{0,4})?[(（]?[A-R](?![a-z])){1,17}")
 _ALSO = re.compile(r"[ \t]*(?:[、,，&+和与及]|and\b)[ \t]*[A-R](?![A-Za-z])")
+_ALSO_BEGINS = frozenset(" \t、,，&+和与及a")
+_LATIN = frozenset(string.ascii_letters)
+_GOES_ON = _LATIN | frozenset(string.digits + "'")
 _RIGHT = re.compile(
     r"[\s)）\]】」”\"'*]*(?:选项|项)?[,，.:：]?\s*(?:都|均|才)?(?:是|为)?"
     r"(?:正确|对|最佳|最符合|最合适|最恰当|符合题意|[√✓✔☑✅]|(?:is|are)\s+(?:the\s+)?(?:most\s+likely\s+)?(?:correct|right|best|true|answer))"
@@ -73,10 +77,7 @@ def _places(text: str, letter: str) -> Iterator[int]:
         at = text.rfind(letter, 0, at)
         if at < 0:
             return
-        before, behind = text[at - 1 : at], text[at + 1 : at + 2]
-        if not (before.isascii() and before.isalpha()) and not (
-            behind.isascii() and (behind.isalnum() or behind == "'")
-        ):
+        if text[at - 1 : at] not in _LATIN and text[at + 1 : at + 2] not in _GOES_ON:
             yield at
 
 
@@ -86,15 +87,19 @@ def _spans(text: str, answer: str) -> Iterator[Span]:
         wide = chr(ord(answer) + 0xFEE0)
         letter = answer if wide not in text or answer in text else wide
         for at in _places(text, letter):
-            article = text[at + 1 : at + 2] == " " and "a" <= text[at + 2 : at + 3] <= "z" and answer == "A"
-            if not article and not _ALSO.match(text, at + 1):
+            behind = text[at + 1 : at + 2]
+            article = behind == " " and answer == "A" and "a" <= text[at + 2 : at + 3] <= "z"
+            if not article and not (behind in _ALSO_BEGINS and _ALSO.match(text, at + 1)):
                 yield at, at + 1
         return
     if len(answer) > 1 and answer[0] in text:
         for found in reversed(list(_JOINED.finditer(text))[-MOST:]):
-            before = text[found.start() - 1 : found.start()]
-            alone = not (before.isascii() and before.isalpha()) and not text[found.end() : found.end() + 1].isalnum()
-            if alone and "".join(sorted(set(re.findall("[A-R]", found[0])))) == answer:
+            before, behind = text[found.start() - 1 : found.start()], text[found.end() : found.end() + 1]
+            if (
+                before not in _LATIN
+                and behind not in _GOES_ON
+                and "".join(sorted(set(re.findall("[A-R]", found[0])))) == answer
+            ):
                 yield found.span()
 
 
@@ -103,12 +108,14 @@ def _stated(text: str, at: int) -> bool:
     before = text[max(0, at - BEFORE) : at].lower()
     for _ in range(6):
         before = before.rstrip(_SIGNS)
-        word = next((word for word in _LED_BY.get(before[-1:], ()) if before.endswith(word)), "")
+        for word in _LED_BY.get(before[-1:], ()):
+            if before.endswith(word):
+                break
+        else:
+            return False
         before = before[: -len(word)]
         if word in _CUES:
             return not before.rstrip(_SIGNS).removesuffix("正确").rstrip(_SIGNS).endswith(_DENIED)
-        if not word:
-            return False
     return False
 
 
