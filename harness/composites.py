@@ -163,11 +163,26 @@ def _told(made: Overall, wanted: Profile, why: str) -> Overall:
 
 def key_of(store: Store, runs: Sequence[Run], counter: str, cqs: str) -> str:
     """What a composite was made of; anything that changes it changes this."""
-    checkpoint = read.find_checkpoint(store, runs[0].checkpoint)
-    assert checkpoint is not None  # a foreign key holds it
-    size = [checkpoint.bytes, checkpoint.bytes_declared]
-    states = sorted((read.state(store, run.id) for run in runs), key=lambda state: str(state[0]))
-    return identity.digest([states, size, counter, cqs, withheld(store, runs, cqs)])
+    return keys_of(store, [(runs, counter, cqs)])[0]
+
+
+def keys_of(store: Store, wanted: Sequence[tuple[Sequence[Run], str, str]]) -> list[str]:
+    """The same of many: runs of one checkpoint, counter, cqs."""
+    states = read.states(store, list({run.id for runs, _, _ in wanted for run in runs}))
+    sizes: dict[str, list[Any]] = {}
+    for uid in {runs[0].checkpoint for runs, _, _ in wanted}:
+        checkpoint = read.find_checkpoint(store, uid)
+        assert checkpoint is not None  # a foreign key holds it
+        sizes[uid] = [checkpoint.bytes, checkpoint.bytes_declared]
+    return [
+        identity.digest(
+            [
+                sorted((states[run.id] for run in runs), key=lambda state: str(state[0])),
+                sizes[runs[0].checkpoint], counter, cqs, withheld(store, runs, cqs),
+            ]
+        )
+        for runs, counter, cqs in wanted
+    ]  # fmt: skip
 
 
 def text(wanted: Profile) -> str:

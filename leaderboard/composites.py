@@ -7,20 +7,19 @@ Trap: the store keeps what was scored once; a run that grew since then makes its
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from harness import composites, identity
 from harness.errors import UserError
-from harness.records import Dominated, Outcomes, Overall
+from harness.records import Dominated, Overall
 from harness.store import read
 from harness.store.open import Store
 from harness.verdicts import composite_ranks, ranking
 from harness.verdicts.profile import Profile
 from leaderboard.cells import Cell, Column, Composite, Entry, Form
-
-Outcome = Callable[[Entry, str], Outcomes]  # of a run and a metric
+from leaderboard.sides import Sides
 
 
 @dataclass(frozen=True)
@@ -32,24 +31,41 @@ class Front:
     lacking: Sequence[str]  # checkpoint ids
 
 
-def columns(store: Store, entries: Sequence[Entry], outcomes: Outcome) -> list[Column]:
-    """A column per kind of score, by profile and tasks, ranked."""
+def columns(store: Store, entries: Sequence[Entry], sides: Sides) -> tuple[list[Column], dict[str, tuple[str, ...]]]:
+    """A column per kind of score, by profile and tasks, ranked; and whose score is stale: checkpoint id -> profiles."""
     by_run = {entry.run.id: entry for entry in entries}
     kept = _profiles(store)
     found: dict[str, dict[str, tuple[Overall, list[Entry]]]] = {}
-    for (_, sha, key), overall in sorted(read.overalls(store).items()):
-        mine = [by_run[run] for run in overall.runs if run in by_run]
-        if len(mine) < len(overall.runs) or sha not in kept:
+    stale: dict[str, set[str]] = {}
+    for overall, mine, fresh in _scores(store, by_run, kept):
+        if not fresh:
+            stale.setdefault(overall.checkpoint, set()).add(overall.profile)
             continue
-        if composites.key_of(store, [entry.run for entry in mine], overall.counter, overall.cqs) != key:
-            continue  # answers, grades or a size came since
-        cells = found.setdefault(_alike(overall, mine, kept[sha]), {})
+        cells = found.setdefault(_alike(overall, mine, kept[overall.profile_sha]), {})
         other = cells.get(overall.checkpoint)
         if other is None or _newer(mine) > _newer(other[1]):
             cells[overall.checkpoint] = overall, mine
+    for cells in found.values():
+        for checkpoint, (overall, _) in cells.items():
+            stale.get(checkpoint, set()).discard(overall.profile)
     made = [_column(key, cells, kept) for key, cells in found.items()]
-    ranked = [_ranked(column, found[column.key], kept, outcomes) for column in _fair(made)]
-    return sorted(ranked, key=lambda c: (c.name, c.composite.tasks if c.composite else (), c.key))
+    ranked = [_ranked(column, found[column.key], kept, sides) for column in _fair(made)]
+    ordered = sorted(ranked, key=lambda c: (c.name, c.composite.tasks if c.composite else (), c.key))
+    return ordered, {checkpoint: tuple(sorted(names)) for checkpoint, names in sorted(stale.items()) if names}
+
+
+def _scores(
+    store: Store, by_run: Mapping[str, Entry], kept: Mapping[str, Profile]
+) -> Iterator[tuple[Overall, list[Entry], bool]]:
+    """Every score with its runs, and whether it is fresh: no answer, grade or size came since."""
+    known = []
+    for (_, sha, key), overall in sorted(read.overalls(store).items()):
+        mine = [by_run[run] for run in overall.runs if run in by_run]
+        if len(mine) == len(overall.runs) and mine and sha in kept:
+            known.append((key, overall, mine))
+    keys = composites.keys_of(store, [([e.run for e in mine], o.counter, o.cqs) for _, o, mine in known])
+    for (key, overall, mine), now in zip(known, keys, strict=True):
+        yield overall, mine, key == now
 
 
 def _profiles(store: Store) -> dict[str, Profile]:
@@ -144,32 +160,21 @@ def _cell(overall: Overall, mine: Sequence[Entry], full: int, counts: bool) -> C
 
 
 def _ranked(
-    column: Column, cells: Mapping[str, tuple[Overall, list[Entry]]], kept: Mapping[str, Profile], outcomes: Outcome
+    column: Column, cells: Mapping[str, tuple[Overall, list[Entry]]], kept: Mapping[str, Profile], sides: Sides
 ) -> Column:
     """Ranks of those that may have one, from the same draws; the rest keeps its marks."""
     placed = [c for c, cell in column.cells.items() if cell.ranked]
     if not placed or column.composite is None:
         return column
     profile, how = kept[column.composite.sha], column.composite
-    sides = {c: _read(cells[c][1], profile, outcomes) for c in placed}
-    ranks = composite_ranks.rank(sides, profile, how.counter, how.cqs)
+    found = sides.of({c: cells[c][1] for c in placed}, profile, how.counter, how.cqs)
+    ranks = composite_ranks.rank(found, profile, how.counter, how.cqs)
     alone = sum(rank.tie_band for rank in ranks.values()) == 1
     changed = dict(column.cells)
-    for c, found in ranks.items():
-        rank = 1 if found.tie_band else found.rank
-        changed[c] = changed[c].at(rank, found.low, found.high, found.tie_band and not alone)
+    for c, place in ranks.items():
+        tied = place.tie_band and not alone
+        changed[c] = changed[c].at(1 if place.tie_band else place.rank, place.low, place.high, tied)
     return replace(column, cells=changed)
-
-
-def _read(mine: Sequence[Entry], profile: Profile, outcomes: Outcome) -> list[Outcomes]:
-    headlines = [outcomes(entry, entry.metric) for entry in mine]
-    others = [
-        outcomes(entry, part.metric)
-        for part in profile.part
-        for entry in mine
-        if part.kind == "metric" and entry.task.key in part.tasks and part.metric != entry.metric
-    ]
-    return headlines + others
 
 
 def fronts(found: Sequence[Column]) -> list[Front]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from harness.questions import catalogue
-from harness.records import Checkpoint, Outcomes
+from harness.records import Checkpoint
 from harness.store import read
 from harness.store.open import Store
 from harness.store.shelf import Results, Shelf
@@ -21,6 +21,7 @@ from leaderboard.badges import badges
 from leaderboard.cells import Cell, Column, Entry
 from leaderboard.columns import columns, places
 from leaderboard.ranks import ranked
+from leaderboard.sides import Sides
 from leaderboard.values import Matrices, Values
 
 LEAD_SHARE = 0.8
@@ -37,6 +38,7 @@ class Board:
     runs_of: Mapping[str, Sequence[Entry]]  # checkpoint id -> its runs
 
     matrices: Matrices
+    stale: Mapping[str, tuple[str, ...]]  # checkpoint id -> profiles whose score is older than the answers: not shown
 
     @cached_property
     def _by_key(self) -> Mapping[str, Column]:
@@ -62,23 +64,18 @@ def read_board(store: Store) -> Board:
     scorers = read.scorers(store)
     by_id = {c.id: c for c in read.checkpoints(store)}
     entries = list(_entries(store, by_id, scorers))
-    known: dict[tuple[str, str], Outcomes] = {}
-
-    def outcomes(entry: Entry, metric: str) -> Outcomes:
-        if (entry.run.id, metric) not in known:
-            known[entry.run.id, metric] = read.outcomes(store, entry.run.id, metric)
-        return known[entry.run.id, metric]
-
-    matrices = Matrices(store, {run: row for run, (row, _) in scorers.items()})
+    scoring = {run: row for run, (row, _) in scorers.items()}
+    matrices = Matrices(store, scoring)
     place = places(entries)
     found = ranked(columns(entries, place, catalogue.groups()), matrices.of)
-    found = _with_composites(found, composites.columns(store, entries, outcomes))
+    made, stale = composites.columns(store, entries, Sides(store, scoring))
+    found = _with_composites(found, made)
     lead = _lead(found)
     runs_of: dict[str, list[Entry]] = {}
     for entry in entries:
         runs_of.setdefault(entry.checkpoint.id, []).append(entry)
     ordered = sorted((by_id[c] for c in runs_of), key=lambda c: _order(c, found, lead))
-    return Board(entries, found, ordered, by_id, lead.key if lead else "", place, runs_of, matrices)
+    return Board(entries, found, ordered, by_id, lead.key if lead else "", place, runs_of, matrices, stale)
 
 
 def _entries(store: Store, by_id: Mapping[str, Checkpoint], scorers: Mapping[str, tuple[int, str]]) -> Iterator[Entry]:

@@ -51,6 +51,11 @@ def tokens(store: Store, exam_id: str, run_ids: Sequence[str]) -> Floats:
     return _table(store, exam_id, run_ids, f"SELECT p.run, p.sample, {_TOKENS} FROM responses p", [])
 
 
+def answered(store: Store, exam_id: str, run_ids: Sequence[str]) -> Floats:
+    """1.0 where there is an answer, graded or not."""
+    return _table(store, exam_id, run_ids, "SELECT p.run, p.sample, 1.0 FROM responses p", [])
+
+
 def beside(store: Store, exam_id: str, run_ids: Sequence[str], measure: str) -> Floats:
     """What a secondary scorer made: cot_health, neutral_tokens, cot_judge:DIGEST, as `secondary.measured` names them."""
     if measure == "neutral_tokens":

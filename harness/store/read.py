@@ -29,7 +29,7 @@ from harness.store.runs import (
     scorer,
     scorers,
 )
-from harness.store.secondary import grades, judge, judged_by, judges, overall, overalls, profiles, state
+from harness.store.secondary import grades, judge, judged_by, judges, overall, overalls, profiles, state, states
 from harness.store.tables import outcomes, table
 
 __all__ = [
@@ -62,6 +62,7 @@ __all__ = [
     "scorer",
     "scorers",
     "state",
+    "states",
     "table",
     "unasked",
     "unscored",

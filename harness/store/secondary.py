@@ -99,16 +99,31 @@ def judged_by(store: Store, run_id: str) -> list[str]:
 
 def state(store: Store, run_id: str) -> list[Any]:
     """What a composite of this run depends on: its golds, how many answers there are, and who graded how many of them."""
-    head = runs.query(
-        store, "SELECT r.done, e.key, e.card FROM runs r JOIN exams e ON e.id = r.exam WHERE r.uid = ?", [run_id]
+    return states(store, [run_id])[run_id]
+
+
+def states(store: Store, run_ids: Sequence[str]) -> dict[str, list[Any]]:
+    """The same of many runs."""
+    asked = json.dumps(list(run_ids))
+    heads = runs.query(
+        store,
+        """SELECT r.uid, r.done, e.key, e.card FROM runs r JOIN exams e ON e.id = r.exam
+           WHERE r.uid IN (SELECT value FROM json_each(?))""",
+        [asked],
     )
     graded = runs.query(
         store,
-        """SELECT c.name, c.version, c.params, g.graded FROM run_scorers g JOIN scorers c ON c.id = g.scorer
-           WHERE g.run = (SELECT id FROM runs WHERE uid = ?) ORDER BY c.name, c.params, c.id""",
-        [run_id],
+        """SELECT r.uid, c.name, c.version, c.params, g.graded FROM run_scorers g JOIN scorers c ON c.id = g.scorer
+               JOIN runs r ON r.id = g.run
+           WHERE r.uid IN (SELECT value FROM json_each(?)) ORDER BY c.name, c.params, c.id""",
+        [asked],
     )
-    return [run_id, [list(row.values()) for row in head], [list(row.values()) for row in graded]]
+    found: dict[str, list[Any]] = {run: [run, [], []] for run in run_ids}
+    for place, rows_ in ((1, heads), (2, graded)):
+        for row in rows_:
+            uid, *told = row.values()
+            found[uid][place].append(told)
+    return found
 
 
 def judge(store: Store, sha: str) -> tuple[str, dict[str, Any]] | None:
