@@ -22,9 +22,16 @@ if TYPE_CHECKING:
 DEMO = {"base", "base-lora", "distilled", "damaged", "teacher"}
 PAIR, TASK = ("base", "distilled"), "demo_math"
 WIDTH, SCALE, LIMIT_BYTES = 1280, 1.5, 200_000
-TALLEST = {"board": 760, "compare": 1300}  # CSS pixels; a page that is shorter is taken whole
+TALLEST = {"board": 760, "compare": 1640}  # CSS pixels; a page that is shorter is taken whole
 QUIET = "() => new Promise(done => { let last; const look = () => { const now = document.body.innerHTML.length;" \
         " if (now === last) done(true); else { last = now; setTimeout(look, 400); } }; look(); })"  # fmt: skip
+# a column cut in two by the edge is left to the column picker: the keys of those that fit, "" where all do
+FITTING = """() => {
+  const heads = Array.from(document.querySelectorAll("#board th[data-key]")).filter(head => !head.hidden);
+  const edge = document.getElementById("board").parentElement.getBoundingClientRect().right + 1;
+  const fit = heads.filter(head => head.getBoundingClientRect().right <= edge);
+  return fit.length < heads.length ? fit.map(head => head.dataset.key).join() : "";
+}"""
 # where both were asked the same, the first question that the one lost and the other got, in exam order from 1
 FLIPPED = """async ([before, after, task]) => {
   const all = await BENCH.load("data/columns.js", "columns");
@@ -76,6 +83,8 @@ def taken(site: Path, out: Path) -> list[tuple[Path, int]]:
             raise SystemExit(
                 f"{site} shows {sorted(strange)[0]}, which is none of the demo's; pictures are of the demo only"
             )
+        if keys := page.evaluate(FITTING):
+            page.evaluate("keys => { location.hash = 'cols=' + keys; }", keys)
         written = [picture(page, out / "board.png")]
         address = page.evaluate(FLIPPED, [*PAIR, TASK])
         page.goto(f"{site.resolve().as_uri()}/{address}")
@@ -100,6 +109,7 @@ def checkpoints(page: Page) -> set[str]:
 def picture(page: Page, path: Path) -> tuple[Path, int]:
     """As much of the page as a README can show; the file's size."""
     page.evaluate(QUIET)
+    page.evaluate("document.activeElement.blur()")
     tallest = TALLEST[path.stem]
     height = min(tallest, int(page.evaluate("document.documentElement.scrollHeight")))
     page.set_viewport_size({"width": WIDTH, "height": height})
@@ -110,14 +120,14 @@ def picture(page: Page, path: Path) -> tuple[Path, int]:
 
 
 def squeezed(png: bytes) -> bytes:
-    """In 64 colours, which text and lines don't lack, where Pillow is at hand."""
+    """In 256 colours, which text and lines don't lack, where Pillow is at hand."""
     try:
         from PIL import Image
     except ImportError:
         return png
     small = io.BytesIO()
     with Image.open(io.BytesIO(png)) as image:
-        paletted = image.convert("RGB").quantize(64, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+        paletted = image.convert("RGB").quantize(256, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
         paletted.save(small, "PNG", optimize=True)
     return min(png, small.getvalue(), key=len)
 
