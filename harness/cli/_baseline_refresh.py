@@ -13,6 +13,7 @@ import click
 
 from harness.cli import _options, _packed
 from harness.cli._echo import echo
+from harness.words import heads
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -109,7 +110,7 @@ def _show(rows: Sequence[dict[str, Any]]) -> None:
     from harness.cli import _tables
     from harness.verdicts import audit
 
-    lines = [["task", "n", "before", "after", "moved", "up", "down"]]
+    lines = [heads("task", "n", "before", "after", "moved", "up", "down")]
     for row in rows:
         means = ["–" if row[k] is None else _tables.score(row[k], row["metric"]) for k in ("before", "after")]
         lines.append([row["task"], f"{row['n']:,}", *means, *(str(row[k]) for k in ("moved", "up", "down"))])

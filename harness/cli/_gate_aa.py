@@ -12,6 +12,7 @@ import click
 
 from harness.cli import _engine, _options
 from harness.cli._echo import echo
+from harness.words import heads
 
 if TYPE_CHECKING:
     from harness.cli._checkpoints import Asked
@@ -163,7 +164,7 @@ def _exam(store: Store, run: Run, data: Path | None, hub: str) -> Exam:
 def _show(found: Sequence[Noise]) -> None:
     from harness.cli import _tables
 
-    lines = [["task", "n", "flipped", "rate", "95 % interval", "lost", "gained", "score moved"]]
+    lines = [heads("task", "n", "flipped", "rate", "95 % interval", "lost", "gained", "score moved")]
     for n in found:
         ends = f"{100 * n.low:.2f} – {100 * n.high:.2f}"
         lines.append([n.task, f"{n.n:,}", str(n.flipped), f"{100 * n.rate:.2f} %", ends, str(n.lost), str(n.gained),

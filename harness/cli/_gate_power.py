@@ -12,6 +12,7 @@ from harness.cli import _options, _packed
 from harness.cli._echo import echo
 from harness.cli._pace import Pace
 from harness.errors import NotComparable, NothingToCompare, UserError
+from harness.words import heads, say
 
 if TYPE_CHECKING:
     from harness.records import Outcomes
@@ -125,7 +126,7 @@ def _show(found: Sequence[TaskPower], simulated: Simulated | None, policy: Polic
     from harness.verdicts.power import DROPS
     from harness.verdicts.wording import SHARES
 
-    head = ["task", "n", "flips", "tolerance", "caught 8 of 10", *(f"{100 * d:g} pt" for d in DROPS)]
+    head = [*heads("task", "n", "flips", "tolerance", "caught 8 of 10"), *(say("{n:g} pt", n=100 * d) for d in DROPS)]
     lines = [head]
     for t in found:
         shares = t.unit in SHARES

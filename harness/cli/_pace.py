@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 
 from harness.cli._echo import echo
+from harness.words import say
 
 EVERY = 10.0  # seconds between two lines
 
@@ -28,11 +29,12 @@ class Pace:
             return
         self._told = now
         rate = done / (now - self._since)
-        left = duration((self._total - done) / rate) if rate else "an unknown time"
-        echo(f"{done:,}/{self._total:,} {self._what}, {rate:.1f}/s, about {left} left", err=True)
+        left = duration((self._total - done) / rate) if rate else say("an unknown time")
+        template = "{done:,}/{total:,} {what}, {rate:.1f}/s, about {left} left"
+        echo(say(template, done=done, total=self._total, what=self._what, rate=rate, left=left), err=True)
 
 
 def duration(seconds: float) -> str:
     if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+        return say("{n:.0f} s", n=seconds)
+    return say("{n:.0f} min", n=seconds / 60) if seconds < 5400 else say("{n:.1f} h", n=seconds / 3600)

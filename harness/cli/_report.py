@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from harness.cli import _options, _tables
 from harness.cli._echo import echo
 from harness.errors import UserError
+from harness.words import listed, say
 
 if TYPE_CHECKING:
     from harness.evaluate import Job
@@ -45,15 +46,19 @@ def report(
     for row, outcomes, more in zip(rows, counts, said, strict=True):
         name = f"{row['checkpoint']} × {row['task']}"
         for line in spoken(more):
-            echo(f"{name}: {line}", err=True)
+            echo(say("{name}: {said}", name=name, said=line), err=True)
         if sum(outcomes.values()) == outcomes.get("error", 0) > 0:
             raise UserError(f"{name}: every answer failed, so there is no score ({more['first_error']})")
     if not as_json:
         for run, row in zip(runs, rows, strict=True):
             if row["value"] is None and not read.get_task(store, run.exam).labelled:
                 export = f"bench export {row['checkpoint']} --task {row['task']} -o FILE"
-                echo(f"{row['task']} has no public labels, so no score; `{export}` writes what is handed in")
-        echo(f"stored in {path}; `bench leaderboard --open` ranks them, `bench show NAME --wrong` reads the answers")
+                template = "{task} has no public labels, so no score; `{command}` writes what is handed in"
+                echo(say(template, task=row["task"], command=export))
+        template = (
+            "stored in {path}; `bench leaderboard --open` ranks them, `bench show NAME --wrong` reads the answers"
+        )
+        echo(say(template, path=path))
 
 
 def bindings(store: Store, jobs: Sequence[Job]) -> list[str]:
@@ -88,20 +93,32 @@ def remarks(store: Store, run_id: str) -> dict[str, Any]:
 
 def spoken(said: Mapping[str, Any]) -> list[str]:
     """The same as lines: "3 questions could not be asked and count as wrong: …", "notes: left_truncated (3)"."""
-    lines, why = [], f"; the first: {said['first_error']}"
-    for name, thing, what in (("unasked", "question", "asked"), ("ungraded", "answer", "graded")):
-        if many := said[name]:
-            counted = (
-                f"{thing}s could not be {what} and count" if many > 1 else f"{thing} could not be {what} and counts"
-            )
-            lines.append(f"{many:,} {counted} as wrong{why}")
-            why = ""  # there is one text, of the first
+    lines: list[str] = []
+    if many := said["unasked"]:
+        template = (
+            "{n:,} questions could not be asked and count as wrong"
+            if many > 1
+            else "1 question could not be asked and counts as wrong"
+        )
+        lines.append(say(template, n=many))
+    if many := said["ungraded"]:
+        template = (
+            "{n:,} answers could not be graded and count as wrong"
+            if many > 1
+            else "1 answer could not be graded and counts as wrong"
+        )
+        lines.append(say(template, n=many))
+    if lines:  # there is one text, of the first
+        lines[0] = say("{said}; the first: {error}", said=lines[0], error=said["first_error"])
     if said["answered"] is not None and said["answered"] < CLEAR:
-        lost, guessed = _tables.percent(1 - said["answered"]), said["guessed"]
-        bound = "" if guessed is None else f"; guessed at chance they make it {_tables.percent(guessed)}"
-        lines.append(f"{lost} % of the answers could not be read and count as wrong{bound}")
+        line = say("{n} % of the answers could not be read and count as wrong", n=_tables.percent(1 - said["answered"]))
+        if said["guessed"] is not None:
+            guessed = _tables.percent(said["guessed"])
+            line = say("{said}; guessed at chance they make it {guessed}", said=line, guessed=guessed)
+        lines.append(line)
     if said["notes"]:
-        lines.append("notes: " + " · ".join(f"{note} ({count:,})" for note, count in said["notes"].items()))
+        notes = " · ".join(f"{note} ({count:,})" for note, count in said["notes"].items())
+        lines.append(say("notes: {notes}", notes=notes))
     return lines
 
 
@@ -109,7 +126,7 @@ def _means(rows: Sequence[dict[str, Any]]) -> list[str]:
     """The plain mean of every group all of whose members a checkpoint answered here; members stand above."""
     from harness.questions import catalogue
 
-    lines = []
+    lines: list[str] = []
     for name in dict.fromkeys(row["checkpoint"] for row in rows):
         mine = {row["task"]: row for row in rows if row["checkpoint"] == name and row["value"] is not None}
         for group in catalogue.groups():
@@ -118,7 +135,10 @@ def _means(rows: Sequence[dict[str, Any]]) -> list[str]:
             members = [mine[task] for task in group.members]
             mean = _tables.percent(sum(member["value"] for member in members) / len(members))
             span = _span(members, [1.0] * len(members))
-            lines.append(f"{name}: {group.name} {mean} ({span}), the mean of {', '.join(group.members)}")
+            template = "{name}: {group} {mean} ({span}), the mean of {members}"
+            lines.append(
+                say(template, name=name, group=group.name, mean=mean, span=span, members=listed(group.members))
+            )
         lines += _stock_means(name, mine)
     return lines
 

@@ -14,8 +14,7 @@ TEXTS = ("checkpoint", "task", "run", "status", "tags")  # an id of digits alone
 
 def scores(rows: Sequence[Mapping[str, Any]]) -> str:
     """Runs with score, 95 % interval, n, and beside it what share was empty, could not be read or was cut off."""
-    names = ["checkpoint", "task", "score", "95 % interval", "n", "empty", "unparsed", "truncated", "run"]
-    lines = [heads(*names)]
+    lines = [heads("checkpoint", "task", "score", "95 % interval", "n", "empty", "unparsed", "truncated", "run")]
     lines += [
         [
             str(row["checkpoint"]), str(row["task"]), score(row["value"], row["metric"]),

@@ -11,6 +11,7 @@ from harness.cli._echo import echo
 from harness.cli._pace import EVERY, duration
 from harness.evaluate import Job, Watch
 from harness.records import Checkpoint, EngineInfo, Response, Run, Score, Settings
+from harness.words import listed, say
 
 WAITING = 50  # answers without a grade that are worth a word
 
@@ -20,6 +21,12 @@ def choose(quiet: bool = False) -> Watch:
     if sys.stderr.isatty() and not quiet:
         return Bar()
     return Lines()
+
+
+def _to_do(missing: int, run: Run) -> str:
+    here = run.settings.asked == "here"
+    state = say("{n} to ask", n=missing) if here else say("{n} to import", n=missing)
+    return say("{state}, {n} stored", state=state, n=run.done) if run.done else state
 
 
 class Lines:
@@ -35,18 +42,19 @@ class Lines:
     def planned(self, jobs: Sequence[Job], missing: Mapping[str, int]) -> None:
         self._total = sum(missing.values())
         for job in jobs:
-            verb = "to ask" if job.run.settings.asked == "here" else "to import"
-            state = f"{missing[job.run.id]} {verb}" + (f", {job.run.done} stored" if job.run.done else "")
-            if not missing[job.run.id]:
-                state = f"all {job.run.done} answers stored"
-            self._say(f"{job.checkpoint.name} × {job.exam.task.key} ({form(job.run.settings)}): {state}")
+            state = say("all {n} answers stored", n=job.run.done)
+            if missing[job.run.id]:
+                state = _to_do(missing[job.run.id], job.run)
+            names = {"checkpoint": job.checkpoint.name, "task": job.exam.task.key, "form": form(job.run.settings)}
+            self._say(say("{checkpoint} × {task} ({form}): {state}", **names, state=state))
 
     def loading(self, info: EngineInfo, checkpoints: Sequence[Checkpoint]) -> None:
         if info.device == "remote":
-            served = ", ".join(f"{c.parts['model']} at {c.parts['endpoint']}" for c in checkpoints)
-            self._say(f"asking {served}")
+            served = listed(f"{c.parts['model']} @ {c.parts['endpoint']}" for c in checkpoints)
+            self._say(say("asking {served}", served=served))
         elif info.name != "recorded":  # nothing starts: the answers are there
-            self._say(f"starting {info.name} {info.version} ({info.dtype}, {info.device})")
+            names = {"name": info.name, "version": info.version, "dtype": info.dtype, "device": info.device}
+            self._say(say("starting {name} {version} ({dtype}, {device})", **names))
 
     def loaded(self, seconds: float) -> None:
         self._since = self._told = time.monotonic()
@@ -59,12 +67,14 @@ class Lines:
         if self._answered == 1:
             self._since = self._told = now  # weights are read before the first answer; that is no measure of the rest
         elif self._answered == self._total and waiting > WAITING:
-            self._say(f"all {self._total} answered, {waiting} of them still to be graded")
+            self._say(say("all {n} answered, {waiting} of them still to be graded", n=self._total, waiting=waiting))
         elif now - self._told >= EVERY:
             self._told = now
             rate = (self._answered - 1) / (now - self._since)
             left = (self._total - self._answered) / rate
-            self._say(f"{self._answered}/{self._total} answers, {rate:.1f}/s, about {duration(left)} left")
+            template = "{done:,}/{total:,} {what}, {rate:.1f}/s, about {left} left"
+            counts = {"done": self._answered, "total": self._total, "what": say("answers")}
+            self._say(say(template, **counts, rate=rate, left=duration(left)))
 
     def scored(self, job: Job, score: Score) -> None:
         self._graded += 1
@@ -111,9 +121,9 @@ class Bar(Lines):
 def form(settings: Settings) -> str:
     """How it was asked, in a few words: `chat 0-shot`, `raw 5-shot`, or where imported answers came from."""
     if settings.asked != "here":
-        return settings.asked.replace("elsewhere:", "import ")
-    parts = [f"{'chat' if settings.chat else 'raw'} {settings.shots}-shot"]
-    parts += [f"temperature {settings.temperature:g}"] if settings.temperature else []
-    parts += ["system prompt"] if settings.system else []
-    parts += [f"thinking {settings.think}"] if settings.think != "default" else []
-    return ", ".join(parts)
+        return say("import {source}", source=settings.asked.removeprefix("elsewhere:"))
+    parts = [say("chat {n}-shot", n=settings.shots) if settings.chat else say("raw {n}-shot", n=settings.shots)]
+    parts += [say("temperature {t:g}", t=settings.temperature)] if settings.temperature else []
+    parts += [say("system prompt")] if settings.system else []
+    parts += [say("thinking {mode}", mode=settings.think)] if settings.think != "default" else []
+    return listed(parts)

@@ -11,6 +11,7 @@ import click
 from harness.cli import _options, _packed
 from harness.cli._baseline_refresh import refresh
 from harness.cli._echo import echo
+from harness.words import heads, listed, say
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -88,11 +89,12 @@ def bless(
     if as_json:
         _options.print_json(_summary(path, baseline.load(content)))
         return
-    verb, size = "replaced" if existed else "wrote", len(content.encode())
-    echo(f"{verb} {_packed.short(path)} ({size:,} bytes): {', '.join(o.task for o in outcomes)}")
+    template = "replaced {path} ({size:,} bytes): {tasks}" if existed else "wrote {path} ({size:,} bytes): {tasks}"
+    tasks_ = listed(o.task for o in outcomes)
+    echo(say(template, path=_packed.short(path), size=len(content.encode()), tasks=tasks_))
     if accepted:
-        echo(f"accepted: {accepted}")
-    echo(f"commit it, then: bench gate CANDIDATE --baseline file:{_packed.short(path)}")
+        echo(say("accepted: {why}", why=accepted))
+    echo(say("commit it, then: bench gate CANDIDATE --baseline file:{path}", path=_packed.short(path)))
 
 
 def _readable(path: Path, accept: str | None) -> bool:
@@ -152,9 +154,9 @@ def list_(folder: Path | None, as_json: bool) -> None:
     elif found:
         rows = [[r["file"], r["blessed_at"], r["blessed_by"], ", ".join(t["task"] for t in r["tasks"]), r["reason"]]
                 for r in found]  # fmt: skip
-        echo(_tables.table([["file", "blessed", "by", "tasks", "reason"], *rows]))
+        echo(_tables.table([heads("file", "blessed", "by", "tasks", "reason"), *rows]))
     elif not damaged:
-        echo(f"no baselines in {folder}; `bench baseline bless` writes one")
+        echo(say("no baselines in {folder}; `bench baseline bless` writes one", folder=folder))
     if damaged:
         raise UserError("; ".join(damaged))
 
@@ -177,20 +179,21 @@ def show(path: Path, as_json: bool) -> None:
     if as_json:
         _options.print_json(summary)
         return
-    said = (
-        f"{blessed.reason} ({blessed.blessed_by}, {blessed.blessed_at})" if blessed.reason else "not blessed: an export"
-    )
-    echo(f"{blessed.name}: {said}")
+    said = say("not blessed: an export")
+    if blessed.reason:
+        said = say("{why} ({by}, {at})", why=blessed.reason, by=blessed.blessed_by, at=blessed.blessed_at)
+    echo(say("{name}: {said}", name=blessed.name, said=said))
     if blessed.accepted:
-        echo(f"accepted: {blessed.accepted}")
-    lines = [["task", "metric", "checkpoint", "run", "n", "mean"]]
+        echo(say("accepted: {why}", why=blessed.accepted))
+    lines = [heads("task", "metric", "checkpoint", "run", "n", "mean")]
     for row in summary["tasks"]:
         mean = "–" if row["mean"] is None else _tables.score(row["mean"], row["metric"])
         lines.append([row["task"], row["metric"], row["checkpoint"], row["run"][:8], str(row["n"]), mean])
     echo(_tables.table(lines))
     for row in summary["tasks"]:
         if row["measures"]:
-            echo(f"{row['task']} also holds {', '.join(dict.fromkeys(m.partition(':')[0] for m in row['measures']))}")
+            held = listed(dict.fromkeys(m.partition(":")[0] for m in row["measures"]))
+            echo(say("{task} also holds {measures}", task=row["task"], measures=held))
 
 
 def _summary(path: Path, blessed: Baseline) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import click
 
 from harness.cli import _options
 from harness.cli._echo import echo
+from harness.words import heads, say
 
 if TYPE_CHECKING:
     from harness.records import Checkpoint, Run
@@ -142,7 +143,11 @@ def _imported(label: str) -> tuple[int | None, bool | None]:
 
 # -- showing --------------------------------------------------------------------------------------------------------
 
-WORDS = {"agrees": "agrees", "differs": "differs by more than settings explain", "no run": "no comparable run"}
+WORDS = {
+    "agrees": say("agrees"),
+    "differs": say("differs by more than settings explain"),
+    "no run": say("no comparable run"),
+}
 
 
 def _print(held: Sequence[Held], found: Checkpoint) -> None:
@@ -150,7 +155,7 @@ def _print(held: Sequence[Held], found: Checkpoint) -> None:
 
     judged = [h for h in held if h.verdict in ("agrees", "differs")]
     if judged:
-        head = ["task", "asked", "published", "ours", "95 % interval", "difference", "verdict"]
+        head = heads("task", "asked", "published", "ours", "95 % interval", "difference", "verdict")
         echo(_tables.table([head, *(_row(h) for h in judged)]))
         for one in judged:
             echo(f"  {one.anchor.key}: {one.anchor.source}{_note(one.anchor)}; {_margin(one)}")
@@ -162,15 +167,15 @@ def _print(held: Sequence[Held], found: Checkpoint) -> None:
             echo(f"  {_command(one.anchor, found)}")
     loose = [h for h in held if h.verdict == "information"]
     if loose:
-        echo("\nfor information only, nothing is held against these:")
+        echo(say("\nfor information only, nothing is held against these:"))
         for one in loose:
             echo(
                 f"  {one.anchor.value:g} on {one.anchor.task}, {form(one.anchor)} ({one.anchor.source}){_note(one.anchor)}"
             )
     if not held:
-        echo("no anchor is known for these tasks")
+        echo(say("no anchor is known for these tasks"))
     elif not judged:
-        echo("\nno run was asked as a published number was, so nothing is compared")
+        echo(say("\nno run was asked as a published number was, so nothing is compared"))
 
 
 def _row(one: Held) -> list[str]:

@@ -10,6 +10,7 @@ import click
 from harness.cli import _judge, _options
 from harness.cli._echo import echo
 from harness.cli._more import WithMore
+from harness.words import heads, say
 
 if TYPE_CHECKING:
     from harness.judge import Judge, Standing
@@ -117,24 +118,11 @@ def _show(judge: Judge, rows: list[dict[str, Any]]) -> None:
     from harness.cli import _tables
 
     echo(f"judge {judge.checkpoint.name} ({judge.short}), quality 0..100 of the chains, 95 % intervals")
-    lines = [
-        [
-            "checkpoint",
-            "task",
-            "quality",
-            "95 % interval",
-            "chains",
-            "no chain",
-            "unparsed",
-            "errors",
-            "flips",
-            "same step",
-            "swayed",
-        ]
-    ]
+    head = heads("checkpoint", "task", "quality", "95 % interval", "chains", "no chain", "unparsed", "errors")
+    lines = [[*head, *heads("flips", "same step", "swayed")]]
     for row in rows:
         said = row["said"]
-        quality = _tables.percent(row["quality"]) if row["usable"] else "withheld"
+        quality = _tables.percent(row["quality"]) if row["usable"] else say("withheld")
         ends = "–" if row["low"] is None else f"{100 * row['low']:.1f} – {100 * row['high']:.1f}"
         lines.append([
             row["checkpoint"], row["task"], quality, ends, str(row["chains"]), str(row["empty"]), str(row["unparsed"]),

@@ -9,6 +9,7 @@ import click
 
 from harness.cli import _options
 from harness.cli._echo import echo
+from harness.words import heads, listed, say
 
 if TYPE_CHECKING:
     from harness.ratings import Report
@@ -48,9 +49,8 @@ def _shown(found: Report) -> str:
     from harness.cli import _tables
 
     pairs = found.kind == "pairs"
-    lines = [
-        ["system", *(["strength", "95 % interval", "won"] if pairs else ["mean"]), "95 % interval", "items", "judged"]
-    ]
+    own = heads("strength", "95 % interval", "won") if pairs else heads("mean")
+    lines = [[say("system"), *own, *heads("95 % interval", "items", "judged")]]
     for s in found.systems:
         value = f"{_number(s.strength)}|{_ends(s.strength_low, s.strength_high)}".split("|") if pairs else []
         share = f"{100 * (s.value or 0):.1f} %" if pairs else _number(s.value)
@@ -61,10 +61,12 @@ def _shown(found: Report) -> str:
         alpha = f"{found.alpha:.3f}" + (
             f" ({_ends(found.alpha_low, found.alpha_high)})" if found.alpha_low is not None else ""
         )
-    said = f"{found.raters} raters, {found.items} items; Krippendorff's alpha ({found.scale}) {alpha}"
+    counts = {"raters": found.raters, "items": found.items, "scale": found.scale}
+    said = say("{raters} raters, {items} items; Krippendorff's alpha ({scale}) {alpha}", **counts, alpha=alpha)
     if found.alpha is not None and found.alpha < 0.667:
-        said += "; below 0.667 raters agree too little to conclude from"
-    return "\n".join([_tables.table(lines), "", said, *(f"note: {_tables.block(note)}" for note in found.notes)])
+        said = say("{said}; below 0.667 raters agree too little to conclude from", said=said)
+    notes = [say("note: {note}", note=_tables.block(note)) for note in found.notes]
+    return listed([_tables.table(lines), "", said, *notes], "\n")
 
 
 def _number(value: float | None) -> str:

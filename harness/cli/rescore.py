@@ -9,6 +9,7 @@ import click
 
 from harness.cli import _options
 from harness.cli._echo import echo
+from harness.words import heads, say
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,7 +50,8 @@ def command(specs: tuple[str, ...], wanted: tuple[str, ...], store: Path | None,
     if as_json:
         _options.print_json({"runs": len(runs), "scores": added, "metrics": counted})
         return
-    echo(f"{added} answers graded anew in {len(runs)} runs" if added else "everything was graded already")
+    template = "{n} answers graded anew in {runs} runs" if added else "everything was graded already"
+    echo(say(template, n=added, runs=len(runs)))
     for note in notes:
         echo(f"note: {note}", err=True)
     if counted:
@@ -100,7 +102,7 @@ def _counted(store: Store, run: Run, wanted: Sequence[str]) -> list[dict[str, An
 def _show(counted: Sequence[dict[str, Any]]) -> None:
     from harness.cli import _tables
 
-    rows = [["checkpoint", "task", "metric", "value", "95 % interval", "n", "by"]]
+    rows = [heads("checkpoint", "task", "metric", "value", "95 % interval", "n", "by")]
     for row in counted:
         metric = row["metric"]
         ends = _tables.interval(row["low"], row["high"], metric)

@@ -11,6 +11,7 @@ import click
 from harness.cli import _options, _tasks_card
 from harness.cli._echo import echo
 from harness.verdicts.wording import p_value
+from harness.words import heads, say
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -128,9 +129,10 @@ def _show(one: _Shown) -> None:
     from harness.cli import _tables
 
     judged = one.judged
-    echo(f"{one.name}, {one.found.task.key}, {judged.n:,} questions ({judged.average} mean), 95 % intervals")
-    lines = [["asked", "score", "change (90 %)", "right → wrong", "same answer", "asked otherwise"]]
-    lines += [["clean", _with_interval(judged.clean), "", "", "", ""]]
+    template = "{name}, {task}, {n:,} questions ({average} mean), 95 % intervals"
+    echo(say(template, name=one.name, task=one.found.task.key, n=judged.n, average=judged.average))
+    lines = [heads("asked", "score", "change (90 %)", "right → wrong", "same answer", "asked otherwise")]
+    lines += [[say("clean"), _with_interval(judged.clean), "", "", "", ""]]
     lines += [
         [
             f"~{line.variant}", _with_interval(line.score), _change(line.change), _with_interval(line.flips),
@@ -140,13 +142,17 @@ def _show(one: _Shown) -> None:
     ]  # fmt: skip
     echo(_tables.table(lines))
     figures = [
-        ("mean of the variants", judged.mean),
-        (f"worst (~{judged.worst_variant})", judged.worst),
-        ("spread, highest - lowest", judged.spread),
-        ("performance drop rate", judged.drop_rate),
-        ("consistency, pairs of answers that are the same", judged.consistency),
+        (say("mean of the variants"), judged.mean),
+        (say("worst (~{variant})", variant=judged.worst_variant), judged.worst),
+        (say("spread, highest - lowest"), judged.spread),
+        (say("performance drop rate"), judged.drop_rate),
+        (say("consistency, pairs of answers that are the same"), judged.consistency),
     ]
-    figures += [(f"right every time it was asked (~{line.variant})", line.every) for line in judged.lines if line.every]
+    figures += [
+        (say("right every time it was asked (~{variant})", variant=line.variant), line.every)
+        for line in judged.lines
+        if line.every
+    ]
     echo("")
     echo(_tables.table([["", "%"], *([what, _with_interval(figure)] for what, figure in figures)]))
     for said in _remarks(one):

@@ -10,10 +10,15 @@ import click
 
 from harness.cli import _options
 from harness.cli._echo import echo
+from harness.words import heads, say
 
 if TYPE_CHECKING:
     from harness.records import Run
 
+STATUS = {
+    "done": say("done"), "running": say("running"), "stopped": say("stopped"), "interrupted": say("interrupted"),
+    "failed": say("failed"),
+}  # fmt: skip
 SILENT_SECONDS = 60.0  # a writer gives a sign of life every two seconds while answers come
 
 
@@ -43,23 +48,27 @@ def command(spec: str | None, store: Path | None, as_json: bool) -> None:
             _options.print_json({"runs": rows})
             return
         if not rows:
-            echo("the store is empty; `bench run` fills it")
+            echo(say("the store is empty; `bench run` fills it"))
             return
-        head = ["run", "checkpoint", "task", "score", "95 % interval", "n", "unparsed", "truncated", "answers", "form"]
-        head += ["status", "tags"]
+        head = heads(
+            "run", "checkpoint", "task", "score", "95 % interval", "n", "unparsed", "truncated", "answers", "form"
+        )
+        head += heads("status", "tags")
         echo(_tables.table([head, *(_line(run, row) for run, row in zip(runs, rows, strict=True))]))
 
 
 def _line(run: Run, row: dict[str, Any]) -> list[str]:
     from harness.cli import _tables, _watch
 
-    n = _tables.number(row["n"]) if row["n"] in (None, 0, row["questions"]) else f"{row['n']} of {row['questions']}"
+    n = _tables.number(row["n"])
+    if row["n"] not in (None, 0, row["questions"]):
+        n = say("{n} of {of}", n=row["n"], of=row["questions"])
     return [
         row["run"][:8], row["checkpoint"], row["task"], _tables.score(row["value"], row["metric"]),
         _tables.interval(row["low"], row["high"], row["metric"]), n,
         _tables.share(row["unparsed"], row["graded"]), _tables.share(row["truncated"], row["graded"]),
         f"{run.done}/{run.expected}", _watch.form(run.settings),
-        _status(run, row), " ".join(t for t in run.tags if not t.startswith("commit:")),
+        STATUS[_status(run, row)], " ".join(t for t in run.tags if not t.startswith("commit:")),
     ]  # fmt: skip
 
 

@@ -9,12 +9,20 @@ import click
 
 from harness.cli import _options
 from harness.cli._echo import echo
+from harness.cli.runs import STATUS
+from harness.words import heads, say
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from harness.records import Run
     from harness.store.open import Store
+
+
+OUTCOMES = {
+    "correct": say("correct"), "wrong": say("wrong"), "unparsed": say("unparsed"), "truncated": say("truncated"),
+    "empty": say("empty"), "error": say("error"), "ungraded": say("ungraded"),
+}  # fmt: skip
 
 
 @click.command("show")
@@ -98,16 +106,18 @@ def _print(store: Store, run: Run, samples: list[dict[str, Any]], with_prompt: b
     from harness.store import read
 
     board = read.board_row(store, run.id)
-    echo(f"{board['checkpoint']} × {board['task']}   run {run.id}   {run.status}, {run.done}/{run.expected} answers")
+    about = {"name": f"{board['checkpoint']} × {board['task']}", "run": run.id, "status": STATUS[run.status]}
+    template = "{name}   run {run}   {status}, {done}/{expected} answers"
+    echo(say(template, **about, done=run.done, expected=run.expected))
     if run.peak_bytes:
-        echo(f"the engine held at most {run.peak_bytes / 1e9:,.2f} GB of memory by the end of this run")
+        echo(say("the engine held at most {n:,.2f} GB of memory by the end of this run", n=run.peak_bytes / 1e9))
     results = read.results(store, run.id)
-    lines = [["metric", "of", "value", "95 % interval", "n"]]
+    lines = [heads("metric", "of", "value", "95 % interval", "n")]
     for result in results:
         lines.append(
             [
                 result.metric,
-                result.slice or "all",
+                result.slice or say("all"),
                 _number(result.value),
                 _number(result.low) + (f" – {_number(result.high)}" if result.high is not None else ""),
                 str(result.n),
@@ -121,12 +131,15 @@ def _print(store: Store, run: Run, samples: list[dict[str, Any]], with_prompt: b
     for line in _report.spoken(_report.remarks(store, run.id)):
         echo(line)
     for row in samples:
-        tokens = "" if row["output_tokens"] is None else f" · {row['output_tokens']} tokens"
-        where = f"{row['subject'] or 'sample'} {row['sample'][:8]}"
-        echo(f"\n── {where} · {row['outcome']} · stop {row['stop']}{tokens}")
+        tokens = "" if row["output_tokens"] is None else say(" · {n} tokens", n=row["output_tokens"])
+        where = say("{subject} {sample}", subject=row["subject"] or say("sample"), sample=row["sample"][:8])
+        outcome = OUTCOMES.get(row["outcome"], row["outcome"])
+        template = "\n── {where} · {outcome} · stop {stop}{tokens}"
+        echo(say(template, where=where, outcome=outcome, stop=row["stop"], tokens=tokens))
         echo(_tables.block(row["prompt"] if with_prompt and row["prompt"] else question(row)))
         echo(_tables.block(f"→ {answer(row)}"))
-        echo(f"read as {row['answer']!r} by rule {row['rule']}; gold {row['target']!r}")
+        template = "read as {answer!r} by rule {rule}; gold {gold!r}"
+        echo(say(template, answer=row["answer"], rule=row["rule"], gold=row["target"]))
     echo()
 
 

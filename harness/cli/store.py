@@ -8,6 +8,7 @@ import click
 
 from harness.cli import _options
 from harness.cli._echo import echo
+from harness.words import say
 
 
 @click.group("store", context_settings={"help_option_names": ["-h", "--help"]})
@@ -33,5 +34,5 @@ def check(store: Path | None) -> int:
     for problem in problems:
         echo(f"✗ {problem}")
     if not problems:
-        echo(f"✓ {path} is whole; every cached result equals its scores")
+        echo(say("✓ {path} is whole; every cached result equals its scores", path=path))
     return 1 if problems else 0
