@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 DEMO = {"base", "base-lora", "distilled", "damaged", "teacher"}
 PAIR, TASK = ("base", "distilled"), "demo_math"
 WIDTH, SCALE, LIMIT_BYTES = 1280, 1.5, 200_000
-TALLEST = {"board": 760, "compare": 1640}  # CSS pixels; a page that is shorter is taken whole
+TALLEST = {"board": 760, "compare": 1690}  # CSS pixels; a page that is shorter is taken whole
 QUIET = "() => new Promise(done => { let last; const look = () => { const now = document.body.innerHTML.length;" \
         " if (now === last) done(true); else { last = now; setTimeout(look, 400); } }; look(); })"  # fmt: skip
 # a column cut in two by the edge is left to the column picker: the keys of those that fit, "" where all do
@@ -32,17 +32,16 @@ FITTING = """() => {
   const fit = heads.filter(head => head.getBoundingClientRect().right <= edge);
   return fit.length < heads.length ? fit.map(head => head.dataset.key).join() : "";
 }"""
-# where both were asked the same, the first question that the one lost and the other got, in exam order from 1
+# the first question in English that the one got wrong and the other right; in exam order, from 1
 FLIPPED = """async ([before, after, task]) => {
-  const all = await BENCH.load("data/columns.js", "columns");
-  const list = (await BENCH.load("data/checkpoints.js", "checkpoints")).list;
-  const slug = name => list.find(one => one.name === name).slug;
-  const column = Object.keys(all).find(key => all[key].name === task);
-  const marks = async name => (await BENCH.load("data/runs/" + slug(name) + ".js", "runs/" + slug(name)))[column].marks;
-  const [a, b] = [await marks(before), await marks(after)];
+  const read = BENCH.answers, list = (await BENCH.load("data/checkpoints.js", "checkpoints")).list;
+  const [a, b] = [before, after].map(name => list.find(one => one.name === name).slug), columns = await read.columns();
+  const column = Object.keys(columns).find(key => columns[key].name === task);
+  const [was, is] = (await Promise.all([read.runs(a), read.runs(b)])).map(runs => runs[column]);
   let at = 0;
-  while (at < a.length && (a[at] === "·" || b[at] !== "·")) at++;
-  return "compare.html#a=" + slug(before) + "&b=" + slug(after) + "&f=gained&s=" + (at + 1) + "&t=" + column;
+  const right = run => read.mark(run, at) === "·", item = () => read.item(columns[column].exam, at);
+  while (right(was) || !right(is) || (await item()).language !== "en") at++;
+  return "#a=" + a + "&b=" + b + "&f=gained&s=" + (at + 1) + "&t=" + column;
 }"""
 
 
@@ -86,8 +85,11 @@ def taken(site: Path, out: Path) -> list[tuple[Path, int]]:
         if keys := page.evaluate(FITTING):
             page.evaluate("keys => { location.hash = 'cols=' + keys; }", keys)
         written = [picture(page, out / "board.png")]
-        address = page.evaluate(FLIPPED, [*PAIR, TASK])
-        page.goto(f"{site.resolve().as_uri()}/{address}")
+        compare = f"{site.resolve().as_uri()}/compare.html"
+        page.goto(compare)
+        state = page.evaluate(FLIPPED, [*PAIR, TASK])
+        page.goto("about:blank")  # a change of the state alone would load nothing
+        page.goto(compare + state)
         written.append(picture(page, out / "compare.png"))
         browser.close()
     return written
