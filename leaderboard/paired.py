@@ -177,7 +177,7 @@ def _groups(
     better: Floats, subjects: Sequence[str] | None, cases: Sequence[str] | None
 ) -> tuple[tuple[int, int, int], ...]:
     """(size, lost, gained) of each subject or case, whichever has which; a nameless question is a case of its own."""
-    names = subjects or [name or i for i, name in enumerate(cases or ())]
+    names: Sequence[str | int] = subjects or [name or i for i, name in enumerate(cases or ())]
     numbers: dict[str | int, int] = {}
     where = np.array([numbers.setdefault(name, len(numbers)) for name in names], np.intp)
     counts = [np.bincount(where[chosen], minlength=len(numbers)).tolist() for chosen in (..., better < 0, better > 0)]

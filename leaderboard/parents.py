@@ -1,6 +1,6 @@
 """Each checkpoint against the one it was made from, in every column that both stand in: what `bench compare` would say.
 
-Example: `against(board)["9f3c…"].lines[column.key]` -> Line(change=-0.031, low=-0.048, high=-0.014, lost=57, gained=14,
+Example: `against(board, store)["9f3c…"].lines[column.key]` -> Line(change=-0.031, low=-0.048, high=-0.014, lost=57, gained=14,
 n=1346, verdict="worse", …). Right and wrong alone need no test drawn at random: a change is settled by (lost, gained,
 n), and a thousand checkpoints share few of those.
 Trap: Holm's family is all lines of one checkpoint, so one more task may turn a "worse" into "not separable".
@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 from harness import stats
-from harness.errors import NothingToCompare
 from harness.records import Checkpoint, Outcomes
 from harness.store import read
 from harness.store.open import Store
@@ -88,7 +87,7 @@ def _known(board: Board, told: str) -> str | None:
     return named[0] if len(named) == 1 else None
 
 
-def against(board: Board, store: Store | None = None) -> Mapping[str, Against]:
+def against(board: Board, store: Store) -> Mapping[str, Against]:
     """Child id -> how it stands to its parent, for every child whose parent the board knows. Reckoned once a board.
 
     `store`: for what the board's own values can't settle, measures that are no mean and unanswered questions.
@@ -101,16 +100,16 @@ class _Same:
     """A board is its own key: two that were read alike are reckoned twice."""
 
     board: Board
-    store: Store | None
+    store: Store
 
     def __hash__(self) -> int:
         return id(self.board)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Same) and other.board is self.board and other.store is self.store
+        return isinstance(other, _Same) and other.board is self.board
 
 
-@functools.lru_cache(maxsize=2)
+@functools.lru_cache(maxsize=1)
 def _once(key: _Same) -> Mapping[str, Against]:
     board = key.board
     pairs = {c.id: p for c in board.by_id.values() if (p := parent_of(board, c))}
@@ -130,9 +129,7 @@ def _once(key: _Same) -> Mapping[str, Against]:
     return {c: _against(c, p, raw[c], tuple(refused[c]), units) for c, p in pairs.items()}
 
 
-def _outcomes(store: Store | None, entry: Entry) -> Outcomes:
-    if store is None:
-        raise NothingToCompare("no store to read the answers from")
+def _outcomes(store: Store, entry: Entry) -> Outcomes:
     return read.outcomes(store, entry.run.id)
 
 

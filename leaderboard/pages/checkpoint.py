@@ -1,94 +1,184 @@
-"""A checkpoint: its scores, its composite part by part, and where it comes from.
+"""A checkpoint as a data sheet: what it is, where it comes from, its scores, and how it stands to its parent.
 
-Example: `_lineage(board, checkpoint.lineage)["facts"]` -> [("method", "lora"), ("parent", "base"), ("steps", 90)].
+Example: `checkpoint/base-lora-1f2a3b4c.html` shows base > base-lora (here) > distilled, its loss curve, 2 scores with rank
+and interval, the subjects that moved, the guards beside their limits, and the command that would ask it again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from harness.records import Checkpoint, Lineage
-from leaderboard import composite_pages, shown
+from harness.store import verdicts
+from leaderboard import charts_lines, composite_pages, shown
 from leaderboard.cells import Entry
-from leaderboard.charts import curve
-from leaderboard.columns import cell_of
-from leaderboard.entries import Board
+from leaderboard.checkpoint_again import Again
+from leaderboard.checkpoint_parent import Both, Health
+from leaderboard.checkpoint_rows import Rows
+from leaderboard.family import Kin
 from leaderboard.pages import Page, View
-from leaderboard.places import Places
-from leaderboard.words import size
+from leaderboard.parents import Against
+from leaderboard.words import Words, size
+
+VERDICTS = 12  # the newest
 
 
 def pages(view: View) -> Iterator[Page]:
+    maker = _Maker(view)
     for checkpoint in view.board.by_id.values():
-        content = _content(view.board, view.where, checkpoint)
-        yield Page(view.where.checkpoints[checkpoint.id], "checkpoint.html.j2", content)
+        yield Page(view.where.checkpoints[checkpoint.id], "checkpoint.html.j2", maker.content(checkpoint))
 
 
-def _content(board: Board, where: Places, checkpoint: Checkpoint) -> dict[str, Any]:
-    mine = sorted(board.runs_of.get(checkpoint.id, ()), key=lambda e: (e.task.key, e.run.started or "", e.run.id))
-    children = sorted((c for c in board.by_id.values() if checkpoint.id in _parents(c)), key=lambda c: (c.name, c.id))
-    return {
-        "heading": checkpoint.name,
-        "checkpoint": checkpoint,
-        "base": shown.name(board, checkpoint.base),
-        "runs": [_run_line(board, where, entry) for entry in mine],
-        "composites": composite_pages.lines(board.columns, checkpoint.id),
-        "lineage": _lineage(board, checkpoint.lineage),
-        "children": [{"name": c.name, "href": where.checkpoints[c.id]} for c in children],
-    }
+@dataclass
+class _Maker:
+    """What all checkpoint pages share, made once."""
+
+    view: View
+    kin: Kin = field(init=False)
+    rows: Rows = field(init=False)
+    health: Health = field(init=False)
+    again: Again = field(default_factory=Again)
+    judged: Mapping[str, list[dict[str, Any]]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.kin, self.rows = Kin(self.view), Rows(self.view, Words())
+        self.health, self.judged = Health(self.view), _judged(self.view)
+
+    def content(self, checkpoint: Checkpoint) -> dict[str, Any]:
+        board, lineage = self.view.board, checkpoint.lineage
+        mine = sorted(board.runs_of.get(checkpoint.id, ()), key=lambda e: (e.task.key, e.run.started or "", e.run.id))
+        edge = self.kin.against.get(checkpoint.id)
+        lines = edge.lines if edge else {}
+        tree = self.kin.tree(checkpoint.id)
+        pairs = self._pairs(checkpoint, edge)
+        subjects, left = self.health.subjects(pairs)
+        rows = [self.rows.row(e, lines.get(board.place[e.run.id]), edge.parent if edge else "") for e in mine]
+        return {
+            "heading": checkpoint.name,
+            "checkpoint": checkpoint,
+            "base": shown.name(board, checkpoint.base),
+            "base_href": self.view.where.checkpoints.get(checkpoint.base or "", ""),
+            "rows": rows,
+            "averages": any(row["micro"] != row["macro"] and "–" not in (row["micro"], row["macro"]) for row in rows),
+            "composites": composite_pages.lines(board.columns, checkpoint.id),
+            "tree": tree if tree.children or tree.folded else None,
+            "taught": self.kin.taught(checkpoint.id),
+            "lineage": _lineage(lineage),
+            "edge": self._edge(edge),
+            "subjects": subjects,
+            "subjects_left": left,
+            "guards": self.health.guards(pairs),
+            "contamination": _contamination(lineage, mine),
+            "verdicts": self.judged.get(checkpoint.id, [])[:VERDICTS],
+            "verdicts_left": max(0, len(self.judged.get(checkpoint.id, [])) - VERDICTS),
+            "again": self.again.lines(checkpoint, mine),
+        }
+
+    def _edge(self, edge: Against | None) -> dict[str, Any] | None:
+        if edge is None:
+            return None
+        counts = {word: sum(x.verdict == word for x in edge.lines.values()) for word in ("worse", "better", "alike")}
+        return {
+            "word": edge.word.replace(" ", "_"),
+            "parent": self.view.board.by_id[edge.parent].name,
+            "href": self.view.where.checkpoints[edge.parent],
+            "compare": self.view.where.compare(edge.parent, edge.child),
+            "many": len(edge.lines),
+            "refused": len(edge.refused),
+            **counts,
+        }
+
+    def _pairs(self, checkpoint: Checkpoint, edge: Against | None) -> list[Both]:
+        """Columns in which parent and child were asked alike."""
+        if edge is None:
+            return []
+        found = []
+        for key, head in self.rows.heads.items():
+            if key in edge.lines:
+                before, after = (head.column.cells[c].entry for c in (edge.parent, checkpoint.id))
+                if before is not None and after is not None:
+                    found.append(Both(head, before, after))
+        return found
 
 
-def _parents(checkpoint: Checkpoint) -> set[str | None]:
-    lineage = checkpoint.lineage
-    return {checkpoint.base} | ({lineage.parent, lineage.teacher} if lineage else set())
-
-
-def _run_line(board: Board, where: Places, entry: Entry) -> dict[str, Any]:
-    column = board.column(board.place[entry.run.id])
-    cell = column.cells[entry.checkpoint.id]
-    older = cell.entry is not entry
-    return {
-        "run": entry.run,
-        "column": column,
-        "cell": cell_of(entry, column) if older else cell,
-        "older": older,
-        "of": sum(c.ranked for c in column.cells.values()),
-        "engine": entry.engine,
-        "repeats": entry.run.repeats,
-        "micro": entry.value(column.metric, "micro"),
-        "macro": entry.value(column.metric, "macro"),
-        "tokens": entry.value("answer_tokens"),
-        "task_href": where.tasks[entry.task.key],
-        "samples": where.answers(entry.checkpoint.id, column) if entry.run.done and not older else "",
-        "settings": shown.settings_line(entry.run),
-    }
-
-
-def _lineage(board: Board, lineage: Lineage | None) -> dict[str, Any] | None:
+def _lineage(lineage: Lineage | None) -> dict[str, Any] | None:
     if lineage is None:
         return None
     facts = {
         "method": lineage.method,
-        "parent": shown.name(board, lineage.parent),
-        "teacher": shown.name(board, lineage.teacher) if lineage.teacher in board.by_id else lineage.teacher,
         "seed": lineage.seed,
-        "steps": lineage.steps,
+        "steps": f"{lineage.steps:,}" if lineage.steps is not None else None,
         "train_tokens": f"{lineage.tokens:,}" if lineage.tokens is not None else None,
-        "train_seconds": f"{lineage.seconds:,.0f} s" if lineage.seconds is not None else None,
+        "train_seconds": duration(lineage.seconds) if lineage.seconds is not None else None,
         "peak": size(lineage.peak_bytes) if lineage.peak_bytes is not None else None,
-        "trained_on": ", ".join(lineage.trained_on),
+        "c_versions": ", ".join(f"{name} {version}" for name, version in sorted(lineage.versions.items())),
     }
+    points = [(x, y) for x, y in lineage.loss if math.isfinite(x) and math.isfinite(y)]
+    lowest = min(points, key=lambda p: (p[1], p[0]), default=None)
     return {
         "facts": [(key, value) for key, value in facts.items() if value not in (None, "")],
         "data": [_source(source) for source in lineage.data],
         "recipe": "\n".join(f"{k} = {v}" for k, v in sorted((lineage.recipe or {}).items())),
-        "curve": curve(lineage.loss, "loss"),
+        "curve": charts_lines.loss(points),
+        "loss": {
+            "first": f"{points[0][1]:.4g}",
+            "last": f"{points[-1][1]:.4g}",
+            "last_step": f"{points[-1][0]:,}",
+            "lowest": f"{lowest[1]:.4g}",
+            "lowest_step": f"{lowest[0]:,}",
+        }
+        if points and lowest
+        else None,
     }
 
 
-def _source(source: Mapping[str, Any]) -> str:
-    """`huatuo · rows 7000 · dropped 12`"""
-    facts = [f"{key} {source[key]}" for key in ("rows", "dropped", "sha") if source.get(key) is not None]
-    rest = [f"{key} {value}" for key, value in sorted(source.items()) if key not in ("name", "rows", "dropped", "sha")]
-    return " · ".join([str(source.get("name", "?")), *facts, *rest])
+def duration(seconds: float) -> str:
+    """`1 h 08 min`, `42 min`, `12 s`."""
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60:,} h {minutes % 60:02d} min"
+
+
+def _source(source: Mapping[str, Any]) -> dict[str, str]:
+    """A data source: its name, how many rows of it and how many dropped, its hash, and whatever else is told of it."""
+    told = {key: source.get(key) for key in ("rows", "dropped", "sha")}
+    rest = [f"{key} {value}" for key, value in sorted(source.items()) if key not in ("name", *told)]
+    counts = {
+        key: f"{told[key]:,}" if isinstance(told[key], int) else str(told[key] or "–") for key in ("rows", "dropped")
+    }
+    return {
+        "name": str(source.get("name", "?")),
+        **counts,
+        "sha": str(told["sha"] or "")[:16],
+        "rest": " · ".join(rest),
+    }
+
+
+def _contamination(lineage: Lineage | None, mine: Sequence[Entry]) -> list[dict[str, Any]]:
+    """What the lineage itself tells: tasks whose scorer was the reward."""
+    rewards = set(lineage.trained_on) if lineage else set()
+    found = []
+    for reward in sorted(rewards):
+        graded = sorted({e.task.key for e in mine if e.task.scorer == reward or e.scorer == reward})
+        found.append({"scorer": reward, "tasks": graded})
+    return found
+
+
+def _judged(view: View) -> dict[str, list[dict[str, Any]]]:
+    """Checkpoint id -> the verdicts of gates about it, the newest first."""
+    of_run = {entry.run.id: entry.checkpoint.id for entry in view.board.entries}
+    found: dict[str, list[dict[str, Any]]] = {}
+    for at, runs, said in reversed(verdicts.history(view.store)):
+        row = {
+            "at": at[:16].replace("T", " "),
+            "status": said["status"],
+            "sentence": said["sentence"],
+            "before": said["before"],
+        }
+        for checkpoint_id in dict.fromkeys(of_run[run] for run in runs if run in of_run):
+            found.setdefault(checkpoint_id, []).append(row)
+    return found
