@@ -15,6 +15,7 @@ from leaderboard import composites
 from leaderboard.cells import Cell, Column
 from leaderboard.entries import Board
 
+MOST = 12
 Interval = tuple[float, float] | None  # 95 %, in points
 
 
@@ -34,7 +35,7 @@ def any_front(board: Board) -> bool:
 
 
 def fronts(board: Board) -> list[Front]:
-    """One per composite, then one per task whose answers were counted, each with at least two checkpoints."""
+    """One per composite, then one per task whose answers were counted, each with at least two checkpoints; a dozen."""
     found = [
         Front(front.column, front.points, _intervals(front.column), front.lacking)
         for front in composites.fronts(board.columns)
@@ -42,7 +43,7 @@ def fronts(board: Board) -> list[Front]:
     told = {front.column.composite.tasks for front in found if front.column.composite}
     for column in _of_tasks(board, told):
         points, lacking = _points(column)
-        if len(points) > 1:
+        if len(points) > 1 and len(found) < MOST:
             found.append(Front(column, ranking.pareto(points, (True, False, False)), _intervals(column), lacking))
     return found
 

@@ -20,7 +20,6 @@ PATH = "pareto.html"
 DRAWN = 60  # dots in a chart; of more, the front and the best of the others
 LISTED = 100  # rows of a table, chosen alike
 OPEN = 6  # fronts that stand open; the others fold
-MOST = 12  # fronts on the page; pareto.json has them all
 
 
 def present(view: View) -> bool:
@@ -29,8 +28,7 @@ def present(view: View) -> bool:
 
 def pages(view: View) -> Iterator[Page | File]:
     found = fronts(view.board)
-    shown = [_shown(front, view) for front in found[:MOST]]
-    content = {"page": "pareto", "fronts": shown, "open": OPEN, "more": len(found) - len(shown)}
+    content = {"page": "pareto", "fronts": [_shown(front, view) for front in found], "open": OPEN}
     yield Page(PATH, "pareto.html.j2", content)
     yield File(
         "pareto.json", (json.dumps(data(found, view), separators=(",", ":"), allow_nan=False) + "\n").encode("ascii")

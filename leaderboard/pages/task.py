@@ -1,6 +1,6 @@
 """A task: its card, the ranking of every form in which it was asked, how scores spread, and the questions that most miss.
 
-Example: `_section(view, column, exam)["rows"]` is the ranking of one form, best first, unranked rows under a line.
+Example: `_hardest(view, column, exam)["rows"][0]` is the question that fewest got right, with a link to the leader's answer.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from leaderboard.charts_spread import histogram
 from leaderboard.entries import order_of
 from leaderboard.hardest import hardest
 from leaderboard.pages import Page, View
+from leaderboard.task_rows import Rows
+from leaderboard.words import Words
 
 COMPARED = 8  # checkpoints side by side in a table of subjects
 MANY = 8  # scores; the whiskers of fewer say it better than a histogram
@@ -24,52 +26,31 @@ CLIP_CHARACTERS = 160  # of a question in the list of the hardest
 
 
 def pages(view: View) -> Iterator[Page]:
+    rows = Rows(view, Words())
     for key, exam in sorted(shown.exams(view.board).items()):
         columns = [c for c in view.board.columns if c.name == key and c.task]
         content = {
             "heading": exam.task.key,
             "card": exam.task,
             "n": len(exam.samples),
-            "sections": [_section(view, column, exam) for column in columns],
+            "sections": [_section(view, column, exam, rows) for column in columns],
             "conflicts": list(_conflicts(exam)) if view.options.samples != "none" else [],
         }
         yield Page(view.where.tasks[key], "task.html.j2", content)
 
 
-def _section(view: View, column: Column, exam: Exam) -> dict[str, Any]:
+def _section(view: View, column: Column, exam: Exam, rows: Rows) -> dict[str, Any]:
     values = [cell.value for cell in column.cells.values() if cell.value is not None]
     factor = 100.0 if column.percent else 1.0
     return {
         "column": column,
-        "rows": _ranking(view, column),
+        "rows": rows.of(column),
         "histogram": histogram(column.scale, values, column.metric, factor, column.chance)
         if len(values) >= MANY
         else "",
         "hardest": _hardest(view, column, exam),
         "breakdowns": list(_breakdowns(column)),
     }
-
-
-def _ranking(view: View, column: Column) -> list[dict[str, Any]]:
-    where, by_id = view.where, view.board.by_id
-    ordered = sorted(column.cells.items(), key=lambda item: (order_of(column, item[1]), by_id[item[0]].name, item[0]))
-    lines: list[dict[str, Any]] = []
-    for checkpoint_id, cell in ordered:
-        entry = cell.entry
-        assert entry is not None  # a task's column holds runs, only a group's holds means
-        lines.append(
-            {
-                "cell": cell,
-                "checkpoint": entry.checkpoint,
-                "href": where.checkpoints[checkpoint_id],
-                "other": entry.value(column.metric, "micro" if column.average == "macro" else "macro"),
-                "tokens": entry.value("answer_tokens"),
-                "samples": where.answers(checkpoint_id, column) if entry.run.done else "",
-                "compare": where.compare(ordered[0][0], checkpoint_id, column) if lines else "",
-                "first_unranked": not cell.ranked and (not lines or lines[-1]["cell"].ranked),
-            }
-        )
-    return lines
 
 
 def _hardest(view: View, column: Column, exam: Exam) -> dict[str, Any] | None:
