@@ -9,6 +9,7 @@ Trap: GSM8K asked with 8 examples and CMATH with none are one form all the same,
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
@@ -167,14 +168,21 @@ def _facts(entry: Entry) -> dict[str, str]:
 
 
 def _group_columns(group: Group, singles: Sequence[Column]) -> list[Column]:
-    """The mean of a group, once per form in which some checkpoint has every member."""
+    """The mean of a group, once per form in which some checkpoint has every member; `medqa:texts` has one of its own."""
     found = []
-    for form in dict.fromkeys(_way(c.form) for c in singles):
-        choices = [[c for c in singles if c.name == member and _way(c.form) == form] for member in group.members]
+    by_name: dict[str, list[Column]] = {}
+    for column in singles:
+        by_name.setdefault(column.name, []).append(column)
+    first = group.members[0] if group.members else ""
+    asked = sorted(
+        name.removeprefix(first) for name in by_name if re.fullmatch(re.escape(first) + r"(:[^~@:]+)?", name)
+    )
+    for suffix, way in itertools.product(asked, dict.fromkeys(_way(c.form) for c in singles)):
+        choices = [[c for c in by_name.get(member + suffix, ()) if _way(c.form) == way] for member in group.members]
         for chosen in itertools.product(*choices):
             have = [c for c in chosen[0].cells if all(c in column.cells for column in chosen)]
             if have:
-                found.append(_mean(group, chosen, have))
+                found.append(_mean(group, suffix, chosen, have))
     return found
 
 
@@ -183,15 +191,16 @@ def _way(form: Form) -> tuple[object, ...]:
     return form.chat, form.asked, form.think
 
 
-def _mean(group: Group, members: Sequence[Column], have: Sequence[str]) -> Column:
+def _mean(group: Group, suffix: str, members: Sequence[Column], have: Sequence[str]) -> Column:
     cells = {c: _mean_cell([column.cells[c] for column in members]) for c in have}
     chances = [column.chance for column in members]
     chance = sum(c for c in chances if c is not None) / len(chances) if None not in chances else None
     form = replace(members[0].form, shots=tuple(dict.fromkeys(s for m in members for s in m.form.shots)), extras=())
     key = identity.digest([group.name, group.version, [m.key for m in members]])
+    title = {language: f"{text} {suffix}".rstrip() for language, text in group.title.items()}
     first = members[0]
     return Column(
-        key, group.title, group.name, form, first.metric, "mean", first.unit, first.better_high, chance, cells,
+        key, title, group.name + suffix, form, first.metric, "mean", first.unit, first.better_high, chance, cells,
         members=tuple(m.key for m in members),
     )  # fmt: skip
 
