@@ -28,7 +28,7 @@ def _of(tree: ast.AST, where: str) -> Iterator[str]:
         elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
             if node.func.id == "say":
                 first = node.args[0]
-                named = isinstance(first, ast.Name) and first.id == "template"
+                named = getattr(first, "id", getattr(first, "attr", "")) == "template"  # or of what was said before
                 texts = list(_literals(first))
                 assert named or texts, f"{where}:{node.lineno}: nobody can translate a template that isn't written here"
                 yield from texts

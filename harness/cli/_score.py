@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from harness.cli._echo import echo
 from harness.cli._pace import Pace
 from harness.errors import UserError
+from harness.words import say, told
 
 if TYPE_CHECKING:
     from harness.records import Outcomes, Overall, Run
@@ -62,17 +63,17 @@ class Grading:
         self._total = self._done = 0
 
     def planned(self, total: int) -> None:
-        self._total, self._pace = total, Pace(total, "read")
+        self._total, self._pace = total, Pace(total, say("read"))
         if self._quiet or total < self._fewest:
             return
         if not sys.stderr.isatty():
-            echo(f"reading {total:,} chains and lengths of stored answers; once, then they are kept", err=True)
+            echo(say("reading {n:,} chains and lengths of stored answers; once, then they are kept", n=total), err=True)
             return
         from rich.console import Console
         from rich.progress import Progress
 
         self._bar = Progress(console=Console(stderr=True), transient=True)
-        self._task = self._bar.add_task("reading chains", total=total)
+        self._task = self._bar.add_task(told(say("reading chains")), total=total)
         self._bar.start()
 
     def graded(self) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from harness.cli import _tables
 from harness.cli._score_words import number
 from harness.verdicts import wording
+from harness.words import heads, listed, say, told
 
 if TYPE_CHECKING:
     from harness.records import Change, Dominated
@@ -17,44 +18,47 @@ if TYPE_CHECKING:
 
 def changes(found: Sequence[Change], names: tuple[str, str]) -> Iterator[str]:
     """Paired, on the same questions: Overall first, then its parts."""
-    yield f"{names[1]} against {names[0]}, on the same questions (90 % intervals, paired):"
+    template = "{after} against {before}, on the same questions (90 % intervals, paired):"
+    yield say(template, after=names[1], before=names[0])
     for change in found:
         if change.change is None:
             yield f"  {change.metric:8} –"
             continue
-        ends = "" if change.low is None or change.high is None else f" ({change.low:+.1f} to {change.high:+.1f})"
-        yield (
-            f"  {change.metric:8} {number(change.before)} -> {number(change.after)}  {change.change:+.1f} points{ends}"
-            f"{_verdict(change)}"
-        )
+        ends = ""
+        if change.low is not None and change.high is not None:
+            ends = say(" ({low:+.1f} to {high:+.1f})", low=change.low, high=change.high)
+        moved = f"{change.metric:8} {number(change.before)} -> {number(change.after)}  {change.change:+.1f}"
+        yield say("  {moved} points{ends}{verdict}", moved=moved, ends=ends, verdict=_verdict(change))
 
 
 def _verdict(change: Change) -> str:
     if change.low is None or change.high is None:
         return ""
     if change.low == change.high == 0:
-        return "  the same"
-    return "  better" if change.low > 0 else "  worse" if change.high < 0 else "  no clear difference"
+        return say("  the same")
+    return say("  better") if change.low > 0 else say("  worse") if change.high < 0 else say("  no clear difference")
 
 
 def dominated(found: Sequence[Dominated]) -> Iterator[str]:
     """Accuracy x tokens x bytes: who is on the front, who is beaten by whom."""
-    lines = [["checkpoint", "right %", "tokens", "size", ""]]
+    lines = [[*heads("checkpoint", "right %", "tokens", "size"), ""]]
     for one in found:
         right, tokens, count = one.point
-        beaten = f"dominated by {', '.join(one.by)}" if one.by else "on the front"
+        beaten = say("dominated by {names}", names=listed(one.by)) if one.by else say("on the front")
         lines.append([one.name, number(right), number(tokens), wording.size(count), beaten])
-    yield "Accuracy x tokens per answer x bytes; dominated: another is no worse in all three and better in one."
+    yield say("Accuracy x tokens per answer x bytes; dominated: another is no worse in all three and better in one.")
     yield _tables.table(lines)
 
 
 def spread_of(shares: Mapping[str, float]) -> Iterator[str]:
     """Which part the order comes from."""
     if shares:
-        parts = ", ".join(f"{name} {100 * share:.0f} %" for name, share in shares.items())
+        parts = listed(f"{name} {100 * share:.0f} %" for name, share in shares.items())
         yield ""
-        against = "; a negative share pulled against the order" if min(shares.values()) < -0.005 else ""
-        yield f"What tells these Overalls apart: {parts}{against}."
+        template = "What tells these Overalls apart: {parts}."
+        if min(shares.values()) < -0.005:
+            template = "What tells these Overalls apart: {parts}; a negative share pulled against the order."
+        yield say(template, parts=parts)
 
 
 def flips(found: Sequence[Flip], before: str, after: str) -> Iterator[str]:
@@ -63,50 +67,60 @@ def flips(found: Sequence[Flip], before: str, after: str) -> Iterator[str]:
         return
     turning = [f for f in found if f.at is not None]
     if not turning:
-        yield f"  No weight of a single part, 0 to 1, would turn the order of {before} and {after}."
+        template = "  No weight of a single part, 0 to 1, would turn the order of {before} and {after}."
+        yield say(template, before=before, after=after)
     for flip in turning:
-        yield (
-            f"  The order flips where {flip.part} weighs {flip.at:.2f} instead of {flip.weight:g} (the others in proportion); "
-            f"above it {flip.ahead} leads."
-        )
+        yield say(
+            "  The order flips where {part} weighs {at:.2f} instead of {weight:g} (the others in proportion); above it "
+            "{ahead} leads.",
+            part=flip.part, at=flip.at, weight=flip.weight, ahead=flip.ahead,
+        )  # fmt: skip
 
 
+GAIN_COLUMN = 36
 CAUSES = {
-    "truncated": "cut off at the length limit and not right",
-    "unparsed": "without an answer that can be read (not boxed, no cue)",
-    "thinking": "right, with tokens spent on thinking",
+    "truncated": say("cut off at the length limit and not right"),
+    "unparsed": say("without an answer that can be read (not boxed, no cue)"),
+    "thinking": say("right, with tokens spent on thinking"),
 }
 
 
 def what_if(name: str, found: WhatIf, places: Mapping[tuple[str, str], int], count: int) -> Iterator[str]:
     """What would bring points, and the stored answers that cost most; `places`: (task, sample) -> number of the question."""
-    yield f"What would help {name}, in points of Overall, all else as it is:"
+    yield say("What would help {name}, in points of Overall, all else as it is:", name=name)
     for what, gain in (
-        ("10 % fewer tokens in every answer", found.fewer_tokens),
-        ("one more right answer in a hundred", found.one_more_right),
-        ("half the bytes", found.half_the_bytes),
+        (say("10 % fewer tokens in every answer"), found.fewer_tokens),
+        (say("one more right answer in a hundred"), found.one_more_right),
+        (say("half the bytes"), found.half_the_bytes),
     ):
-        yield f"  {what:<36} {'–' if gain is None else f'{gain:+.2f}'}"
+        gap = " " * (GAIN_COLUMN - _tables.width(told(what)))
+        yield say("  {what}{gap} {gain}", what=what, gap=gap, gain="–" if gain is None else f"{gain:+.2f}")
     for cause, (answers, points) in found.causes.items():
-        yield f"  {answers:,} {'answer' if answers == 1 else 'answers'} {CAUSES.get(cause, cause)}: at most {points:.2f} points"
+        template = "  {n:,} answer {cause}: at most {points:.2f} points"
+        if answers != 1:
+            template = "  {n:,} answers {cause}: at most {points:.2f} points"
+        yield say(template, n=answers, cause=CAUSES.get(cause, cause), points=points)
         worst = [c for c in found.costly if c.cause == cause][:count]
-        yield "    most at question " + ", ".join(
-            f"{places.get((c.task, c.sample), c.sample)} of {c.task}" for c in worst
-        )
+        named = [
+            say("{question} of {task}", question=places.get((c.task, c.sample), c.sample), task=c.task) for c in worst
+        ]
+        yield say("    most at question {questions}", questions=listed(named))
     if found.causes:
-        yield f"  `bench show {name} --wrong` reads such answers."
+        yield say("  `bench show {name} --wrong` reads such answers.", name=name)
 
 
 def faults(name: str, found: Mapping[str, Any], count: int) -> Iterator[str]:
     """Lines that don't hold, as the model wrote them."""
     if not found["chains"]:
-        yield f"{name}: no stored chain to read"
+        yield say("{name}: no stored chain to read", name=name)
         return
-    yield f"{name}: {found['faulty']:,} of {found['chains']:,} chains have a line that doesn't hold"
+    template = "{name}: {n:,} of {of:,} chains have a line that doesn't hold"
+    yield say(template, name=name, n=found["faulty"], of=found["chains"])
     for what, often in found["often"][:3]:
-        yield f"  {often} times: {what}"
+        yield say("  {n} times: {what}", n=often, what=what)
     for line in found["lines"][:count]:
-        yield f"  {line['task']} question {line['question']}: {_tables.block(line['line'])}   ({line['what']})"
+        template = "  {task} question {question}: {line}   ({what})"
+        yield say(template, **{**line, "line": _tables.block(line["line"])})
 
 
 WIDE, TALL = 56, 12
@@ -128,10 +142,13 @@ def picture(points: Sequence[tuple[str, float, float, bool]]) -> Iterator[str]:
         yield f"{edge} │{''.join(row_).rstrip()}"
     low, high = (f"{math.exp(x):,.0f}" for x in (min(xs), max(xs)))
     yield f"      └{'─' * WIDE}"
-    yield f"       {low}{'tokens per answer':^{WIDE - len(low) - len(high)}}{high}"
-    yield "  ".join(
-        f"{_letter(i)} {name}{'' if front else ' (dominated)'}" for i, (name, _, _, front) in enumerate(points)
-    )
+    axis = told(say("tokens per answer"))
+    yield f"       {low}{axis:^{WIDE - len(low) - len(high) - _tables.width(axis) + len(axis)}}{high}"
+    named = [
+        f"{_letter(i)} {name}" if front else say("{letter} {name} (dominated)", letter=_letter(i), name=name)
+        for i, (name, _, _, front) in enumerate(points)
+    ]
+    yield listed(named, "  ")
 
 
 def _letter(i: int) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.cli import _score, _score_more, _score_words
 from harness.errors import NotComparable, NothingToCompare
+from harness.words import say
 
 if TYPE_CHECKING:
     from harness.cli._score import Asked, Entrant
@@ -70,7 +71,7 @@ class Report:
             yield from _score_more.changes(self.changes(other), (self.base.name, other.name))
             yield from _score_more.flips(self.flips(other), self.base.name, other.name)
         except (NotComparable, NothingToCompare) as error:
-            yield f"{other.name} against {self.base.name}: {error}"
+            yield say("{after} against {before}: {why}", after=other.name, before=self.base.name, why=str(error))
 
     def _front(self, group: Sequence[Entrant]) -> Iterator[str]:
         found, left_out = self.front(group)
@@ -78,7 +79,7 @@ class Report:
             yield from _score_more.dominated(found)
             yield from _score_more.picture([(d.name, d.point[0], d.point[1], not d.by) for d in found])
         for name, why in left_out.items():
-            yield f"{name} is on no front: {why}"
+            yield say("{name} is on no front: {why}", name=name, why=why)
 
     # -- what is concluded --
 

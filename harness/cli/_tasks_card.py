@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.cli import _options
 from harness.cli._echo import echo
+from harness.words import listed, say
 
 if TYPE_CHECKING:
     from harness.questions.checks import Facts
@@ -54,7 +55,8 @@ def show(name: str, data: Path | None, hub: str, as_json: bool) -> None:
         _options.print_json({"tasks": cards, "group": asdict(group) if group else None})
     else:
         if group:
-            echo(group_line(group) + "\n")
+            echo(group_line(group))
+            echo()
         if len(found) > _CARDS and folder is None:
             echo("\n".join(f"{task.key} (version {task.version})" for task in found))
             echo(f"{len(found)} tasks; `bench tasks NAME` shows one")
@@ -65,7 +67,8 @@ def show(name: str, data: Path | None, hub: str, as_json: bool) -> None:
 
 
 def group_line(group: Group) -> str:
-    return f"{group.name} = mean of {', '.join(group.members)} (version {group.version})"
+    template = "{name} = mean of {members} (version {version})"
+    return say(template, name=group.name, members=listed(group.members), version=group.version)
 
 
 def _look(task: Task, data: Path, hub: str) -> Facts:

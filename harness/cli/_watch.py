@@ -42,7 +42,7 @@ class Lines:
     def planned(self, jobs: Sequence[Job], missing: Mapping[str, int]) -> None:
         self._total = sum(missing.values())
         for job in jobs:
-            state = say("all {n} answers stored", n=job.run.done)
+            state: str = say("all {n} answers stored", n=job.run.done)
             if missing[job.run.id]:
                 state = _to_do(missing[job.run.id], job.run)
             names = {"checkpoint": job.checkpoint.name, "task": job.exam.task.key, "form": form(job.run.settings)}

@@ -10,6 +10,7 @@ import click
 
 from harness.cli import _options
 from harness.cli._echo import echo
+from harness.words import say
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -198,16 +199,23 @@ def _sentence(picked: Picked, confirmed: _Confirmed | None) -> str:
 
     best = picked.places[0]
     shown = wording.number(best.score, picked.points)
-    much, unit = wording.number(picked.inflation, picked.points), " points" if picked.points else ""
-    flattered = f"its {shown} is flattered by about {much}{unit}, the best of {len(picked.places)}"
+    much = wording.number(picked.inflation, picked.points)
+    template = "its {score} is flattered by about {much}, the best of {n}"
+    if picked.points:
+        template = "its {score} is flattered by about {much} points, the best of {n}"
     if picked.inflation < LITTLE:
-        flattered = f"its {shown} is hardly flattered"
-    lead = f"Ship {picked.advised}: {picked.why}"
-    lead += f"; {flattered}" if picked.advised == best.name else f" (best: {best.name}, but {flattered})"
+        template = "its {score} is hardly flattered"
+    flattered = say(template, score=shown, much=much, n=len(picked.places))
+    template = "Ship {advised}: {why} (best: {best}, but {flattered})"
+    if picked.advised == best.name:
+        template = "Ship {advised}: {why}; {flattered}"
+    lead = say(template, advised=picked.advised, why=picked.why, best=best.name, flattered=flattered)
     if confirmed is None:
-        return f"{lead}. Don't report a score that was chosen by: --confirm a task with other questions."
+        return say("{lead}. Don't report a score that was chosen by: --confirm a task with other questions.", lead=lead)
+    if confirmed.value is None and confirmed.line:
+        return say("{lead}. Not confirmed yet: run `{command}`.", lead=lead, command=confirmed.line)
     if confirmed.value is None:
-        what = f"run `{confirmed.line}`" if confirmed.line else f"it has no score on {confirmed.task}"
-        return f"{lead}. Not confirmed yet: {what}."
+        return say("{lead}. Not confirmed yet: it has no score on {task}.", lead=lead, task=confirmed.task)
     score, low, high = (wording.number(v, confirmed.points) for v in (confirmed.value, confirmed.low, confirmed.high))
-    return f"{lead}. Report {score} on {confirmed.task} (95 % interval {low} to {high}, {confirmed.n:,} questions)."
+    template = "{lead}. Report {score} on {task} (95 % interval {low} to {high}, {n:,} questions)."
+    return say(template, lead=lead, score=score, task=confirmed.task, low=low, high=high, n=confirmed.n)

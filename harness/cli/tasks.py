@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
+from harness import words
 from harness.cli import _options
 from harness.cli._echo import echo
+from harness.words import heads, listed, say
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from harness.records import Task
+    pass
 
 
 class Cards(click.Group):
@@ -96,22 +96,25 @@ def _list(as_json: bool) -> None:
     from harness.cli import _tables
     from harness.cli._tasks_card import group_line
 
-    head = ["task", "what", "split", "n", "asks", "headline", "forms", "languages", "licence", "source"]
+    language = words.language()
     rows = [
         [
-            task.key, task.title.get("en", ""), task.split, str(task.n or "–"), task.ask, _headline(task),
-            " ".join(taken[task.key]), " ".join(task.languages), task.licence, _source(task),
+            task.key, task.title.get(language) or task.title.get("en", ""), str(task.n or "–"), task.ask,
+            " ".join(task.languages),
         ]
         for task in tasks
     ]  # fmt: skip
-    echo(_tables.table([head, *rows]))
+    echo(_tables.table([heads("task", "what", "n", "asks", "languages"), *rows], fold=1))
     echo()
     for group in groups:
-        echo(group_line(group))
+        _fold(group_line(group))
     echo()
-    echo(f"forms: NAME:{'|'.join(sorted({f for fs in taken.values() for f in fs}))}, as listed beside each task")
-    echo(f"variants: NAME~{'|'.join(variants)}, of any task here whose questions it can change; see `bench robustness`")
-    echo("more: any task or group of lm-eval by its name; `bench tasks new --help` for your own file")
+    _fold(say("card: `bench tasks NAME` shows split, metrics, forms, licence, source and a real row"))
+    kinds = "|".join(sorted({form for found in taken.values() for form in found}))
+    _fold(say("forms: NAME:{forms}, where the task's card names it", forms=kinds))
+    template = "variants: NAME~KIND of {variants}, of any task here whose questions it can change; see `bench robustness`"
+    _fold(say(template, variants=" ".join(variants)))
+    _fold(say("more: any task or group of lm-eval by its name; `bench tasks new --help` for your own file"))
 
 
 def _list_metrics(as_json: bool) -> None:
@@ -122,29 +125,27 @@ def _list_metrics(as_json: bool) -> None:
     if as_json:
         _options.print_json({"metrics": [asdict(card) for card in cards]})
         return
-    lines = [["metric", "what", "mean", "unit", "better", "health"]]
+    lines = [heads("metric", "what", "mean", "unit", "better")]
     lines += [
         [
             f"{card.name}({card.argument.strip('[]')})" if card.argument else card.name, card.what,
-            "yes" if card.is_mean else "no", card.unit, "higher" if card.higher_is_better else "lower",
-            "yes" if card.health else "",
+            say("yes") if card.is_mean else say("no"), card.unit,
+            say("higher") if card.higher_is_better else say("lower"),
         ]
         for card in cards
     ]  # fmt: skip
-    echo(_tables.table(lines))
-    echo("\nmean: the mean of a value per question, with an interval, a paired test and subjects of its own")
-    echo("health: computed for every run that it applies to; the others are named in a card or by --metric")
+    echo(_tables.table(lines, fold=1))
+    health = listed(card.name for card in cards if card.health)
+    echo()
+    echo(say("mean: the mean of a value per question, with an interval, a paired test and subjects of its own"))
+    template = (
+        "health, computed for every run that it applies to; the others are named in a card or by --metric: {names}"
+    )
+    _fold(say(template, names=health))
 
 
-def _headline(task: Task) -> str:
-    return f"{task.metrics[0]} ({task.average})"
+def _fold(text: str) -> None:
+    from harness.cli import _tables
 
-
-def _source(task: Task) -> str:
-    """Where the questions come from, in a word: the hub's repository, or the file."""
-    places = [file.get("hub") or file.get("path") or file.get("file", "") for file in task.files.values()]
-    return _first(places) or task.source.partition(",")[0]
-
-
-def _first(values: Sequence[Any]) -> str:
-    return next((str(value) for value in values if value), "")
+    for line in _tables.folded(words.told(text), _tables.WIDTH):
+        echo(line)

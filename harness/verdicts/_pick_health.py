@@ -12,6 +12,7 @@ import numpy as np
 from harness import stats
 from harness.records import Outcomes
 from harness.verdicts import wording
+from harness.words import say
 
 Means = Mapping[str, Mapping[str, float | None]]  # task -> measure -> mean
 SHORT, LONG = 0.7, 1.5  # of the median length of answers: worth a word
@@ -36,25 +37,28 @@ def health(sides: Mapping[str, Outcomes]) -> dict[str, dict[str, float | None]]:
 
 def warnings(found_of: Mapping[str, Means]) -> list[str]:
     """Answers that look unlike those of the others: shown, never ranked by."""
-    found = []
+    found: list[str] = []
     for task in next(iter(found_of.values())):
         for name in HEALTH:
             there = {who: v for who, means in found_of.items() if (v := means[task].get(name)) is not None}
             usual = float(np.median(list(there.values()))) if len(there) > 1 else None
             for who, value in there.items() if usual is not None else ():
-                if (odd := _odd(name, value, usual or 0.0)) is not None:
-                    found.append(f"{who}: {odd.format(task=task)}")
+                if (odd := _odd(task, name, value, usual or 0.0)) is not None:
+                    found.append(say("{name}: {said}", name=who, said=odd))
     return found
 
 
-def _odd(name: str, value: float, usual: float) -> str | None:
-    """What is unusual about a mean, as a sentence with a place for the task."""
+def _odd(task: str, name: str, value: float, usual: float) -> str | None:
+    """What is unusual about a mean."""
     share, median = wording.number(value, True), wording.number(usual, True)
     if name == "answer_tokens":
         ratio = value / usual if usual else 1.0
-        return None if SHORT <= ratio <= LONG else f"its {{task}} answers are {ratio:.2f}x as long as is usual here"
+        template = "its {task} answers are {ratio:.2f}x as long as is usual here"
+        return None if SHORT <= ratio <= LONG else say(template, task=task, ratio=ratio)
     if name == "ends_itself" and value < usual - RATE:
-        return f"only {share} % of its {{task}} answers end by themselves, {median} % is usual here"
+        template = "only {share} % of its {task} answers end by themselves, {usual} % is usual here"
+        return say(template, share=share, task=task, usual=median)
     if name == "repetition" and value > usual + RATE:
-        return f"{share} % of its {{task}} answers go in circles, {median} % is usual here"
+        template = "{share} % of its {task} answers go in circles, {usual} % is usual here"
+        return say(template, share=share, task=task, usual=median)
     return None

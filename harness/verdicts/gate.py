@@ -46,7 +46,9 @@ def judge(
     `refused`: task -> why its two sides can't be paired at all. A pure function: `today` is only held against the dates of waivers, which are not applied without it.
     """
     policy = policy or Policy()
-    lacking: dict[str, str] = {task: say("{task} is in the baseline but was not run on the candidate", task=task) for task in missing}
+    lacking: dict[str, str] = {
+        task: say("{task} is in the baseline but was not run on the candidate", task=task) for task in missing
+    }
     lacking.update(refused or {})
     if not policy.fail_fast:
         return _verdict(pairs, policy, lacking, today)

@@ -20,6 +20,7 @@ from harness.records import Outcomes
 from harness.stats.intervals import Floats
 from harness.verdicts import _aligned, _pick_health, audit, wording
 from harness.verdicts.compare import COVERAGE
+from harness.words import say
 
 ALPHA = 0.05  # of the tie band, over all comparisons with the leader
 DRAWS = 2_000
@@ -241,16 +242,20 @@ def _of_task(sides: Sequence[Outcomes], names: Sequence[str]) -> tuple[Floats, N
 def _advised(tied: Sequence[Entrant], best: Entrant) -> tuple[Entrant, str]:
     """The smallest of the tie band, the earliest of equally small ones; why, in a few words."""
     if len(tied) == 1:
-        return best, "it is better than every other one"
+        return best, say("it is better than every other one")
     sizes = [e.bytes for e in tied]
     known = [size for size in sizes if size is not None]
     if len(known) == len(sizes) and max(known) > (1 + ALIKE) * min(known):
         small = [e for e, size in zip(tied, known, strict=True) if size <= (1 + ALIKE) * min(known)]
-        chosen, word = min(small, key=_age), "smallest"
+        chosen = min(small, key=_age)
+        template = "the smallest of {n} that can't be told apart"
     else:
-        chosen, word = min(tied, key=_age), "earliest" if _in_a_row(tied) else "first named"
-    what = f"the {word} of {len(tied)} that can't be told apart"
-    return chosen, what if chosen.name != best.name else f"{what}, and the best"
+        chosen = min(tied, key=_age)
+        template = "the first named of {n} that can't be told apart"
+        if _in_a_row(tied):
+            template = "the earliest of {n} that can't be told apart"
+    what = say(template, n=len(tied))
+    return chosen, what if chosen.name != best.name else say("{what}, and the best", what=what)
 
 
 def _in_a_row(entrants: Sequence[Entrant]) -> bool:
