@@ -22,7 +22,7 @@ from leaderboard.cells import Form
 from leaderboard.pages import Data, View
 from leaderboard.words import Words
 
-FORMAT = 1  # of the scripts; another one makes them all anew
+FORMAT = 2  # of the scripts; another one makes them all anew
 
 
 def data(view: View, asked: Mapping[str, Sequence[Asked]]) -> Iterator[Data]:
@@ -142,20 +142,19 @@ def _items(exam: Exam, positions: Sequence[int]) -> Iterator[Data]:
 
 def _runs(view: View, slug: str, runs: Sequence[Asked], shards: Sequence[Shard]) -> Data:
     """What a checkpoint made of every task: a mark per answer, and where the texts lie."""
-    name = f"runs/{slug}"
     texts = view.options.samples
     key = _key(texts, [run.state for run in runs], [(s.path, s.first, s.last, len(s.runs)) for s in shards])
 
-    def make() -> tuple[str, Any]:
+    def make() -> dict[str, Any]:
         made = {}
         for run in runs:
             mine = [{"path": s.path, "first": s.first, "last": s.last} for s in shards if run in s.runs]
             facts = {"run": run.entry.run.id, "n": len(run.entry.exam.samples), "repeats": run.entry.run.repeats}
             told = {"shards": mine, "texts": texts, "unpublished": texts == "none"}
             made[run.column.slug] = facts | marks(view.store, run) | told | _score(run)
-        return name, made
+        return made
 
-    return Data(f"data/{name}.js", key, make)
+    return _packed(f"data/runs/{slug}.js", key, make)
 
 
 def _score(run: Asked) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import zlib
 from typing import Any
 
 FIRST = 0x3000
-LEVEL = 4  # of zlib: a fifth less work than 6 for two hundredths more bytes
+LEVEL, MEMORY = 5, 9  # of zlib: a quarter less work than level 6 for one byte in a hundred more
 BITS = 15
 
 
@@ -28,7 +28,7 @@ def deflated(payload: Any) -> bytes:
         data = raw.encode("utf-8")
     except UnicodeEncodeError:  # half a character has no UTF-8
         data = json.dumps(payload, separators=(",", ":"), allow_nan=False).encode("ascii")
-    squeezer = zlib.compressobj(LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS)
+    squeezer = zlib.compressobj(LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS, MEMORY)
     return squeezer.compress(data) + squeezer.flush()
 
 

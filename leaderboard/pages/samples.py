@@ -26,6 +26,7 @@ def pages(view: View) -> Iterator[Page | Data]:
         "outcomes": tuple(GLYPHS),
         "glyphs": {outcome: sign for outcome, sign in GLYPHS.items() if outcome != "none"},
         "samples": view.options.samples,
+        "kinds": sorted({f"kind_{checkpoint.kind}" for checkpoint in view.board.checkpoints}),
         **_table(view, asked),
     }
     yield Page(PATH, "samples.html.j2", content)

@@ -15,7 +15,7 @@
    Positions and repeats count from 0, addresses from 1. A long text is [head, left out, tail]; `show` draws it. */
 (function () {
   "use strict";
-  var me = BENCH.answers = {}, kept = [], KEPT = 24;
+  var me = BENCH.answers = {}, kept = [], KEPT = 24, SHORT = 40, LONG = 2500;
   var NAMES = { "·": "correct", "×": "wrong", "?": "unparsed", "…": "truncated", "∅": "empty", "!": "error", "-": "ungraded" };
   var LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
 
@@ -58,7 +58,7 @@
     return people;
   };
   me.columns = function () { return plain("columns"); };
-  me.runs = function (slug) { return plain("runs/" + slug); };
+  me.runs = function (slug) { return packed("runs/" + slug); };
   me.exam = function (id) { return plain("exam/" + id); };
 
   me.item = function (exam, position) {
@@ -209,7 +209,8 @@
   };
 
   function fill(node, answer, item) {
-    put(node, "extracted", answer.answer === null && answer.outcome === "unparsed" ? "–" : answer.answer);
+    var whole = typeof answer.text === "string" && typeof answer.answer === "string" && answer.text.trim() === answer.answer.trim();
+    put(node, "extracted", answer.answer === null && answer.outcome === "unparsed" ? "–" : whole && answer.answer.length > SHORT ? null : answer.answer);
     put(node, "gold", item && item.target);
     put(node, "grade", answer.value === null || answer.value === 0 || answer.value === 1 ? null : answer.value.toFixed(2));
     put(node, "error", answer.error);
@@ -221,6 +222,10 @@
     var text = node.querySelector(".answer"), there = answer.text !== null && answer.text !== "";
     text.hidden = !there;
     if (there) me.show(text, answer.text, answer.span);
+    if (there && text.textContent.length > LONG) { // scrolls, so the keyboard must get into it
+      text.classList.add("long");
+      text.tabIndex = 0;
+    }
     when(node, "scored", !there && answer.logprobs !== null);
     when(node, "empty", !there && answer.logprobs === null && !answer.error);
     opens(node.querySelector(".thinking"), answer.thinking, function (box) { me.show(box, answer.thinking); });

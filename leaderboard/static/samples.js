@@ -55,7 +55,10 @@ BENCH.ready(function () {
   }
 
   function pickers(person, task) {
-    who.fill(people.list.filter(function (one) { return one.tasks.length; }));
+    who.fill(people.list.filter(function (one) { return one.tasks.length; }).map(function (one) {
+      one.said = said.say("kind_" + one.kind);
+      return one;
+    }));
     what.fill((person ? person.tasks : Object.keys(columns)).map(entry));
     who.set(person || null);
     what.set(task ? entry(task) : null);
@@ -139,7 +142,7 @@ BENCH.ready(function () {
 
   function place(s) { // "12.2" -> its index in the marks
     var parts = /^(\d+)(?:\.(\d+))?$/.exec(s || "");
-    var i = parts ? (parts[1] - 1) * shown.run.repeats + (parts[2] || 1) - 1 : -1;
+    var i = parts ? (parts[1] - 1) * shown.run.repeats + Number(parts[2] || 1) - 1 : -1;
     return i >= 0 && i < shown.run.marks.length && shown.run.marks.charAt(i) !== " " ? i : -1;
   }
 
