@@ -112,7 +112,7 @@ def test_values_of_many_runs_are_those_that_a_verdict_would_read(odd: tuple[Stor
             got = grid.values(store, exam, card, spec, mine)
             np.testing.assert_allclose(got, wanted, rtol=1e-12, err_msg=f"{spec} of {card.name}")
             seen += not np.isnan(wanted).all()
-    assert seen > 60, "most metrics have values in some of these runs"
+    assert seen > 50, "most metrics have values in some of these runs"
 
 
 def test_a_boards_values_are_the_headlines(board: Board, store: Store) -> None:

@@ -14,10 +14,15 @@ import pytest
 from foreign_folders import Said, inside
 from score_world import STORE, Row, answered, bare, good, rows, silent, sloppy, twin
 
+from harness import composites
 from harness.records import Score
 from harness.store import read
 from harness.store.open import open_store
 from harness.store.write import Writer
+from harness.verdicts import composite_ranks, profile
+from leaderboard.cells import Entry
+from leaderboard.entries import read_board
+from leaderboard.sides import Sides
 
 
 def put(folder: Path, name: str, say: Callable[[int, Row], str], *more: str, n: int = 200) -> None:
@@ -267,8 +272,41 @@ def test_a_stale_score_is_not_shown(tmp_path: Path) -> None:
     assert "Overall: <bdi>demo</bdi>" in board(tmp_path)
     answered(tmp_path, "good", good, size=900_000)
     assert "Overall: <bdi>demo</bdi>" not in board(tmp_path)
+    with open_store(tmp_path / "results" / "bench.db", "ro") as store:
+        (run,) = read.list_runs(store, checkpoint="good")
+        assert read_board(store).stale == {run.checkpoint: ("demo",)}
     score(tmp_path, "good")
+    with open_store(tmp_path / "results" / "bench.db", "ro") as store:
+        assert read_board(store).stale == {}
     assert "Overall: <bdi>demo</bdi>" in board(tmp_path)
+
+
+def test_the_board_ranks_composites_by_what_score_computes_them_from(world: Path) -> None:
+    names = ("good", "twin", "bare", "sloppy")
+    score(world, *names)
+    neutral(world, *names)
+    with open_store(world / "results" / "bench.db", "ro") as store:
+        mine: dict[str, list[Entry]] = {}
+        for entry in read_board(store).entries:
+            if entry.checkpoint.name in names:
+                mine.setdefault(entry.checkpoint.id, []).append(entry)
+        rules = profile.read("demo")
+        scoring = {run: row for run, (row, _) in read.scorers(store).items()}
+        for counter in ("own", "neutral"):
+            quick = Sides(store, scoring).of(mine, rules, counter, "rule")
+            slow = {id_: composites.outcomes(store, [e.run for e in found], rules) for id_, found in mine.items()}
+            assert composite_ranks.rank(quick, rules, counter, "rule") == composite_ranks.rank(
+                slow, rules, counter, "rule"
+            )
+            for id_, (found,) in quick.items():
+                (whole,) = slow[id_]
+                assert (found.samples, found.values, found.subjects) == (whole.samples, whole.values, whole.subjects)
+                assert set(found.measures) == {
+                    "answer_tokens",
+                    "cot_health",
+                    *(["neutral_tokens"] * (counter != "own")),
+                }
+                assert all(values == whole.measures[name] for name, values in found.measures.items())
 
 
 def neutral(folder: Path, *names: str) -> None:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from _board_composites import score_all
 from _spliced import Texts
 
 from harness import identity, metrics, stats
@@ -56,6 +57,7 @@ def make(path: Path, shape: Shape) -> Path:
             register.engine(conn, ENGINE)
             register.environment(conn, {"vllm": "0.24.0"})
         _Filler(store, exams, shape).fill()
+        score_all(store)
         store.db.conn.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     return path
 
