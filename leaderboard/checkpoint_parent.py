@@ -7,11 +7,13 @@ typical ratio of two lengths, which one answer that runs away doesn't move.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from markupsafe import Markup
 
 from harness import metrics
 from harness.stats.intervals import Floats
@@ -23,7 +25,7 @@ from leaderboard.cells import Entry
 from leaderboard.charts import Scale
 from leaderboard.checkpoint_rows import Head, number, signed
 from leaderboard.pages import View
-from leaderboard.words import count, decimal, points
+from leaderboard.words import DASH, Words, count, decimal, inline, points
 
 TASKS = 8  # whose subjects are listed
 SUBJECTS = 80  # of one task
@@ -40,11 +42,15 @@ class Both:
     after: Entry
 
 
+Move = tuple[float, Both, float, float]  # how much of what is allowed was used up, where, before, after
+
+
 class Health:
     """Subjects and rates of all checkpoints, each read once a site."""
 
-    def __init__(self, view: View) -> None:
-        self._board = view.board
+    def __init__(self, view: View, t: Words) -> None:
+        self._board, self._t = view.board, t
+        self._name = functools.cache(inline)
         self._limits = _limits()
         self._rates = health.whole(view.store, self._limits)
         self._means: dict[str, tuple[tuple[str, ...], Mapping[str, int], Floats, Floats]] = {}
@@ -52,7 +58,7 @@ class Health:
     def subjects(self, pairs: Sequence[Both]) -> tuple[list[dict[str, Any]], int]:
         """Per task its subjects by change, the largest fall first; and how many tasks with subjects are left out."""
         divided = [both for both in pairs if len(self._of(both)[0]) > 1]
-        found = [_table(both, rows) for both in divided[:TASKS] if (rows := list(self._subjects(both)))]
+        found = [self._table(both, rows) for both in divided[:TASKS] if (rows := list(self._subjects(both)))]
         return found, max(0, len(divided) - TASKS)
 
     def _subjects(self, both: Both) -> Iterator[Row]:
@@ -81,65 +87,89 @@ class Health:
                 self._means[key] = names, values.places, sums / np.maximum(counts, 1), counts
         return self._means[key]
 
+    def _table(self, both: Both, rows: list[Row]) -> dict[str, Any]:
+        column = both.head.column
+        rows.sort(key=lambda row: (row[0] if column.better_high else -row[0], row[1]))
+        scale = Scale.around([(row[3], row[4]) for row in rows])
+        fell = sum((row[0] < 0) == column.better_high for row in rows if row[0])
+        return {
+            "title": both.head.title,
+            "many": len(rows),
+            "fell": fell,
+            "rose": sum(1 for row in rows if row[0]) - fell,
+            "left": max(0, len(rows) - SUBJECTS),
+            "scale": scale,
+            "factor": both.head.factor,
+            "rows": [self._subject(both, scale, row) for row in _ends(rows)],
+        }
+
+    def _subject(self, both: Both, scale: Scale, row: Row) -> Markup:
+        change, name, n, before, after = row
+        column = both.head.column
+        chart = charts_lines.moved(scale, before, after, both.head.factor)
+        return Markup(
+            f'<tr><th scope="row">{self._name(name or DASH)}</th><td class="num">{count(n)}</td><td class="num soft">{number(column, before)}</td>'
+            f'<td class="num">{number(column, after)}</td><td class="num">{signed(column, change)}</td><td>{chart}</td></tr>'
+        )
+
     def guards(self, pairs: Sequence[Both]) -> list[dict[str, Any]]:
         """One entry a measure that both sides have: its limit, how many tasks have it, and the tasks that moved most."""
         found = []
         for name, (limit, share, said) in self._limits.items():
-            moves = sorted(self._moves(pairs, name, limit), key=lambda move: (-move[0], move[1].head.column.key))
-            if not moves:
+            moves, many = self._moves(pairs, name, limit)
+            if not many:
                 continue
+            moves.sort(key=lambda move: (-move[0], move[1].head.column.key))
             beyond = [move for move in moves if move[0] > 1]
-            written = points if share else decimal
-            rows = [(m[1].head, written(m[2]), written(m[3]), m[0] > 1) for m in (beyond or moves)[:BEYOND]]
-            found.append(
-                {
-                    "measure": name,
-                    "limit": said,
-                    "many": len(moves),
-                    "beyond": len(beyond),
-                    "rows": rows if beyond else rows[:1],
-                    "share": share,
-                }
-            )
+            shown = (beyond or moves[:1])[:BEYOND]
+            rows = [
+                self._guard(name, move, share, said if i == 0 else None, len(shown), many)
+                for i, move in enumerate(shown)
+            ]
+            found.append({"rows": rows, "beyond": len(beyond)})
         return sorted(found, key=lambda row: not row["beyond"])
 
-    def _moves(
-        self, pairs: Sequence[Both], name: str, limit: GuardPolicy
-    ) -> Iterator[tuple[float, Both, float, float]]:
-        """(how much of what is allowed was used up, where, before, after); above 1 the limit is crossed."""
-        rates = self._rates[name]
+    def _guard(
+        self,
+        name: str,
+        move: Move,
+        share: bool,
+        said: Sequence[tuple[str, dict[str, str]]] | None,
+        rows: int,
+        many: int,
+    ) -> Markup:
+        """A row of the table; the first of a measure names it and its limit for all."""
+        used, both, before, after = move
+        written = points if share else decimal
+        first = ""
+        if said is not None:
+            key, unit = f"c_g_{name}", " %" if share else ""
+            limit = self._t("c_comma").join(self._t(key, **values) for key, values in said)
+            measure = self._t(key) if self._t.has(key) else self._name(name)
+            first = f'<th scope="rowgroup" rowspan="{rows}">{measure}{unit}</th><td class="soft" rowspan="{rows}">{limit}</td>'
+        beyond = f'<span class="mark odd">{self._t("c_beyond")}</span>'
+        state = beyond if used > 1 else self._t("c_within", n=many)
+        return Markup(
+            f'<tr>{first}<td>{both.head.link}</td><td class="num soft">{written(before)}</td>'
+            f'<td class="num{" flag" if used > 1 else ""}">{written(after)}</td><td>{state}</td></tr>'
+        )
+
+    def _moves(self, pairs: Sequence[Both], name: str, limit: GuardPolicy) -> tuple[list[Move], int]:
+        """The tasks that moved towards the limit (above 1 it is crossed), the first where none did; and how many there are."""
+        rates, falls = self._rates[name], limit.min_ratio is not None
+        moved: list[Move] = []
+        still: list[Move] = []
+        many = 0
         for both in pairs:
             before, after = rates.get(both.before.run.id), rates.get(both.after.run.id)
-            if before is not None and after is not None:
-                yield _used(limit, before, after), both, before, after
-
-
-def _table(both: Both, rows: list[Row]) -> dict[str, Any]:
-    column = both.head.column
-    rows.sort(key=lambda row: (row[0] if column.better_high else -row[0], row[1]))
-    scale = Scale.around([(row[3], row[4]) for row in rows])
-    fell = sum((row[0] < 0) == column.better_high for row in rows if row[0])
-    return {
-        "head": both.head,
-        "many": len(rows),
-        "fell": fell,
-        "rose": sum(1 for row in rows if row[0]) - fell,
-        "left": max(0, len(rows) - SUBJECTS),
-        "scale": scale,
-        "factor": both.head.factor,
-        "rows": [
-            (
-                name, count(n), number(column, before), number(column, after), signed(column, change),
-                charts_lines.moved(scale, before, after, both.head.factor),
-            )
-            for change, name, n, before, after in _ends(rows)
-        ],
-    }  # fmt: skip
-
-
-def _ends(rows: Sequence[Row]) -> Sequence[Row]:
-    """Of too many the two ends, which are what a reader looks for."""
-    return rows if len(rows) <= SUBJECTS else [*rows[: SUBJECTS // 2], *rows[-SUBJECTS // 2 :]]
+            if before is None or after is None:
+                continue
+            many += 1
+            if after > before or falls:
+                moved.append((_used(limit, before, after), both, before, after))
+            elif not still:
+                still.append((0.0, both, before, after))
+        return moved or still, many
 
 
 def _limits() -> dict[str, tuple[GuardPolicy, bool, list[tuple[str, dict[str, str]]]]]:
@@ -178,3 +208,8 @@ def _limit(limit: GuardPolicy, share: bool) -> list[tuple[str, dict[str, str]]]:
     if rise is not None:
         found.append(("c_limit_rise", {"n": f"{100 * rise:g}" if share else f"{rise:g}"}))
     return found
+
+
+def _ends(rows: Sequence[Row]) -> Sequence[Row]:
+    """Of too many the two ends, which are what a reader looks for."""
+    return rows if len(rows) <= SUBJECTS else [*rows[: SUBJECTS // 2], *rows[-SUBJECTS // 2 :]]

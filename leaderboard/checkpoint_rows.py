@@ -1,27 +1,44 @@
-"""The score table of a checkpoint, every cell written out here: sixty tasks on a thousand pages are sixty thousand rows.
+"""The tables of a checkpoint's runs, every row written out here: sixty tasks on a thousand pages are sixty thousand rows.
 
-Example: `Rows(view, t).row(entry, line)` -> {"title": "C-Eval", "rank": "2–4", "value": "71.2", "interval": "69.9–72.5", …}.
-What belongs to a column is written once a site: its title, its form, its address.
+Example: `Rows(view).scores(entries, edge)` -> [Markup('<tr><th scope="row" …>C-Eval</th><td class="num">2–4</td>…</tr>'), …].
+What belongs to a column (its title, its form, its address) is escaped once a site; what is put together here is either
+that or a number. Trap: a page lies in checkpoint/, so every address begins with "../".
 """
 
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
-from harness.records import Run, Settings
+from harness.records import Run
 from leaderboard import charts, shown
 from leaderboard.cells import MARKED_SHARE, Cell, Column, Entry, Form
 from leaderboard.charts import Scale
 from leaderboard.columns import cell_of
 from leaderboard.pages import View
-from leaderboard.parents import Line
-from leaderboard.words import DASH, Words, attribute, count, decimal, inline, points, tenth
+from leaderboard.parents import Against, Line
+from leaderboard.words import DASH, Words, attribute, count, decimal, inline, points, tenth, visible
 
 OPEN_MARKS = ("unparsed", "truncated")  # stand in columns of their own
+
+
+class Quick(Words):
+    """Words that remember what they said: a thousand pages say the same hundred things."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said: dict[str, Markup] = {}
+
+    def __call__(self, key: str, /, **values: Any) -> Markup:
+        if values:
+            return super().__call__(key, **values)
+        if key not in self._said:
+            self._said[key] = super().__call__(key)
+        return self._said[key]
 
 
 @dataclass(frozen=True)
@@ -30,105 +47,137 @@ class Head:
 
     column: Column
     title: Markup
+    link: Markup
+    first: Markup  # the row's head, up to the marks
     form: Markup
-    href: str
-    of: int
+    of: str
+    slug: str
     scale: Scale
     factor: float
-    sort: str
     divided: bool  # into subjects
 
 
 @dataclass
 class Rows:
     view: View
-    t: Words
+    t: Quick
     heads: dict[str, Head] = field(default_factory=dict)
-    _settings: dict[Settings, Markup] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for column in self.view.board.columns:
             if column.task is not None:
                 self.heads[column.key] = self._head(column)
-        self.said = functools.cache(self.t.__call__)
+        self._read = self.t("read")
+        self._turns = {word: self.t(f"c_turn_{word}") for word in ("worse", "better", "alike", "not_separable")}
+        self._settings = functools.cache(lambda engine, settings: inline(engine) + " · " + self._line(settings))
 
     def _head(self, column: Column) -> Head:
         title = self.t.pair(column.title) if any(column.title.values()) else inline(column.name)
         unit = ", %" if column.percent else ""
-        form = Markup("{}{} · {}").format(inline(column.metric), unit, form_words(self.t, column.form))
-        of = sum(cell.ranked for cell in column.cells.values())
+        link = Markup('<a href="../{}">{}</a>').format(self.view.where.tasks[column.name], title)
+        first = Markup('<th scope="row" data-v="{}">{} ').format(attribute(column.name), link)
+        form = Markup('<br><small class="soft">{}{} · {}').format(
+            visible(column.metric), unit, form_words(self.t, column.form)
+        )
+        of = f' <small class="soft">/ {sum(cell.ranked for cell in column.cells.values())}</small>'
         divided = column.exam is not None and any(sample.subject for sample in column.exam.samples)
         factor = 100.0 if column.percent else 1.0
-        href = self.view.where.tasks[column.name]
-        return Head(column, title, form, href, of, column.scale, factor, attribute(column.name), divided)
+        return Head(column, title, link, first, form, of, column.slug, column.scale, factor, divided)
 
-    def row(self, entry: Entry, line: Line | None, parent: str) -> dict[str, Any]:
-        """`line`: its change against the parent, whose id is `parent`."""
-        head = self.heads[self.view.board.place[entry.run.id]]
+    def head(self, entry: Entry) -> Head:
+        return self.heads[self.view.board.place[entry.run.id]]
+
+    def averaged(self, entries: Sequence[Entry]) -> bool:
+        """Whether some score differs by how it is averaged."""
+        for entry in entries:
+            micro, macro = (entry.value(entry.metric, name) for name in ("micro", "macro"))
+            if micro is not None and macro is not None and f"{micro:.3f}" != f"{macro:.3f}":
+                return True
+        return False
+
+    def scores(self, entries: Sequence[Entry], edge: Against | None) -> list[Markup]:
+        averages = self.averaged(entries)
+        own = f"../samples.html#c={self.view.where.slug(entries[0].checkpoint.id)}&amp;t=" if entries else ""
+        pair = f"../{escape(self.view.where.compare(edge.parent, edge.child))}&amp;t=" if edge else ""
+        return [self._score(entry, edge, averages, own, pair) for entry in entries]
+
+    def _score(self, entry: Entry, edge: Against | None, averages: bool, own: str, pair: str) -> Markup:
+        """`own` and `pair`: the addresses of its answers and of the comparison, up to the column."""
+        head = self.head(entry)
         column, cell = head.column, head.column.cells[entry.checkpoint.id]
         older = cell.entry is not entry
         if older:
-            cell, line = cell_of(entry, column), None
-        where = self.view.where
-        return {
-            "head": head,
-            "engine": entry.engine,
-            "repeats": self.said("repeats", n=entry.run.repeats) if entry.run.repeats > 1 else "",
-            "marks": self._marks(cell, older),
-            "ranked": cell.ranked,
-            "sort": (cell.rank or "", "" if cell.value is None else cell.value, "" if line is None else line.change),
-            "rank": rank(cell),
-            "of": head.of if cell.rank else "",
-            "value": number(column, cell.value),
-            "interval": self._interval(column, cell),
-            "chart": charts.whisker(
-                head.scale, cell.value, cell.low, cell.high, column.chance, head.factor, not cell.ranked
-            ),
-            "line": self._line(column, line),
-            "compare": where.compare(parent, entry.checkpoint.id, column) if line else "",
-            "n": count(cell.n),
-            "micro": number(column, entry.value(column.metric, "micro")),
-            "macro": number(column, entry.value(column.metric, "macro")),
-            "unparsed": points(cell.unparsed),
-            "cut": points(cell.truncated),
-            "flags": ((cell.unparsed or 0) > MARKED_SHARE, (cell.truncated or 0) > MARKED_SHARE),
-            "tokens": decimal(entry.value("answer_tokens")),
-            "samples": where.answers(entry.checkpoint.id, column) if entry.run.done and not older else "",
-            "run": entry.run,
-            "status": self.said(f"status_{entry.run.status}"),
-            "settings": self._setting(entry.run),
-        }
+            cell = cell_of(entry, column)
+        repeats = f" · {self.t('repeats', n=entry.run.repeats)}" if entry.run.repeats > 1 else ""
+        of = head.of if cell.rank else ""
+        value = "" if cell.value is None else cell.value
+        chart = charts.whisker(head.scale, cell.value, cell.low, cell.high, column.chance, head.factor, not cell.ranked)
+        parts = [
+            f'<tr{"" if cell.ranked else " class=pending"}>{head.first}{self._marks(cell, older)}{head.form}{repeats}</small></th>'
+            f'<td class="num" data-v="{cell.rank or ""}">{rank(cell)}{of}</td><td class="num value" data-v="{value}">'
+            f'{number(column, cell.value)}</td><td class="num soft">{self._interval(column, cell)}</td><td>{chart}</td>'
+        ]  # fmt: skip
+        if edge is not None:
+            parts.append(self._change(column, None if older else edge.lines.get(column.key), pair + head.slug))
+        parts.append(f'<td class="num">{count(cell.n)}</td>')
+        if averages:
+            both = (number(column, entry.value(column.metric, name)) for name in ("micro", "macro"))
+            parts += [f'<td class="num">{text}</td>' for text in both]
+        for share in (cell.unparsed, cell.truncated):
+            parts.append(f'<td class="num{" flag" if (share or 0) > MARKED_SHARE else ""}">{points(share)}</td>')
+        read = f'<a href="{own}{head.slug}">{self._read}</a>' if entry.run.done and not older else DASH
+        parts.append(f'<td class="num">{decimal(entry.value("answer_tokens"))}</td><td>{read}</td></tr>')
+        return Markup("".join(parts))
 
-    def _setting(self, run: Run) -> Markup:
-        if run.settings not in self._settings:
-            self._settings[run.settings] = inline(shown.settings_line(run))
-        return self._settings[run.settings]
+    def _change(self, column: Column, line: Line | None, href: str) -> str:
+        if line is None:
+            return f'<td class="num" data-v="">{DASH}</td>'
+        word = line.verdict.replace(" ", "_")
+        ends = f"{signed(column, line.low)} … {signed(column, line.high)}"
+        return (
+            f'<td class="num" data-v="{line.change}"><a href="{href}">{signed(column, line.change)}</a> <small class="word {word}">'
+            f'{self._turns[word]}</small><br><small class="soft">{ends}</small></td>'
+        )  # fmt: skip
 
     def _marks(self, cell: Cell, older: bool) -> Markup:
+        if not cell.marks and not older:
+            return Markup("")
         found = [
             Markup('<span class="mark{}">{}</span>').format("" if mark in ("subset", "ungraded") else " odd", self._mark(mark, cell))
             for mark in cell.marks
             if mark not in OPEN_MARKS
         ]  # fmt: skip
-        found += [Markup('<span class="mark">{}</span>').format(self.said("older"))] if older else []
+        found += [Markup('<span class="mark">{}</span>').format(self.t("older"))] if older else []
         return Markup(" ").join(found)
 
     def _mark(self, mark: str, cell: Cell) -> Markup:
         if mark != "partial":
-            return self.said(f"mark_{mark}")
+            return self.t(f"mark_{mark}")
         return self.t("mark_partial", done=count(cell.done), expected=count(cell.expected))
 
     def _interval(self, column: Column, cell: Cell) -> str | Markup:
         if cell.low is None or cell.high is None:
-            return self.said("no_interval")
+            return self.t("no_interval")
         return f"{number(column, cell.low)}–{number(column, cell.high)}"
 
-    def _line(self, column: Column, line: Line | None) -> dict[str, Any] | None:
-        if line is None:
-            return None
-        word = line.verdict.replace(" ", "_")
-        ends = f"{signed(column, line.low)} … {signed(column, line.high)}"
-        return {"change": signed(column, line.change), "word": word, "said": self.said(f"c_turn_{word}"), "ends": ends}
+    # -- runs -----------------------------------------------------------------------------------------------------
+
+    def runs(self, entries: Sequence[Entry]) -> list[tuple[Markup, list[Markup]]]:
+        """(engine and settings, the rows of the runs that were asked so)."""
+        found: dict[Markup, list[Markup]] = {}
+        for entry in entries:
+            found.setdefault(self._settings(entry.engine, entry.run.settings), []).append(self._run(entry))
+        return list(found.items())
+
+    def _run(self, entry: Entry) -> Markup:
+        run = entry.run
+        return Markup(
+            f'<tr><th scope="row" class="mono">{escape(run.id)}</th><td>{self.head(entry).title}</td><td>{self.t("status_" + run.status)} '
+            f"{count(run.done)} / {count(run.expected)}</td><td>{escape((run.started or DASH)[:19])}</td></tr>"
+        )  # fmt: skip
+
+    def _line(self, settings: Any) -> Markup:
+        return inline(shown.settings_line(Run("", "", "", settings, "")))
 
 
 def number(column: Column, value: float | None) -> str:

@@ -17,11 +17,11 @@ from leaderboard import charts_lines, composite_pages, shown
 from leaderboard.cells import Entry
 from leaderboard.checkpoint_again import Again
 from leaderboard.checkpoint_parent import Both, Health
-from leaderboard.checkpoint_rows import Rows
+from leaderboard.checkpoint_rows import Quick, Rows
 from leaderboard.family import Kin
 from leaderboard.pages import Page, View
 from leaderboard.parents import Against
-from leaderboard.words import Words, size
+from leaderboard.words import size
 
 VERDICTS = 12  # the newest
 
@@ -44,25 +44,26 @@ class _Maker:
     judged: Mapping[str, list[dict[str, Any]]] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.kin, self.rows = Kin(self.view), Rows(self.view, Words())
-        self.health, self.judged = Health(self.view), _judged(self.view)
+        t = Quick()
+        self.kin, self.rows = Kin(self.view), Rows(self.view, t)
+        self.health, self.judged = Health(self.view, t), _judged(self.view)
 
     def content(self, checkpoint: Checkpoint) -> dict[str, Any]:
         board, lineage = self.view.board, checkpoint.lineage
         mine = sorted(board.runs_of.get(checkpoint.id, ()), key=lambda e: (e.task.key, e.run.started or "", e.run.id))
         edge = self.kin.against.get(checkpoint.id)
-        lines = edge.lines if edge else {}
         tree = self.kin.tree(checkpoint.id)
         pairs = self._pairs(checkpoint, edge)
         subjects, left = self.health.subjects(pairs)
-        rows = [self.rows.row(e, lines.get(board.place[e.run.id]), edge.parent if edge else "") for e in mine]
         return {
             "heading": checkpoint.name,
             "checkpoint": checkpoint,
             "base": shown.name(board, checkpoint.base),
             "base_href": self.view.where.checkpoints.get(checkpoint.base or "", ""),
-            "rows": rows,
-            "averages": any(row["micro"] != row["macro"] and "–" not in (row["micro"], row["macro"]) for row in rows),
+            "t": self.rows.t,
+            "rows": self.rows.scores(mine, edge),
+            "averages": self.rows.averaged(mine),
+            "runs": self.rows.runs(mine),
             "composites": composite_pages.lines(board.columns, checkpoint.id),
             "tree": tree if tree.children or tree.folded else None,
             "taught": self.kin.taught(checkpoint.id),
