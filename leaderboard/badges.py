@@ -9,7 +9,7 @@ badge because nothing is known, not because it is clean.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from harness.records import Checkpoint, Run, Task
 from harness.verdicts import trained
@@ -23,28 +23,37 @@ def badges(graded: Iterable[Graded], by_id: Mapping[str, Checkpoint]) -> Callabl
     """Of a run, its task and scorer: the badges that it has among all `graded` ones."""
     tasks: dict[str, Version] = {}
     scorers: dict[tuple[str, str], Version] = {}
+    cards: list[Task] = []
     for task, scorer in {(run.exam, scorer): (task, scorer) for run, task, scorer in graded}.values():
         name, _, version = scorer.partition("@")
+        cards.append(task)
         tasks[task.key] = max(tasks.get(task.key, ()), _parsed(task.version))
         scorers[task.key, name] = max(scorers.get((task.key, name), ()), _parsed(version))
-    known: dict[tuple[str, str], bool] = {}
+    olds: dict[tuple[str, str], bool] = {}
+    seen: dict[str, frozenset[str]] = {}
 
     def of(run: Run, task: Task, scorer: str) -> tuple[str, ...]:
-        name, _, version = scorer.partition("@")
-        old = _older(task.version, tasks[task.key]) or _older(version, scorers[task.key, name])
-        address = run.checkpoint, task.key
-        if address not in known:
-            known[address] = _trained(by_id[run.checkpoint], task)
-        return (*(("stale",) if old else ()), *(("trained",) if known[address] else ()))
+        asked = run.exam, scorer
+        if asked not in olds:
+            name, _, version = scorer.partition("@")
+            olds[asked] = _older(task.version, tasks[task.key]) or _older(version, scorers[task.key, name])
+        if run.checkpoint not in seen:
+            seen[run.checkpoint] = frozenset(_trained(by_id[run.checkpoint], cards))
+        if not olds[asked] and task.key not in seen[run.checkpoint]:
+            return ()
+        return (*(("stale",) if olds[asked] else ()), *(("trained",) if task.key in seen[run.checkpoint] else ()))
 
     return of
 
 
-def _trained(checkpoint: Checkpoint, task: Task) -> bool:
+def _trained(checkpoint: Checkpoint, cards: Iterable[Task]) -> Iterator[str]:
+    """The tasks that the lineage says it has seen, in one way or the other."""
     lineage = checkpoint.lineage
-    if lineage is None:
-        return False
-    return trained.on_metric(lineage, task.scorer) or bool(trained.on_test(lineage, task.key))
+    if lineage is None or not (lineage.trained_on or trained.held_out(lineage)):
+        return
+    for card in cards:
+        if trained.on_metric(lineage, card.scorer) or trained.on_test(lineage, card.key):
+            yield card.key
 
 
 def _parsed(version: str) -> Version:

@@ -6,15 +6,16 @@ intervals of two Overalls are no test, because both move with the same questions
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from harness import stats
-from harness.records import Outcomes
+from harness.records import Outcomes, Part
 from harness.stats.intervals import Floats
 from harness.verdicts._composite_parts import entrant, lay
-from harness.verdicts._composite_table import computed, part_of, summed, total
+from harness.verdicts._composite_table import computed, summed
 from harness.verdicts.profile import Profile
 from harness.verdicts.ranking import RankInterval, draws_for, intervals
 
@@ -43,13 +44,14 @@ def rank(
     table = computed(laid, found[0].heads, draws, seed)
     values, drawn = [], []
     for side, points, often in zip(laid, table.values, table.draws, strict=True):
-        parts = [part_of(part, value, some) for part, value, some in zip(side, points, often, strict=True)]
-        value = total(parts, often)[0]
-        if value is None:
+        parts = [
+            Part(one.plan.name, one.plan.weight, value, None, None) for one, value in zip(side, points, strict=True)
+        ]
+        if any(part.value is None for part in parts):
             raise ValueError("ranks need every part of every checkpoint")
-        values.append(value)
+        values.append(math.fsum(part.weight * (part.value or 0.0) for part in parts))
         every = summed(parts, often)
-        drawn.append(np.full(draws, value) if every is None else every)
+        drawn.append(np.full(draws, values[-1]) if every is None else every)
     return dict(zip(names, _ranks(np.array(values), np.stack(drawn)), strict=True))
 
 

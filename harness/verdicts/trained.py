@@ -13,6 +13,7 @@ from harness.records import Lineage
 from harness.verdicts._aligned import questions
 
 HELD_OUT = re.compile(r"(?:^|[^a-z])(test|val|valid|validation|dev|eval)(?:[^a-z]|$)")
+ANYWHERE = re.compile("test|val|dev")
 
 
 def on_metric(lineage: Lineage, scorer: str) -> bool:
@@ -20,8 +21,13 @@ def on_metric(lineage: Lineage, scorer: str) -> bool:
     return scorer in lineage.trained_on
 
 
+def held_out(lineage: Lineage) -> tuple[str, ...]:
+    """Names of the data that have the word for a split to evaluate on anywhere, even inside the name of a task."""
+    names = [str(source.get("name") or "") for source in lineage.data]
+    return tuple(name for name in names if ANYWHERE.search(name.lower()))
+
+
 def on_test(lineage: Lineage, task: str) -> tuple[str, ...]:
     """Names of the data that name the task and a split to evaluate on."""
     base = questions(task).lower()
-    names = [str(source.get("name") or "") for source in lineage.data]
-    return tuple(n for n in names if base in n.lower() and HELD_OUT.search(n.lower().replace(base, " ")))
+    return tuple(n for n in held_out(lineage) if base in n.lower() and HELD_OUT.search(n.lower().replace(base, " ")))
