@@ -32,8 +32,9 @@ def data(view: View, asked: Mapping[str, Sequence[Asked]]) -> Iterator[Data]:
     exams = {run.entry.exam.id: run.entry.exam for runs in asked.values() for run in runs}
     shown = wanted(view, asked)
     for exam in exams.values():
-        yield _exam(exam)
-        yield from _items(exam, shown.get(exam.id, ()))
+        published = shown.get(exam.id, ())
+        yield _exam(exam, published)
+        yield from _items(exam, published)
     for row, sha in prefixes(view, asked):
         yield Data(f"data/prompts/{sha}.js", _key(sha), partial(_prefix, view, row, sha))
     reader = Reader(view.store, view.options.samples == "wrong")
@@ -113,17 +114,18 @@ def _form(t: Words, form: Form, language: str) -> str:
     return " · ".join([*parts, *form.extras])
 
 
-def _exam(exam: Exam) -> Data:
-    name = f"exam/{exam.id[:8]}"
-    return Data(f"data/{name}.js", _key(exam.id, exam.key), lambda: (name, _facts(exam)))
+def _exam(exam: Exam, published: Sequence[int]) -> Data:
+    name, shards = f"exam/{exam.id[:8]}", sorted({position // SHARD_ITEMS for position in published})
+    return Data(f"data/{name}.js", _key(exam.id, exam.key, shards), lambda: (name, _facts(exam, shards)))
 
 
-def _facts(exam: Exam) -> dict[str, Any]:
+def _facts(exam: Exam, shards: Sequence[int]) -> dict[str, Any]:
     subjects = {s: i for i, s in enumerate(dict.fromkeys(sample.subject for sample in exam.samples))}
     clusters = {s: i for i, s in enumerate(dict.fromkeys(sample.cluster for sample in exam.samples if sample.cluster))}
     return {
         "n": len(exam.samples),
         "shard": SHARD_ITEMS,
+        "items": shards,
         "subjects": list(subjects),
         "subject": [subjects[sample.subject] for sample in exam.samples],
         "clusters": [clusters.get(sample.cluster) for sample in exam.samples] if clusters else None,

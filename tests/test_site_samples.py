@@ -8,17 +8,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from site_world import ENGINE, HOSTILE, checkpoint, exam_of, put_run, task
 
 from harness import identity, metrics
-from harness.records import Checkpoint, Exam, Lineage, Response, Run, Score, Settings
+from harness.records import Checkpoint, Exam, Lineage, Outcome, Response, Run, Score, Settings
 from harness.store import read
 from harness.store.open import Store, open_store
 from harness.store.write import Writer
 from leaderboard.answers_packed import FIRST, script, unpacked
+from leaderboard.pages import Samples
 from leaderboard.site import render
 
 SHOTS = "".join(f"Worked example {i}: two and two are four.\n" for i in range(20))
@@ -44,7 +45,7 @@ LETTERS = exam_of(task("ceval", ask="letters", scorer="options", average="macro"
 LONG = "start " + "x" * 1_000_000 + " 答案：B"
 
 
-def put(writer: Writer, store: Store, who: Checkpoint, exam: Exam, repeats: int = 1, **facts: Any) -> Run:
+def put(writer: Writer, store: Store, who: Checkpoint, exam: Exam, repeats: int = 1, thinking: str = "") -> Run:
     """Every third answer wrong, every tenth unparsed; texts say whose they are and how they came out."""
     settings = Settings(shots=5, temperature=0.7 if repeats > 1 else 0.0)
     run = Run(
@@ -57,11 +58,11 @@ def put(writer: Writer, store: Store, who: Checkpoint, exam: Exam, repeats: int 
     writer.start_run(run, "host", 1)
     for i, sample in enumerate(exam.samples):
         for k in range(repeats):
-            outcome = "unparsed" if i % 10 == 9 else "wrong" if (i + k) % 3 == 2 else "correct"
+            outcome: Outcome = "unparsed" if i % 10 == 9 else "wrong" if (i + k) % 3 == 2 else "correct"
             number = {"unparsed": None, "wrong": "9", "correct": sample.target}[outcome]
             text = f"SECRET-{who.name}-{outcome}-{i} 答案：{number or '?'}"
             prompt = f"{SHOTS}Question: {sample.question}\nAnswer:"
-            writer.put(Response(run.id, sample.id, k, **({"text": text, "prompt": prompt, "output_tokens": 7} | facts)))
+            writer.put(Response(run.id, sample.id, k, text, thinking, prompt, output_tokens=7))
             score = Score(
                 exam.task.scorer, 1, float(outcome == "correct"), number, "cue" if number else "none", outcome
             )
@@ -90,8 +91,8 @@ def world(path: Path) -> Iterator[tuple[Store, dict[str, Run]]]:
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("samples")
     with world(folder / "bench.db") as (store, _):
-        for samples in ("all", "wrong", "none"):
-            render(store, folder / samples, samples)  # type: ignore[arg-type]
+        for samples in get_args(Samples):
+            render(store, folder / samples, samples)
     return folder
 
 

@@ -63,9 +63,11 @@
 
   me.item = function (exam, position) {
     return me.exam(exam).then(function (facts) {
-      return packed("items/" + exam + "-" + Math.floor(position / facts.shard)).then(function (items) {
+      var shard = Math.floor(position / facts.shard);
+      if (facts.items.indexOf(shard) < 0) return null; // no question of it is published
+      return packed("items/" + exam + "-" + shard).then(function (items) {
         return items.filter(function (item) { return item.position === position; })[0] || null;
-      }, function () { return null; });
+      });
     });
   };
   me.items = me.item;

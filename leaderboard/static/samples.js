@@ -49,8 +49,8 @@ BENCH.ready(function () {
   function nothing(state) {
     node("found").hidden = true;
     shown = null;
-    if (!state.c && !state.t) return;
     node("trouble").hidden = false;
+    if (!state.c && !state.t) return said.both(node("trouble"), said.say("no_samples"));
     said.both(node("trouble"), said.say("samples_unknown", { c: (people.by[state.c] || { name: state.c || "–" }).name, t: (columns[state.t] || { name: state.t || "–" }).name }));
   }
 
