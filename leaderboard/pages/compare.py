@@ -67,11 +67,10 @@ class Child:
 
 
 def _children(view: View, singles: Sequence[Column]) -> Mapping[str, Any]:
-    """Every child against its parent, in the order of the board; the columns that most of them have."""
+    """Every child against its parent, in the order of the board; first the columns that most of them have."""
     found = parents.against(view.board, view.store)
     counted = {c.key: sum(c.key in one.lines for one in found.values()) for c in singles}
-    most = sorted((c for c in singles if counted[c.key]), key=lambda c: -counted[c.key])[:COLUMNS]
-    columns = [c for c in singles if c in most]
+    columns = sorted((c for c in singles if counted[c.key]), key=lambda c: -counted[c.key])[:COLUMNS]
     ordered = [c.id for c in view.board.checkpoints if c.id in found and found[c.id].lines]
     return {"columns": columns, "children": [_child(view, found[c], columns) for c in ordered]}
 

@@ -2,7 +2,7 @@
    Marks of a chart are SVG made here; every number in it stands beside it as text. */
 BENCH.changes = (function () {
   "use strict";
-  var WIDE = 190, HIGH = 16, PAD = 8, SURE = 0.1, MARKED = 0.05;
+  var WIDE = 150, HIGH = 16, PAD = 14, SURE = 0.1, MARKED = 0.05, LONG = 24;
   var words = BENCH.said;
 
   function by(id) { return document.getElementById(id); }
@@ -35,33 +35,40 @@ BENCH.changes = (function () {
     return svg;
   }
 
-  function reach(lines) { // half the scale: the farthest end of an interval, on a round number
-    var far = lines.reduce(function (most, line) { return Math.max(most, Math.abs(line.change.low), Math.abs(line.change.high)); }, 0.01);
-    var step = Math.pow(10, Math.floor(Math.log10(far)));
-    return [1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10].map(function (k) { return k * step; }).filter(function (end) { return end >= far * 0.999; })[0];
+  function scale(lines) { // [low, high] on round numbers, zero always inside
+    var low = Math.min.apply(null, lines.map(function (line) { return line.change.low; }).concat(-0.005));
+    var high = Math.max.apply(null, lines.map(function (line) { return line.change.high; }).concat(0.005));
+    var rough = (high - low) / 4, step = Math.pow(10, Math.floor(Math.log10(rough)));
+    step *= [1, 2, 2.5, 5, 10].filter(function (k) { return k * step >= rough * 0.999; })[0];
+    return [Math.floor(low / step + 1e-9) * step, Math.ceil(high / step - 1e-9) * step];
   }
 
-  function place(value, end, wide) { return (PAD + (1 + Math.max(-1, Math.min(1, value / end))) / 2 * (wide - 2 * PAD)).toFixed(1); }
+  function place(value, ends, wide) {
+    return Number((PAD + Math.max(0, Math.min(1, (value - ends[0]) / (ends[1] - ends[0]))) * (wide - 2 * PAD)).toFixed(1));
+  }
 
-  function whisker(line, end) {
-    var c = line.change, middle = HIGH / 2, at = place(c.change, end, WIDE);
+  function whisker(line, ends) {
+    var c = line.change, middle = HIGH / 2;
     return drawn(WIDE, HIGH, [
-      ["path", { "class": "zero", d: "M" + place(0, end, WIDE) + " 0v" + HIGH }],
-      ["path", { "class": "bar", d: "M" + place(c.low, end, WIDE) + " " + middle + "H" + place(c.high, end, WIDE) }],
-      ["circle", { "class": "dot", cx: at, cy: middle, r: 3.5 }]
+      ["path", { "class": "zero", d: "M" + place(0, ends, WIDE) + " 0v" + HIGH }],
+      ["path", { "class": "bar", d: "M" + place(c.low, ends, WIDE) + " " + middle + "H" + place(c.high, ends, WIDE) }],
+      ["circle", { "class": "dot", cx: place(c.change, ends, WIDE), cy: middle, r: 3 }]
     ], "change " + line.verdict.replace(" ", "_"));
   }
 
-  function axis(end) {
-    var number = words.number(end, true).replace(/\.0$/, "");
-    return drawn(WIDE, 12, [
-      ["text", { x: PAD - 4, y: 10 }, "−" + number], ["text", { x: WIDE / 2, y: 10, "text-anchor": "middle" }, "0"],
-      ["text", { x: WIDE - PAD + 4, y: 10, "text-anchor": "end" }, "+" + number]
-    ], "change");
+  function axis(ends) { // its ends, and zero where there is room for it
+    var zero = place(0, ends, WIDE), parts = [];
+    var tick = function (value, anchor) {
+      parts.push(["text", { x: place(value, ends, WIDE), y: 10, "text-anchor": anchor }, words.number(value, true, true).replace(/\.0$/, "").replace("+0", "0")]);
+    };
+    if (ends[0] < 0 && zero > 24) tick(ends[0], "middle");
+    tick(0, "middle");
+    if (ends[1] > 0 && zero < WIDE - 24) tick(ends[1], "middle");
+    return drawn(WIDE, 12, parts, "change");
   }
 
   function lean(change, end) { // a subject: a bar from zero
-    var wide = 90, zero = Number(place(0, end, wide)), to = Number(place(change, end, wide));
+    var wide = 90, zero = place(0, [-end, end], wide), to = place(change, [-end, end], wide);
     return drawn(wide, 10, [
       ["path", { "class": "zero", d: "M" + zero + " 0v10" }],
       ["rect", { "class": change < 0 ? "fell" : "rose", x: Math.min(zero, to), y: 2, width: Math.abs(to - zero).toFixed(1), height: 6 }]
@@ -70,12 +77,13 @@ BENCH.changes = (function () {
 
   // -- the tasks --------------------------------------------------------------------------------------------------
 
-  function pairOf(line, name) { // "1.5 → 3.0": unparsed and cut off of both sides
+  function pairOf(line, name) {
     return line.rates.map(function (rates) { return line.reads ? rates[name] : null; });
   }
 
-  function share(node, both) {
-    node.textContent = both[0] === null && both[1] === null ? "–" : both.map(function (v) { return words.number(v, true); }).join(" → ");
+  function share(node, both) { // "0.4 → 2.3", or once where both sides read alike
+    var spelt = both.map(function (v) { return words.number(v, true); });
+    node.textContent = spelt[0] === spelt[1] ? spelt[0] : spelt.join(" → ");
     if (Math.max(both[0] || 0, both[1] || 0) > MARKED) node.classList.add("flag");
   }
 
@@ -85,6 +93,7 @@ BENCH.changes = (function () {
     link.href = address(line);
     if (line.slug === chosen) { node.className = "chosen"; link.setAttribute("aria-current", "true"); }
     text(node, "form", line.column.form);
+    if (words.of(line.title, "en").length > LONG) node.cells[0].className = "long";
     slot(node, "word").appendChild(element("span", "word " + line.verdict.replace(" ", "_"), words.say("verdict_" + line.verdict)));
     slot(node, "before").textContent = number(c.before, points);
     slot(node, "after").textContent = number(c.after, points);
@@ -97,22 +106,28 @@ BENCH.changes = (function () {
     slot(node, "n").textContent = words.whole(c.n);
     share(slot(node, "unparsed"), pairOf(line, "unparsed"));
     share(slot(node, "cut"), pairOf(line, "truncated"));
+    share(slot(node, "empty"), pairOf(line, "empty"));
     slot(node, "length").textContent = line.length === null ? "–" : words.fixed(line.length, 2) + "×";
     return node;
+  }
+
+  function columnIf(name, wanted) { // a column that says nothing isn't there
+    BENCH.each('[data-column="' + name + '"], [data-slot="' + name + '"]', function (cell) { cell.hidden = !wanted; }, by("lines"));
   }
 
   function table(lines, chosen, address) {
     var body = emptied(by("lines").tBodies[0]);
     var there = lines.filter(function (line) { return line.change; }), apart = lines.filter(function (line) { return !line.change; });
-    var scaled = there.filter(function (line) { return line.points; }), end = reach(scaled);
+    var scaled = there.filter(function (line) { return line.points; }), end = scale(scaled);
     emptied(by("lines-axis"));
     if (scaled.length) by("lines-axis").appendChild(axis(end));
     there.forEach(function (line) { body.appendChild(row(line, end, chosen, address)); });
     if (apart.length) body.appendChild(BENCH.clone("apart-row"));
+    columnIf("empty", there.some(function (line) { return line.reads && (line.rates[0].empty || line.rates[1].empty); }));
+    columnIf("length", there.some(function (line) { return line.length !== null; }));
     apart.forEach(function (line) {
       var node = BENCH.clone("why-row");
       text(node, "task", line.title);
-      text(node, "form", line.column.form);
       text(node, "why", words.say(line.why, line.values));
       body.appendChild(node);
     });
@@ -127,8 +142,8 @@ BENCH.changes = (function () {
     Object.keys(methods).sort().forEach(function (key) { add(key); });
     tested.forEach(function (line) {
       var p = line.paired;
-      if (p.unanswered[0] + p.unanswered[1]) add("cmp_note_unanswered", { task: line.title, n: words.whole(p.unanswered[0]), m: words.whole(p.unanswered[1]) });
-      if (p.dropped) add("cmp_note_dropped", { task: line.title, n: words.whole(p.dropped) });
+      if (p.unanswered[0] + p.unanswered[1]) add("cmp_note_unanswered", { task: line.short, n: words.whole(p.unanswered[0]), m: words.whole(p.unanswered[1]) });
+      if (p.dropped) add("cmp_note_dropped", { task: line.short, n: words.whole(p.dropped) });
     });
     if (tested.some(function (line) { return line.length !== null; })) add("cmp_note_length");
   }

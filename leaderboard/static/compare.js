@@ -22,6 +22,16 @@
     return parent ? words.say("cmp_kind_of", { kind: kind, parent: parent.name }) : typeof kind === "string" ? { en: kind, zh: kind } : kind;
   }
 
+  function fitted(other) { // for a picker: who shares a task with the other side comes first
+    var tasks = other ? other.tasks : [], found = [[], []];
+    sides.list.forEach(function (checkpoint) {
+      var shared = !other || checkpoint.tasks.some(function (slug) { return tasks.indexOf(slug) >= 0; });
+      var told = shared ? said(checkpoint) : words.say("cmp_no_common", { said: said(checkpoint) });
+      found[shared ? 0 : 1].push({ slug: checkpoint.slug, name: checkpoint.name, said: told });
+    });
+    return found[0].concat(found[1]);
+  }
+
   function trouble(key, values) {
     by("trouble").hidden = !key;
     if (key) words.both(by("trouble"), words.say(key, values));
@@ -60,39 +70,49 @@
       var column = columns[slug];
       return {
         slug: slug, column: column, exam: exams[column.exam], before: runs[0][slug], after: runs[1][slug],
-        why: noMean.indexOf(slug) < 0 ? "" : "cmp_why_no_mean", reads: options.indexOf(slug) < 0
+        why: noMean.indexOf(slug) < 0 ? "" : "cmp_why_no_mean", values: { metric: column.metric }, reads: options.indexOf(slug) < 0
       };
     }));
     titled(found);
     return found;
   }
 
-  function apart(runs) { // what cannot stand side by side, and why
-    var found = [];
+  function apart(runs) { // per task what cannot stand side by side, and why
+    var tasks = {}, found = [];
     order.forEach(function (slug) {
-      var here = !!runs[0][slug], there = !!runs[1][slug], column = columns[slug];
-      if (here === there || !column) return;
-      var other = order.filter(function (s) { return columns[s] && columns[s].name === column.name && runs[here ? 1 : 0][s]; });
-      if (other.some(function (s) { return runs[here ? 0 : 1][s]; })) return; // they share another form of it
-      if (other.length && !here) return; // told once, on the side that was asked first
-      var forms = other.map(function (s) { return columns[s].form; });
-      found.push({
-        slug: slug, column: column, why: other.length ? (words.of(forms[0], "en") === words.of(column.form, "en") ? "cmp_why_versions" : "cmp_why_form") : here ? "cmp_why_only_before" : "cmp_why_only_after",
-        values: { before: column.form, after: other.length ? words.joined(forms, "semicolon") : "" }
-      });
+      var name = columns[slug].name, one = tasks["t" + name] = tasks["t" + name] || { sides: [[], []], slug: slug };
+      runs.forEach(function (run, i) { if (run[slug]) one.sides[i].push(slug); });
+    });
+    Object.keys(tasks).forEach(function (key) {
+      var one = tasks[key], here = one.sides[0], there = one.sides[1];
+      if (!here.length && !there.length || here.some(function (slug) { return there.indexOf(slug) >= 0; })) return;
+      var forms = one.sides.map(function (slugs) { return words.joined(slugs.map(function (slug) { return columns[slug].form; }), "semicolon"); });
+      var why = !there.length ? "cmp_why_only_before" : !here.length ? "cmp_why_only_after" : forms[0].en === forms[1].en ? "cmp_why_versions" : "cmp_why_form";
+      found.push({ slug: one.slug, column: columns[one.slug], why: why, values: { before: forms[0], after: forms[1] } });
     });
     titled(found);
     return found;
   }
 
-  function titled(found) { // tasks by title; two forms of one task are told apart
-    var seen = {};
-    found.forEach(function (line) { seen[line.column.name] = (seen[line.column.name] || 0) + 1; });
+  function titled(found) { // full titles for tables; in sentences what stands before the first comma, or the task's key
+    var names = count(found.map(function (line) { return line.column.name; }));
     found.forEach(function (line) {
       var title = line.column.title || {}, any = title.en || title.zh || line.column.name;
       line.title = { en: title.en || any, zh: title.zh || any };
-      if (seen[line.column.name] > 1) line.title = words.say("cmp_title_form", { task: line.title, form: line.column.form });
+      line.short = { en: line.title.en.split(/[,:] /)[0], zh: line.title.zh.split(/[，：,:]/)[0] };
     });
+    var shorts = count(found.map(function (line) { return line.short.en; })), kurz = count(found.map(function (line) { return line.short.zh; }));
+    found.forEach(function (line) {
+      var several = names[line.column.name] > 1;
+      if (shorts[line.short.en] > 1 || kurz[line.short.zh] > 1) line.short = { en: line.column.name, zh: line.column.name };
+      if (several) line.short = words.say("cmp_title_form", { task: line.short, form: line.column.form });
+    });
+  }
+
+  function count(names) {
+    var found = Object.create(null);
+    names.forEach(function (name) { found[name] = (found[name] || 0) + 1; });
+    return found;
   }
 
   // -- the view ---------------------------------------------------------------------------------------------------
@@ -106,10 +126,13 @@
     var pair = completed(state), unknown = [pair.a, pair.b].filter(function (slug) { return slug && !bySlug[slug]; })[0];
     pickers.a.set(bySlug[pair.a] || null);
     pickers.b.set(bySlug[pair.b] || null);
+    pickers.a.fill(function () { return fitted(bySlug[pair.b]); });
+    pickers.b.fill(function () { return fitted(bySlug[pair.a]); });
     ["a", "b"].forEach(function (side) { whose(side, bySlug[pair[side]]); });
     trouble();
     var ready = pair.a && pair.b && !unknown && pair.a !== pair.b;
     by("result").hidden = !ready;
+    by("swap").disabled = !(pair.a && pair.b);
     if (by("entry")) by("entry").hidden = !!(pair.a || pair.b);
     if (unknown) return trouble("cmp_unknown", { slug: unknown });
     if (pair.a && pair.a === pair.b) return trouble("cmp_same");
@@ -141,6 +164,7 @@
     shown.notes(found);
     command(pair, there);
     by("lines-scroll").hidden = !found.length;
+    by("lines").tHead.hidden = by("record").hidden = !there.length;
     by("one").hidden = !chosen;
     if (chosen) BENCH.flips.show(chosen, { a: bySlug[pair.a], b: bySlug[pair.b] }, address, go);
     document.title = bySlug[pair.a].name + " → " + bySlug[pair.b].name + " · " + box.getAttribute("data-site");
@@ -214,9 +238,6 @@
       order = Object.keys(columns);
       bySlug = sides.by;
       BENCH.flips.published(sides.samples);
-      sides.list.forEach(function (checkpoint) { checkpoint.said = said(checkpoint); });
-      pickers.a.fill(sides.list);
-      pickers.b.fill(sides.list);
       BENCH.on("state", show);
       show();
     }, function (error) { trouble("cmp_no_data", { file: error.message.split(" ")[0] }); });

@@ -104,9 +104,17 @@ BENCH.flips = (function () {
       for (var k = 0; k < Math.min(run.repeats || 1, REPEATS); k++) asked.push(BENCH.answers.answer(run, position, k).catch(function () { return null; }));
       return Promise.all(asked);
     });
-    return Promise.all([BENCH.answers.item(line.column.exam, position).catch(function () { return null; }), Promise.all(lot)]).then(function (got) {
+    return Promise.all([question(position), Promise.all(lot)]).then(function (got) {
       return { item: got[0], answers: got[1] };
     });
+  }
+
+  function question(position) { // null where it isn't published: then its file may not be there either
+    var told = published === "all" || published === "wrong" && [line.before, line.after].some(function (run) {
+      for (var k = 0; k < run.repeats; k++) if (BENCH.answers.published(run, position, k)) return true;
+      return false;
+    });
+    return told ? BENCH.answers.item(line.column.exam, position).catch(function () { return null; }) : Promise.resolve(null);
   }
 
   function more(mine) {

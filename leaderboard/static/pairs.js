@@ -206,7 +206,7 @@ BENCH.pairs = (function () {
     asked.forEach(function (line) {
       line.rates = [rates(line.before, line.exam.n), rates(line.after, line.exam.n)];
       line.length = lengthRatio(line.before, line.after, line.exam.n);
-      var found = line.why ? { why: line.why, values: {} } : pair(line.column, line.exam, line.before, line.after);
+      var found = line.why ? { why: line.why, values: line.values } : pair(line.column, line.exam, line.before, line.after);
       if (found.why) { line.why = found.why; line.values = found.values; return; }
       line.paired = found;
       line.change = change(found);

@@ -78,7 +78,7 @@ BENCH.said = (function () {
   function moved(line) {
     var c = line.change;
     return say("moved", {
-      what: number(c.change, line.points, true), unit: unit(line), task: line.title,
+      what: number(c.change, line.points, true), unit: unit(line), task: line.short,
       low: number(c.low, line.points, true), high: number(c.high, line.points, true)
     });
   }
@@ -95,12 +95,12 @@ BENCH.said = (function () {
     return named.length > NAMED ? say("first_and", { first: told, n: named.length - NAMED }) : told;
   }
 
-  function titles(lines) { return first(lines.map(function (line) { return line.title; })); }
+  function titles(lines) { return first(lines.map(function (line) { return line.short; })); }
 
   function several(lines) {
     return first(lines.map(function (line) {
       var by = number(line.change.change, line.points, true);
-      return { en: of(line.title, "en") + " " + by, zh: of(line.title, "zh") + " " + by };
+      return { en: of(line.short, "en") + " " + by, zh: of(line.short, "zh") + " " + by };
     }));
   }
 
@@ -111,7 +111,7 @@ BENCH.said = (function () {
   }
 
   function open(lines) {
-    var told = lines.slice(0, NAMED).map(function (line) { return say("open", { task: line.title, needs: needs(line) }); });
+    var told = lines.slice(0, NAMED).map(function (line) { return say("open", { task: line.short, needs: needs(line) }); });
     return lines.length > NAMED ? told.concat(say("more_open", { n: lines.length - NAMED })) : told;
   }
 
