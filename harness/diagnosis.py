@@ -19,6 +19,7 @@ from harness.store.open import Store
 from harness.verdicts import diagnose
 from harness.verdicts._diagnose_answers import BREAKS_OFF, CUT, ENDED_BY_A_MARK, RUNS_ON, SAME
 from harness.verdicts.diagnose import Diagnosis, Unchecked
+from harness.words import say
 
 EXAMPLES = 3
 
@@ -172,7 +173,11 @@ def _forms(store: Store, both: diagnose.Pairs, cards: Mapping[str, Task], more: 
             continue
         command = pairs.again(store, read.get_run(store, after.run), [said[0]], more)
         found.append(
-            Unchecked(f"saying against knowing on {after.task}", f"{said[0]} was not run on both sides", command)
+            Unchecked(
+                say("saying against knowing on {task}", task=after.task),
+                say("{task} was not run on both sides", task=said[0]),
+                command,
+            )
         )
     return found
 

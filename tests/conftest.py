@@ -15,6 +15,7 @@ import pytest
 from harness.records import Checkpoint
 
 sys.path.insert(0, str(Path(__file__).parent))  # for tinies; importlib mode adds nothing
+os.environ["BENCH_LANG"] = "en"  # what is printed is held against English, whatever the machine speaks
 # a shell's background job ignores Ctrl-C, and so would every process that the tests start and interrupt
 signal.signal(signal.SIGINT, signal.default_int_handler)
 

@@ -22,6 +22,7 @@ def output(*arguments: str) -> str:
     from harness.cli import cli
 
     os.environ["COLUMNS"] = "100"
+    os.environ["BENCH_LANG"] = "en"
     result = CliRunner().invoke(cli, list(arguments), prog_name="bench", terminal_width=100)
     assert result.exit_code == 0, result.output
     return f"```\n$ bench {' '.join(arguments)}\n{result.output.rstrip()}\n```"

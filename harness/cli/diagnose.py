@@ -9,6 +9,7 @@ import click
 
 from harness.cli import _options
 from harness.cli._echo import echo
+from harness.words import listed, say
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from harness.verdicts.diagnose import Symptom
 
 CLIP = 400  # characters of an answer that is shown
-MARKS = {"refuse": "FAULT", "warn": "CARE ", "info": "NOTE "}
+MARKS = {"refuse": say("FAULT"), "warn": say("CARE "), "info": say("NOTE ")}
 
 
 @click.command("diagnose")
@@ -73,41 +74,47 @@ def _show(found: Diagnosed, samples: bool) -> None:
         _finding(symptom, seen)
     echo("")
     if told.unproven:
-        echo("seen, not proven:")
+        echo(say("seen, not proven:"))
         for text in told.unproven[:8]:
-            echo(f"  {text}")
+            echo(say("  {said}", said=text))
     if told.fine:
-        echo(f"looked at and fine: {', '.join(told.fine)}")
+        echo(say("looked at and fine: {what}", what=listed(told.fine)))
     for line in told.unchecked:
-        echo(f"not looked at: {line.what}: {line.why}" + (f"; `{line.command}`" if line.command else ""))
+        why = say("{why}; `{command}`", why=line.why, command=line.command) if line.command else line.why
+        echo(say("not looked at: {what}: {why}", what=line.what, why=why))
     for example in found.examples if samples else ():
         _example(example, found)
 
 
 def _finding(symptom: Symptom, seen: set[str]) -> None:
     """Evidence that stands above is not said twice: two faults of one task share its fall."""
-    echo(f"{MARKS[symptom.level]}  {symptom.what}")
+    echo(say("{mark}  {said}", mark=MARKS[symptom.level], said=symptom.what))
     for line in symptom.evidence:
         if line not in seen:
-            echo(f"       - {line}")
+            echo(say("       - {said}", said=line))
     seen.update(line for line in symptom.evidence if not line.startswith("p "))
     if symptom.remedy:
-        echo(f"       → {symptom.remedy}")
+        echo(say("       → {said}", said=symptom.remedy))
 
 
 def _example(example: Example, found: Diagnosed) -> None:
     from harness.cli import _tables
     from harness.cli.show import question
 
-    gold = "" if example.gold is None else f"   gold {_clip(example.gold)}"
-    echo(f"\n── {example.task} {example.subject} {example.sample[:8]}{gold}")
+    gold = "" if example.gold is None else say("   gold {gold}", gold=_clip(example.gold))
+    where = f"{example.task} {example.subject} {example.sample[:8]}"
+    echo(say("\n── {where}{gold}", where=where, gold=gold))
     echo(_tables.block(_clip(question(example.after))))
-    echo(f"{found.parent}{_read(example.before)}: {_tables.block(_clip(_answer(example.before)))}")
-    echo(f"{found.child}{_read(example.after)}: {_tables.block(_clip(_answer(example.after)))}")
+    for name, row in ((found.parent, example.before), (found.child, example.after)):
+        said = _tables.block(_clip(_answer(row)))
+        echo(say("{name}{outcome}: {said}", name=name, outcome=_read(row), said=said))
 
 
 def _read(row: Mapping[str, Any]) -> str:
-    return f" ({row['outcome']})" if row["outcome"] and row["outcome"] != "ungraded" else ""
+    from harness.cli.show import OUTCOMES
+
+    outcome = row["outcome"]
+    return say(" ({outcome})", outcome=OUTCOMES.get(outcome, outcome)) if outcome and outcome != "ungraded" else ""
 
 
 def _answer(row: Mapping[str, Any]) -> str:

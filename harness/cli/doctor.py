@@ -9,6 +9,7 @@ import click
 
 from harness.cli import _options
 from harness.cli._echo import echo
+from harness.words import listed, say
 
 if TYPE_CHECKING:
     from harness.records import Checkpoint
@@ -44,28 +45,37 @@ def command(path: str, base: str | None, deep: bool, as_json: bool) -> int:
         if finding.remedy:
             echo(f"  → {finding.remedy}")
     if not findings:
-        echo(
-            "✓ nothing would go wrong that can be seen from outside"
-            + ("" if deep else "; --deep reads the weights too")
-        )
+        template = "✓ nothing would go wrong that can be seen from outside; --deep reads the weights too"
+        if deep:
+            template = "✓ nothing would go wrong that can be seen from outside"
+        echo(say(template))
     return 2 if refused else 0
 
 
 def _summary(checkpoint: Checkpoint) -> str:
     from harness.checkpoints import form
 
-    size = f"{checkpoint.bytes / 1e6:,.1f} MB to serve" if checkpoint.bytes is not None else "size unknown"
-    parameters = f"{checkpoint.parameters / 1e6:,.1f} M parameters" if checkpoint.parameters else "parameters unknown"
-    template = "chat template" if "template" in checkpoint.parts else "no chat template"
-    lines = [
+    size, parameters = say("size unknown"), say("parameters unknown")
+    if checkpoint.bytes is not None:
+        size = say("{n:,.1f} MB to serve", n=checkpoint.bytes / 1e6)
+    if checkpoint.parameters:
+        parameters = say("{n:,.1f} M parameters", n=checkpoint.parameters / 1e6)
+    facts = [
+        checkpoint.architecture or say("architecture unknown"), parameters, checkpoint.dtype or say("dtype unknown"), size,
+    ]  # fmt: skip
+    lines: list[str] = [
         f"{checkpoint.name}   {checkpoint.kind}   id {checkpoint.id}",
-        f"  {checkpoint.architecture or 'architecture unknown'}, {parameters}, {checkpoint.dtype or 'dtype unknown'}, {size}",
-        f"  {checkpoint.context_tokens or 'unknown'} tokens of context, {template}, stops at ids {list(checkpoint.stop_ids)}",
+        say("  {said}", said=listed(facts)),
     ]
+    chat = say("chat template") if "template" in checkpoint.parts else say("no chat template")
+    template = "  {n} tokens of context, {chat}, stops at ids {ids}"
+    context = checkpoint.context_tokens or say("unknown")
+    lines.append(say(template, n=context, chat=chat, ids=list(checkpoint.stop_ids)))
     found = form.form(checkpoint)
     lines.append(f"  {form.WORDS[found.kind]} ({found.rule})")
     if checkpoint.base_path:
-        lines.append(f"  adapter on {checkpoint.base_path}")
+        lines.append(say("  adapter on {path}", path=checkpoint.base_path))
     if checkpoint.lineage and checkpoint.lineage.method:
-        lines.append(f"  made by {checkpoint.lineage.method}, {checkpoint.lineage.steps or '?'} steps")
-    return "\n".join(lines)
+        made = {"method": checkpoint.lineage.method, "steps": checkpoint.lineage.steps or "?"}
+        lines.append(say("  made by {method}, {steps} steps", **made))
+    return listed(lines, "\n")

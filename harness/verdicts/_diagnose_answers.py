@@ -18,6 +18,7 @@ from harness.stats.intervals import Floats
 from harness.verdicts import _aligned, _guards_words, guards
 from harness.verdicts._diagnose_facts import Test
 from harness.verdicts.policy import GuardPolicy, Policy
+from harness.words import say
 
 KINDS = {
     "empty_rate": "empty",
@@ -39,19 +40,19 @@ EXTRA = {
     SAME: ("same", GuardPolicy(max_increase=0.05)),
 }
 SAID = {
-    "short": "answer length",
-    "long": "answer length",
-    "empty": "empty answers",
-    "format": "answers that can be read",
-    "cut": "answers cut off",
-    "eos": "answers that end by themselves",
-    "run_on": "stopping after the answer",
-    "marks": "stopping after the answer",
-    "same": "different answers to different questions",
-    "circles": "repetition",
-    "language": "language",
-    "refusal": "refusals",
-    "letters": "spread of the letters",
+    "short": say("answer length"),
+    "long": say("answer length"),
+    "empty": say("empty answers"),
+    "format": say("answers that can be read"),
+    "cut": say("answers cut off"),
+    "eos": say("answers that end by themselves"),
+    "run_on": say("stopping after the answer"),
+    "marks": say("stopping after the answer"),
+    "same": say("different answers to different questions"),
+    "circles": say("repetition"),
+    "language": say("language"),
+    "refusal": say("refusals"),
+    "letters": say("spread of the letters"),
 }
 
 
@@ -82,12 +83,12 @@ def tests(before: Outcomes, after: Outcomes) -> Iterator[Test]:
 def _why_unread(after: Outcomes, what: str, samples: tuple[str, ...]) -> tuple[str, str]:
     """Answers that broke off or went in circles before they came to one have another fault than their form."""
     for kind, name, words in (
-        ("circles", "repetition", "go in circles"),
-        ("cut", BREAKS_OFF, "break off in a sentence"),
+        ("circles", "repetition", say("go in circles")),
+        ("cut", BREAKS_OFF, say("break off in a sentence")),
     ):
         share = _share(after, name, samples)
         if 2 * share >= 1:
-            return kind, f"{what}: {100 * share:.0f} % of the new ones {words}"
+            return kind, say("{what}: {n:.0f} % of the new ones {how}", what=what, n=100 * share, how=words)
     return "format", what
 
 
@@ -123,14 +124,21 @@ def _length(before: Outcomes, after: Outcomes, name: str) -> Iterator[Test]:
     low, high = (math.exp(v) for v in stats.paired_interval(logs, None, None, 0.90))
     typical, mean = reading.after / reading.before, float(b.mean() / max(a.mean(), 1e-9))
     shorter = typical < 1
-    means = f"{a.mean():,.0f} -> {b.mean():,.0f} {name.removeprefix('answer_')} on average, {_times(mean)}"
-    one = f"a typical answer is {_times(typical)} its parent's"
-    evidence = f"{one} (90 % interval {_times(low)} to {_times(high)}; alarm {_ends(reading)})"
+    unit = _guards_words.COUNTED[name]
+    means = say("{a:,.0f} -> {b:,.0f}{unit} on average, {times}", a=a.mean(), b=b.mean(), unit=unit, times=_times(mean))
+    one = say("a typical answer is {times} its parent's", times=_times(typical))
+    alarm = reading.limit
+    if reading.crossed and limit:
+        end = limit.min_ratio if shorter else limit.max_ratio
+        alarm = say("below {end:g}x", end=end) if shorter else say("above {end:g}x", end=end)
+    template = "{one} (90 % interval {low} to {high}; alarm {alarm})"
+    evidence = say(template, one=one, low=_times(low), high=_times(high), alarm=alarm)
     if (mean < 1) != shorter:  # a few run-away answers make the mean
-        means, evidence = one, f"{means}, made by a few; {evidence}"
-    what = f"answers became {'shorter' if shorter else 'longer'} on {reading.task}: {means}"
+        means, evidence = one, say("{means}, made by a few; {evidence}", means=means, evidence=evidence)
+    template = "answers became shorter on {task}: {means}" if shorter else "answers became longer on {task}: {means}"
+    what = say(template, task=reading.task, means=means)
     if 2 * len(ids) < len(after.samples):
-        what += f", of the {len(ids):,} questions that both gave some answer to"
+        what = say("{what}, of the {n:,} questions that both gave some answer to", what=what, n=len(ids))
     order = sorted(zip(logs.tolist() if shorter else (-logs).tolist(), ids, strict=True))
     far = abs(math.log(limit.min_ratio or 1.0) if shorter else math.log(limit.max_ratio or 1.0)) if limit else 0.0
     samples = tuple(sample for log, sample in order if log <= -far)
@@ -148,21 +156,21 @@ def _spoken(side: Outcomes, name: str) -> Outcomes:
 
 def _times(ratio: float) -> str:
     digits = 0 if ratio >= 10 else 1 if ratio >= 1.05 else 2
-    return f"{ratio:,.{digits}f}x" if ratio >= 0.01 else f"{ratio:.1g}x"
-
-
-def _ends(reading: guards.Reading) -> str:
-    return reading.crossed.replace("limit", "below" if reading.after < reading.before else "above") or reading.limit
+    return say("{n}x", n=f"{ratio:,.{digits}f}" if ratio >= 0.01 else f"{ratio:.1g}")
 
 
 def _extra(reading: guards.Reading) -> str:
     was, now = (f"{100 * value:.1f} %" for value in (reading.before, reading.after))
     if reading.measure == CUT:
         was, now = (f"{100 * (1 - value):.1f} %" for value in (reading.before, reading.after))
-        return f"answers that end by themselves went from {was} to {now} on {reading.task}"
-    if reading.measure == SAME:
-        return f"answers that are word for word another question's went from {was} to {now} on {reading.task}"
-    return f"answers that run on into a next question or show template marks went from {was} to {now} on {reading.task}"
+        template = "answers that end by themselves went from {before} to {after} on {task}"
+    elif reading.measure == SAME:
+        template = "answers that are word for word another question's went from {before} to {after} on {task}"
+    else:
+        template = (
+            "answers that run on into a next question or show template marks went from {before} to {after} on {task}"
+        )
+    return say(template, before=was, after=now, task=reading.task)
 
 
 def _common(before: Outcomes, after: Outcomes, name: str) -> tuple[list[str], Floats, Floats]:

@@ -17,6 +17,7 @@ from harness.errors import NotComparable, NothingToCompare
 from harness.records import Change, Outcomes
 from harness.verdicts import compare, wording
 from harness.verdicts._diagnose_facts import ALPHA, Facts, Pairs, Test, Unchecked
+from harness.words import listed, say
 
 LEAST = 0.01  # a point: the smallest fall of a share that is told
 Z_LINKED = 1.645  # 5 %, one-sided, of a two-proportion test
@@ -49,7 +50,7 @@ def scored(pairs: Pairs) -> tuple[dict[str, Scored], list[Unchecked]]:
             change = compare.compare(before, after)
             found[after.task] = Scored(before, after, change, compare.pair(before, after))
         except (NotComparable, NothingToCompare) as error:
-            refused.append(Unchecked(f"the score of {after.task}", str(error)))
+            refused.append(Unchecked(say("the score of {task}", task=after.task), str(error)))
     return found, refused
 
 
@@ -63,7 +64,7 @@ def tests(by_task: Mapping[str, Scored], facts: Facts) -> Iterator[Test]:
             task,
             p,
             large,
-            f"{task} fell: {wording.moved_by(one.change)}",
+            say("{task} fell: {moved}", task=task, moved=wording.moved_by(one.change)),
             100 * one.drop,
             lost(one),
             one.change.n,
@@ -118,7 +119,8 @@ def _counts(one: Scored, samples: Collection[str]) -> tuple[int, int, int, int]:
 def touched(one: Scored, samples: Collection[str]) -> str:
     """`47 of the 52 lost questions show it, and 80 of the other 98`: as often elsewhere, it may be no cause."""
     lost_with, fell, other_with, other = _counts(one, samples)
-    return f"{lost_with:,} of the {fell:,} lost questions show it, and {other_with:,} of the other {other:,}"
+    template = "{n:,} of the {lost:,} lost questions show it, and {m:,} of the other {other:,}"
+    return say(template, n=lost_with, lost=fell, m=other_with, other=other)
 
 
 # -- general against domain -------------------------------------------------------------------------------------
@@ -141,7 +143,7 @@ def with_domain(facts: Facts, by_task: Mapping[str, Scored]) -> Facts:
             )
     if len(risen) != 1:
         return facts
-    return replace(facts, domain=risen[0][2], domain_from=f"the group that rose, {risen[0][1]}")
+    return replace(facts, domain=risen[0][2], domain_from=say("the group that rose, {group}", group=risen[0][1]))
 
 
 def _forgetting(by_task: Mapping[str, Scored], facts: Facts) -> Iterator[Test]:
@@ -157,15 +159,17 @@ def _forgetting(by_task: Mapping[str, Scored], facts: Facts) -> Iterator[Test]:
     both = stats.sign_flip(np.concatenate([*units, *(-one.paired.units / len(domain) for one in domain)]))[0]
     large = fall >= LEAST and fall + rise >= LEAST
     worst = max(general, key=lambda one: (one.drop, one.after.task))
-    what = f"general tasks fell by {100 * fall:.1f} points and the domain {_went(rise)}"
-    names = [", ".join(sorted(one.after.task for one in side)) for side in (general, domain)]
-    evidence = f"general: {names[0]}; domain ({facts.domain_from}): {names[1]}; difference p {wording.p_value(both)}"
+    what = say("general tasks fell by {n:.1f} points and the domain {went}", n=100 * fall, went=_went(rise))
+    names = [listed(sorted(one.after.task for one in side)) for side in (general, domain)]
+    template = "general: {general}; domain ({source}): {domain}; difference p {p}"
+    p = wording.p_value(both)
+    evidence = say(template, general=names[0], source=facts.domain_from, domain=names[1], p=p)
     n = sum(one.change.n for one in general)
     yield Test("forgetting", worst.after.task, max(alone, both) if large else 1.0, large, what, 100 * fall, lost(worst), n, evidence)  # fmt: skip
 
 
 def _went(rise: float) -> str:
-    return f"rose by {100 * rise:.1f}" if rise >= 0 else f"fell by {-100 * rise:.1f}"
+    return say("rose by {n:.1f}", n=100 * rise) if rise >= 0 else say("fell by {n:.1f}", n=-100 * rise)
 
 
 # -- one form against another -----------------------------------------------------------------------------------
@@ -199,9 +203,12 @@ def _against(shown: Scored, known: Scored, kind: str) -> Iterator[Test]:
     large = fall >= LEAST and fall - other >= LEAST and other < fall / 2
     p = stats.sign_flip(gap)[0] if large else 1.0
     names = (shown.after.task, known.after.task)
-    way = "has to be said" if kind == "saying" else "is asked by letter"
-    what = f"what {way} fell by {100 * fall:.1f} points on {names[0]}, what is known {_went(-other)} on {names[1]}"
-    evidence = f"the same {len(ids):,} questions; difference {100 * gap.mean():+.1f} points, 90 % interval {100 * low:+.1f} to {100 * high:+.1f}"  # fmt: skip
+    template = "what is asked by letter fell by {n:.1f} points on {one}, what is known {went} on {other}"
+    if kind == "saying":
+        template = "what has to be said fell by {n:.1f} points on {one}, what is known {went} on {other}"
+    what = say(template, n=100 * fall, one=names[0], went=_went(-other), other=names[1])
+    template = "the same {n:,} questions; difference {gap:+.1f} points, 90 % interval {low:+.1f} to {high:+.1f}"
+    evidence = say(template, n=len(ids), gap=100 * gap.mean(), low=100 * low, high=100 * high)
     yield Test(kind, names[0], p, large, what, 100 * (fall - other), lost(shown), len(ids), evidence)
 
 
@@ -212,10 +219,12 @@ def fallen(one: Scored) -> str:
     """`demo_math 71.5 -> 2.5 (-69.0 points, 90 % interval -74.1 to -63.4; 138 right -> wrong, 0 the other way)`."""
     change, points = one.change, wording.in_points(one.change)
     ends = " -> ".join(wording.number(v, points) for v in (change.before, change.after))
-    unit = "points" if points else change.metric
+    unit = say("points") if points else change.metric
     moved, low, high = (wording.number(v, points, signed=True) for v in (change.change, change.low, change.high))
-    flips = f"; {change.lost:,} right -> wrong, {change.gained:,} the other way" if points else ""
-    return f"{change.task} {ends} ({moved} {unit}, 90 % interval {low} to {high}{flips})"
+    counts = {"lost": change.lost, "gained": change.gained}
+    flips = say("; {lost:,} right -> wrong, {gained:,} the other way", **counts) if points else ""
+    template = "{task} {ends} ({moved} {unit}, 90 % interval {low} to {high}{flips})"
+    return say(template, task=change.task, ends=ends, moved=moved, unit=unit, low=low, high=high, flips=flips)
 
 
 def where(one: Scored, categories: Mapping[str, Sequence[str]]) -> str:
@@ -225,8 +234,9 @@ def where(one: Scored, categories: Mapping[str, Sequence[str]]) -> str:
         f"{row['subject']} {100 * row['change']:+.1f} (n {row['n']}, q {wording.p_value(row['q'])})" for row in rows
     ]
     by_category = _by_category(one, categories)
-    said = [f"fell most in {', '.join(named[:3])}"] if named else []
-    return "; ".join([*said, *([f"by category: {by_category}"] if by_category else [])])
+    said = [say("fell most in {subjects}", subjects=listed(named[:3]))] if named else []
+    said += [say("by category: {categories}", categories=by_category)] if by_category else []
+    return listed(said, "; ")
 
 
 def _by_category(one: Scored, categories: Mapping[str, Sequence[str]]) -> str:
@@ -243,7 +253,7 @@ def _by_category(one: Scored, categories: Mapping[str, Sequence[str]]) -> str:
         row for row, q in zip(rows, stats.bh([row[2] for row in rows]), strict=True) if q <= wording.SURE and row[1] < 0
     ]
     kept.sort(key=lambda row: row[1])
-    return ", ".join(f"{name} {100 * change:+.1f}" for name, change, _ in kept[:3]) if len(moved) > 1 else ""
+    return listed(f"{name} {100 * change:+.1f}" for name, change, _ in kept[:3]) if len(moved) > 1 else ""
 
 
 def unread(one: Scored) -> tuple[int, int, float] | None:
@@ -274,6 +284,7 @@ def at_chance(by_task: Mapping[str, Scored]) -> tuple[Unchecked, ...]:
             continue
         half = 1.96 * math.sqrt(max(chance * (1 - chance), 1e-9) / max(one.change.n, 1))
         if all(value is not None and value <= chance + half for value in ends):
-            why = f"neither side is above guessing ({100 * chance:.0f} %), so it tells nothing of what was learnt or forgotten"
+            template = "neither side is above guessing ({n:.0f} %), so it tells nothing of what was learnt or forgotten"
+            why = say(template, n=100 * chance)
             found.append(Unchecked(task, why))
     return tuple(found)

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from harness import stats
 from harness.records import Level
-from harness.verdicts import _diagnose_answers, _diagnose_scores, _diagnose_training, wording
+from harness.verdicts import _diagnose_answers, _diagnose_scores, _diagnose_training, _diagnose_words, wording
 from harness.verdicts._diagnose_facts import (
     ALPHA,
     Diagnosis,
@@ -25,6 +25,7 @@ from harness.verdicts._diagnose_facts import (
 )
 from harness.verdicts._diagnose_remedies import remedy
 from harness.verdicts._diagnose_scores import Scored
+from harness.words import say
 
 __all__ = ["Diagnosis", "Facts", "Pairs", "Symptom", "Unchecked", "WeightsMoved", "diagnose"]
 
@@ -35,8 +36,7 @@ CAUSES = ("letters", "empty", "run_on", "eos", "format", "language", "circles", 
 OF_SCORES = ("score", "lost", "forgetting", "saying", "binding")
 ENDS = ("marks", "eos", "run_on", "cut")
 SAID_BY = ("refusal", "language", "circles", "format", "eos", "marks")  # say what a text is that many answers share
-STOPS = ("eos", "marks", "rambling", "empty")  # what a lost stop token or another template explains
-NO_DOMAIN = "neither --domain nor the lineage's data says what the training was for, and no group of tasks rose"
+NO_DOMAIN = say("neither --domain nor the lineage's data says what the training was for, and no group of tasks rose")
 SAMPLES = 50  # named per finding
 NEVER_STOPS = 50.0  # points of answers more that don't end: no longer answers, but a lost stop token
 
@@ -44,11 +44,13 @@ NEVER_STOPS = 50.0  # points of answers more that don't end: no longer answers, 
 def diagnose(pairs: Pairs, facts: Facts) -> Diagnosis:
     """The report over (parent, child) pairs; a pure function of them."""
     pairs = sorted(pairs, key=lambda pair: pair[1].task)
-    facts = replace(facts, parts_changed=facts.parts_changed or _parts(pairs))
+    facts = replace(facts, parts_changed=facts.parts_changed or _diagnose_words.parts(pairs))
     by_task, refused = _diagnose_scores.scored(pairs)
     facts = _diagnose_scores.with_domain(facts, by_task)
     if len(by_task) > 1 and not facts.domain:
-        refused.append(Unchecked("general tasks against the domain", NO_DOMAIN, "bench diagnose … --domain TASK,…"))
+        refused.append(
+            Unchecked(say("general tasks against the domain"), NO_DOMAIN, "bench diagnose … --domain TASK,…")
+        )
     tests = [test for before, after in pairs for test in _diagnose_answers.tests(before, after)]
     tests += _diagnose_scores.tests(by_task, facts)
     adjusted = _adjusted(tests)
@@ -57,14 +59,20 @@ def diagnose(pairs: Pairs, facts: Facts) -> Diagnosis:
     shown = _diagnose_training.with_parts(shown, facts)
     shown.sort(key=lambda s: (LEVELS.index(s.level), -s.size, s.kind, s.tasks))
     unproven = [
-        f"{test.what} (p {wording.p_value(p)} after correction for {_family(tests, test)}, n {test.n:,})"
+        say(
+            "{what} (p {p} after correction for {family}, n {n:,})",
+            what=test.what,
+            p=wording.p_value(p),
+            family=_family(tests, test),
+            n=test.n,
+        )
         for test, p in zip(tests, adjusted, strict=True)
         if test.beyond and p > ALPHA and test.kind != "long" and test.n >= _diagnose_answers.FEWEST
     ]
     unchecked = (*refused, *facts.unchecked, *_diagnose_scores.at_chance(by_task))
-    fine = _fine(tests, facts)
+    fine = _diagnose_words.fine(tests, facts)
     return Diagnosis(
-        _sentence(shown, facts, pairs, by_task), tuple(shown), (*unproven, *_changed(facts, shown)), fine, unchecked,
+        _diagnose_words.sentence(shown, facts, pairs, by_task), tuple(shown), (*unproven, *_diagnose_words.changed(facts, shown)), fine, unchecked,
         tuple(one.change for one in by_task.values()),
         tuple(sorted(facts.domain)), facts.domain_from,
     )  # fmt: skip
@@ -82,7 +90,7 @@ def _adjusted(tests: Sequence[Test]) -> list[float]:
 
 def _family(tests: Sequence[Test], test: Test) -> str:
     n = sum((other.kind in OF_SCORES) == (test.kind in OF_SCORES) for other in tests)
-    return f"{n} test{'s' if n > 1 else ''}"
+    return say("{n} tests", n=n) if n > 1 else say("1 test")
 
 
 # -- tests become symptoms ------------------------------------------------------------------------------------------
@@ -163,20 +171,21 @@ def _symptom(
         [] if scores else [task for task in drops if not _diagnose_scores.linked(by_task[task], shown.get(task, ()))]
     )
     drops = [task for task in drops if task not in apart]
-    evidence = [f"p {wording.p_value(p)} over {worst.n:,} {'questions' if scores else 'paired answers'}"]
+    template = "p {p} over {n:,} questions" if scores else "p {p} over {n:,} paired answers"
+    evidence: list[str] = [say(template, p=wording.p_value(p), n=worst.n)]
     evidence += [worst.evidence] if worst.evidence else []
-    evidence += _with_training(facts) if kind in STOPS else []
-    evidence += [f"also: {test.what}" for test, _ in members[1:4]] if kind != "lost" else []
+    evidence += _diagnose_words.with_training(facts) if kind in _diagnose_words.STOPS else []
+    evidence += [say("also: {what}", what=test.what) for test, _ in members[1:4]] if kind != "lost" else []
     for task in drops[:4]:
         evidence.append(_diagnose_scores.fallen(by_task[task]))
         evidence += [_diagnose_scores.touched(by_task[task], shown[task])] if task in shown else []
     for task in [task for task in apart if task in shown][:2]:
         said = _diagnose_scores.touched(by_task[task], shown[task])
-        evidence.append(f"{task} fell too, but {said}: it explains no fall")
+        evidence.append(say("{task} fell too, but {said}: it explains no fall", task=task, said=said))
     for task in drops[:2]:
         evidence += _made_of(kind, by_task[task], facts)
     if kind in ("short", "long", "format", "forgetting", "lost", "circles") and facts.data():
-        evidence.append(f"trained on: {facts.data()}")
+        evidence.append(say("trained on: {data}", data=facts.data()))
     size = max([shares.get(task, 1.0) * fell[task][0].size for task in drops], default=0.0)
     size = max(size, worst.size if kind in ("forgetting", "saying", "binding") else min(worst.size / 100, 1.0))
     return Symptom(
@@ -198,8 +207,10 @@ def _level(kind: str, fell: bool, task: str, by_task: Mapping[str, Scored]) -> L
 def _what(kind: str, worst: Test, drops: Sequence[str], by_task: Mapping[str, Scored]) -> str:
     if kind == "lost":
         one = by_task[worst.task]
-        more = f" on {len(drops)} tasks, most" if len(drops) > 1 else ""
-        return f"right answers became wrong{more}: {wording.moved_by(one.change)}"
+        template = "right answers became wrong: {moved}"
+        if len(drops) > 1:
+            template = "right answers became wrong on {n} tasks, most: {moved}"
+        return say(template, n=len(drops), moved=wording.moved_by(one.change))
     return worst.what
 
 
@@ -209,11 +220,12 @@ def _made_of(kind: str, one: Scored, facts: Facts) -> list[str]:
     found = _diagnose_scores.unread(one)
     if found and found[0] and wording.in_points(one.change):
         unread, lost, read = found
-        said.append(
-            f"{unread:,} of {lost:,} lost questions can't be read now; those read on both sides moved by {100 * read:+.1f} points"
+        template = (
+            "{n:,} of {of:,} lost questions can't be read now; those read on both sides moved by {moved:+.1f} points"
         )
+        said.append(say(template, n=unread, of=lost, moved=100 * read))
     elif found and kind == "lost":
-        said.append("all lost questions are read well: the answers are wrong, not their form")
+        said.append(say("all lost questions are read well: the answers are wrong, not their form"))
     place = _diagnose_scores.where(one, facts.categories.get(one.after.task, {}))
     return [*said, *([place] if place and kind in ("lost", "forgetting", "short") else [])]
 
@@ -224,75 +236,3 @@ def _shown(worst: Test, drops: Sequence[str], by_task: Mapping[str, Scored]) -> 
         return worst.samples
     lost = set(_diagnose_scores.lost(by_task[worst.task]))
     return tuple(sorted(worst.samples, key=lambda sample: sample not in lost))
-
-
-# -- what else is said ------------------------------------------------------------------------------------------------
-
-
-def _sentence(shown: Sequence[Symptom], facts: Facts, pairs: Pairs, by_task: Mapping[str, Scored]) -> str:
-    tasks = len(pairs)
-    answers = sum(len(after.samples) for _, after in pairs)
-    if not shown:
-        rises = _better(by_task)
-        told = f"; better: {', '.join(rises)}" if rises else ""
-        of = f"{answers:,} answers on {tasks} task{'s' if tasks != 1 else ''}"
-        return f"No fault shows in {facts.child} beside {facts.parent}, over {of}{told}."
-    worst = shown[0]
-    lead = worst.what if worst.what.startswith((facts.child, "the folder")) else f"{facts.child}: {worst.what}"
-    faults = sum(symptom.level != "info" for symptom in shown)
-    better = _better(by_task)
-    if worst.level == "info" and better:
-        return f"{facts.child} is better: {', '.join(better)}; {worst.what}: a change, not a fault."
-    if worst.level == "info":
-        return f"{lead}; that is a change, not a fault{'' if len(shown) == 1 else f', and {len(shown) - 1} more'}."
-    more = f"; {faults - 1} more finding{'s' if faults > 2 else ''}" if faults > 1 else ""
-    return f"{lead}{more}{f', though better: {better[0]}' if better else ''}."
-
-
-def _better(by_task: Mapping[str, Scored]) -> list[str]:
-    """Proven rises, in their own Holm family."""
-    ps = stats.holm([one.change.p_better if one.change.p_better is not None else 1.0 for one in by_task.values()])
-    rows = [one for one, p in zip(by_task.values(), ps, strict=True) if p <= ALPHA]
-    return [wording.moved_by(one.change) for one in sorted(rows, key=lambda one: one.drop)[:2]]
-
-
-def _fine(tests: Sequence[Test], facts: Facts) -> tuple[str, ...]:
-    """What was looked at on some task and was beyond no limit on any."""
-    seen = {_diagnose_answers.SAID.get(test.kind, test.kind) for test in tests}
-    bad = {_diagnose_answers.SAID.get(test.kind, test.kind) for test in tests if test.beyond}
-    names = {"score": "scores", "forgetting": "general tasks against the domain", "saying": "saying against knowing",
-             "binding": "letters against option texts"}  # fmt: skip
-    fine = [names.get(kind, kind) for kind in sorted(seen - bad)]
-    if facts.weights and facts.weights.relative is not None and facts.weights.relative >= _diagnose_training.LITTLE:
-        kind = "adapter moves them" if facts.weights.kind == "adapter" else "weights moved"
-        fine.append(f"{kind} by {100 * facts.weights.relative:.2g} % of their norm")
-    if facts.doctor_looked and not any(found.level != "info" for found in facts.doctor):
-        fine.append("the folder (nothing that the parent's hasn't)")
-    return tuple(fine)
-
-
-PARTS = {"template": "chat template", "tokenizer": "tokenizer", "generation": "generation config"}
-
-
-def _parts(pairs: Pairs) -> tuple[str, ...]:
-    """Parts beside the weights that both sides have and that differ."""
-    own = [(b.fingerprint.get("own", {}), a.fingerprint.get("own", {})) for b, a in pairs]
-    return tuple(
-        name for part, name in PARTS.items()
-        if any(b.get(part) is not None and a.get(part) is not None and b[part] != a[part] for b, a in own)
-    )  # fmt: skip
-
-
-def _with_training(facts: Facts) -> list[str]:
-    before, after = facts.stop_ids
-    said = (
-        [f"stop tokens are {list(after)}, the parent's {list(before)}"] if before != after and before and after else []
-    )
-    return [*said, *(f"the {name} changed with the checkpoint" for name in facts.parts_changed)]
-
-
-def _changed(facts: Facts, shown: Sequence[Symptom]) -> tuple[str, ...]:
-    """What came with the training, where no fault of the answers speaks against it."""
-    if any(symptom.kind in (*STOPS, "parts") for symptom in shown):
-        return ()
-    return tuple(f"{text}; no answer shows harm by it" for text in _with_training(facts))
