@@ -19,7 +19,7 @@ from leaderboard.entries import order_of
 from leaderboard.pages import View
 from leaderboard.words import Words, attribute, count, decimal, inline, points
 
-COLUMNS = 11
+COLUMNS = 9  # those that every ranking has; `extras` come on top
 
 
 @dataclass
@@ -36,6 +36,14 @@ class Rows:
             key: self.t(key) for key in ("read", "against_first", "no_interval", "unranked")
         }
 
+    def extras(self, column: Column) -> tuple[str, ...]:
+        """Columns that say something here: the other average where subjects make it differ, tokens where they are known."""
+        other = "micro" if column.average == "macro" else "macro"
+        found = [(cell.value, cell.entry) for cell in column.cells.values() if cell.entry]
+        differs = any(entry.value(column.metric, other) not in (value, None) for value, entry in found)
+        counted = any(entry.value("answer_tokens") is not None for _, entry in found)
+        return ("other",) * differs + ("tokens",) * counted
+
     def of(self, column: Column) -> Markup:
         by_id = self.view.board.by_id
         ordered = sorted(
@@ -46,14 +54,18 @@ class Rows:
     def _rows(self, column: Column, ordered: list[tuple[str, Cell]]) -> Iterator[str]:
         scale, factor, above = column.scale, 100.0 if column.percent else 1.0, True
         other = "micro" if column.average == "macro" else "macro"
-        best = self.view.where.slug(ordered[0][0])
+        best, extras = self.view.where.slug(ordered[0][0]), self.extras(column)
         for checkpoint, cell in ordered:
             entry = cell.entry
             assert entry is not None  # a task's column holds runs, only a group's holds means
             if above and not cell.ranked:
                 above = False
-                yield f'<tr class="apart"><th scope="row" colspan="{COLUMNS}">{self._said["unranked"]}</th></tr>'
+                yield f'<tr class="apart"><th scope="row" colspan="{COLUMNS + len(extras)}">{self._said["unranked"]}</th></tr>'
             second, tokens = entry.value(column.metric, other), entry.value("answer_tokens")
+            more = {
+                "other": f'<td class="num" data-v="{_exact(second)}">{written.number(column, second)}</td>',
+                "tokens": f'<td class="num" data-v="{_exact(tokens)}">{decimal(tokens)}</td>',
+            }
             chart = whisker(scale, cell.value, cell.low, cell.high, column.chance, factor, not cell.ranked)
             yield (
                 f'<tr{"" if cell.ranked else " class=pending"}><td class="num" data-v="{cell.rank or ""}">{written.rank(cell)}</td>'
@@ -61,9 +73,8 @@ class Rows:
                 f'<td class="num value" data-v="{_exact(cell.value)}">{written.number(column, cell.value)}</td>'
                 f'<td class="num soft">{written.interval(column, cell) or self._said["no_interval"]}</td><td>{chart}</td>'
                 f'<td class="num" data-v="{cell.n}">{count(cell.n)}</td>'
-                f'<td class="num" data-v="{_exact(second)}">{written.number(column, second)}</td>'
-                f"{_doubt(cell.unparsed)}{_doubt(cell.truncated)}"
-                f'<td class="num" data-v="{_exact(tokens)}">{decimal(tokens)}</td>'
+                f"{more['other'] if 'other' in extras else ''}{_doubt(cell.unparsed)}{_doubt(cell.truncated)}"
+                f"{more['tokens'] if 'tokens' in extras else ''}"
                 f"<td>{self._links(checkpoint, column, best, bool(entry.run.done))}</td></tr>"
             )
 

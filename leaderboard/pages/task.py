@@ -45,6 +45,7 @@ def _section(view: View, column: Column, exam: Exam, rows: Rows) -> dict[str, An
     return {
         "column": column,
         "rows": rows.of(column),
+        "extras": rows.extras(column),
         "histogram": histogram(column.scale, values, column.metric, factor, column.chance)
         if len(values) >= MANY
         else "",
