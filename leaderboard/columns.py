@@ -16,6 +16,7 @@ from dataclasses import replace
 from harness import identity, stats
 from harness.errors import UserError
 from harness.records import Group, Task
+from harness.store.shelf import Numbers
 from leaderboard.cells import MARKED_SHARE, Cell, Column, Entry, Form
 
 OPTION_ASKS = ("letters", "texts", "rolling")  # nothing is generated: length and sampling settings change nothing
@@ -85,8 +86,9 @@ def _column(key: str, entries: list[Entry]) -> Column:
     for entry in entries:
         by_checkpoint.setdefault(entry.checkpoint.id, []).append(entry)
     chosen = [latest(runs) for runs in by_checkpoint.values()]
-    full = max((e.samples for e in chosen if e.complete), default=0)
-    cells = {e.checkpoint.id: _cell(e, full, better_high) for e in chosen}
+    heads = [e.results.numbers((metric, "")) for e in chosen]
+    full = max((head[3] for e, head in zip(chosen, heads, strict=True) if e.complete), default=0)
+    cells = {e.checkpoint.id: _cell(e, head, full, better_high) for e, head in zip(chosen, heads, strict=True)}
     form = Form(settings.chat, (settings.shots,), settings.think, settings.asked)
     average = "macro" if task.average == "macro" else "micro"
     return Column(
@@ -114,15 +116,15 @@ def _measure(metric: str) -> tuple[str, bool]:
 def cell_of(entry: Entry, column: Column) -> Cell:
     """The cell of a run that a later one has superseded in its column."""
     full = max((c.entry.samples for c in column.cells.values() if c.entry and c.entry.complete), default=0)
-    return _cell(entry, full, column.better_high)
+    return _cell(entry, entry.results.numbers((column.metric, "")), full, column.better_high)
 
 
-def _cell(entry: Entry, full: int, better_high: bool) -> Cell:
-    value, low, high, n = entry.results.numbers((entry.metric, ""))
-    chance, complete = entry.task.chance, entry.complete
+def _cell(entry: Entry, head: Numbers, full: int, better_high: bool) -> Cell:
+    value, low, high, n = head
+    chance = entry.exam.task.chance
     unparsed, truncated = entry.value("unparsed_rate"), entry.value("truncated_rate")
     marks = []
-    if not complete:
+    if not entry.complete:
         marks.append("partial")
     elif n < full:
         marks.append("subset")

@@ -20,6 +20,7 @@ from harness.store import runs
 from harness.store.open import Store
 
 Key = tuple[str, str]  # metric and slice
+Numbers = tuple[float | None, float | None, float | None, int]  # value, low, high, n
 SLICES = ("", "micro", "macro")  # of headlines
 BESIDE = ("unparsed_rate", "truncated_rate", "answer_tokens", "answer_characters")
 KEPT = 256  # runs whose other results are remembered
@@ -102,7 +103,7 @@ class Shelf:
     def value(self, run_id: str, key: Key) -> float | None:
         return self.numbers(run_id, key)[0]
 
-    def numbers(self, run_id: str, key: Key) -> tuple[float | None, float | None, float | None, int]:
+    def numbers(self, run_id: str, key: Key) -> Numbers:
         """Value, low, high and n without the rest of the record; n is 0 where there is no result."""
         at = self._at(run_id, key)
         if at is None:
@@ -153,7 +154,7 @@ class Results(Mapping[Key, Result]):
     def value(self, key: Key) -> float | None:
         return self._shelf.value(self._run, key)
 
-    def numbers(self, key: Key) -> tuple[float | None, float | None, float | None, int]:
+    def numbers(self, key: Key) -> Numbers:
         return self._shelf.numbers(self._run, key)
 
     def __contains__(self, key: object) -> bool:
