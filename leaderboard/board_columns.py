@@ -1,7 +1,7 @@
-"""Which columns the board opens with, in what order, and what the head of each says once for all of its cells.
+"""Which columns the board has, in what order, which of them the page itself holds, and what the head of each says for all.
 
-Example: 12 checkpoints get ten columns of scores in the page, a thousand get two: the rest are data scripts that the
-column picker asks for, so that a big board opens as fast as a small one.
+Example: 12 checkpoints get ten columns of scores in the page; a thousand get the leading one and sizes, and the others
+come as data scripts, the usual ones at once and the rest when they are picked: a big board opens as fast as a small one.
 Trap: a head may only say what all its cells share; the prompt form is such (columns.py sees to it), n is not.
 """
 
@@ -10,14 +10,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from harness import identity, plugins
+from harness import identity
 from leaderboard.cells import Cell, Column
 from leaderboard.charts import Scale
 from leaderboard.entries import Board
 
-MOST = 10  # columns of scores in a page
-FEWEST = 2
-CELLS = 2_000  # of scores in a page: about 16 bytes each once compressed
+MOST = 10  # columns of scores that a board opens with
+FEWEST = 3
+CELLS = 4_000  # of scores that it opens with
+# bytes, compressed, of a name, of a cell of scores (neighbours are alike in the leading column), of a composite's part in it
+ROW, SCORE, LEAD, PART = 22, 22, 16, 7
+FACTS = {"parent": 38, "tokens": 18, "size": 4}  # the same of what is said of a checkpoint beside its scores
+PAGE = 42_000  # bytes, compressed, that the rows of a page may take
 
 
 @dataclass(frozen=True)
@@ -29,7 +33,7 @@ class Shown:
     scale: Scale
     parts: tuple[str, ...] = ()  # names of a composite's parts, for its head
     health: bool = True  # some answers of it could go unparsed or be cut off
-    stale: bool = False  # graded by an older version of its scorer
+    badges: tuple[str, ...] = ()  # that all its cells have: stale, trained
     groups: tuple[str, ...] = ()  # slugs of the means that it is a member of, for the picker's presets
     cells: Mapping[str, Cell] = field(default_factory=dict)
 
@@ -49,23 +53,50 @@ def shown(board: Board) -> list[Shown]:
     for column in board.columns:
         for member in column.members:
             groups.setdefault(member, []).append(column.slug)
-    versions = _Versions()
-    return [_shown(c, c.key == board.lead, tuple(groups.get(c.key, ())), versions) for c in ordered]
+    return [_shown(c, c.key == board.lead, tuple(groups.get(c.key, ()))) for c in ordered]
 
 
 def _place(column: Column, lead: str) -> int:
     return 0 if column.key == lead else 1 if column.composite else 2 if column.members else 3
 
 
-def fitting(columns: Sequence[Shown], rows: int) -> list[Shown]:
-    """Those in the page itself."""
-    return list(columns[: max(FEWEST, min(MOST, CELLS // max(rows, 1)))])
+@dataclass(frozen=True)
+class Place:
+    """A column of scores or a fact in the order of the table."""
+
+    key: str  # slug of a column or name of a fact
+    score: Shown | None
+    here: bool  # part of the page itself
+    usual: bool  # shown before the reader picks
+
+
+def places(columns: Sequence[Shown], facts: Sequence[str], rows: int) -> list[Place]:
+    """What orders the rows and composites, then facts, then the other scores."""
+    front = [c for c in columns if c.lead or c.column.composite]
+    ordered: list[tuple[str, Shown | None]] = [(c.slug, c) for c in front]
+    ordered += [(fact, None) for fact in facts]
+    ordered += [(c.slug, c) for c in columns if c not in front]
+    most = max(FEWEST, min(MOST, CELLS // max(rows, 1)))
+    found: list[Place] = []
+    left, scores = PAGE - ROW * rows, 0
+    for key, score in ordered:
+        scores += score is not None
+        usual = score is None or scores <= most
+        cost = rows * (_cost(score) if score else FACTS[key])
+        here = usual and (cost <= left or (score is not None and score.lead))
+        left -= cost if here else 0
+        found.append(Place(key, score, here, usual))
+    return found
+
+
+def _cost(score: Shown) -> int:
+    return (LEAD if score.lead else SCORE) + PART * len(score.parts)
 
 
 def made_of(column: Column) -> str:
     """Digest of all that its cells show, for the key of its data script."""
     cells = [
-        [c, x.value, x.low, x.high, x.n, x.unparsed, x.truncated, x.marks, x.done, x.expected, x.best, x.worst, x.tied,
+        [c, x.value, x.low, x.high, x.n, x.unparsed, x.truncated, x.marks, x.badges, x.done, x.expected, x.best, x.worst, x.tied,
          x.rank, [(p.name, p.value, p.low, p.high) for p in x.overall.parts] if x.overall else None]
         for c, x in column.cells.items()
     ]  # fmt: skip
@@ -74,26 +105,11 @@ def made_of(column: Column) -> str:
     )
 
 
-def _shown(column: Column, lead: bool, groups: tuple[str, ...], versions: _Versions) -> Shown:
+def _shown(column: Column, lead: bool, groups: tuple[str, ...]) -> Shown:
     cells = column.cells.values()
     overalls = [cell.overall for cell in cells if cell.overall]
     parts = tuple(part.name for part in overalls[0].parts) if overalls else ()
     health = any(cell.unparsed is not None or cell.truncated is not None for cell in cells)
-    graders = {cell.entry.scorer for cell in cells if cell.entry}
-    stale = any(versions.old(grader) for grader in graders)
-    return Shown(column, lead, column.scale, parts, health, stale, groups, column.cells)
-
-
-class _Versions:
-    """Is a grade by `number@1` out of date? Each scorer is asked once; one that is not here is not judged."""
-
-    def __init__(self) -> None:
-        self._known: dict[str, int | None] = {}
-
-    def old(self, grader: str) -> bool:
-        name, _, version = grader.partition("@")
-        if name not in self._known:
-            there = name in plugins.names("harness.scorers")
-            self._known[name] = int(plugins.find("harness.scorers", name).VERSION) if there else None
-        now = self._known[name]
-        return now is not None and version.isdigit() and int(version) < now
+    each = [cell.badges for cell in cells]
+    badges = tuple(badge for badge in (each[0] if each else ()) if all(badge in mine for mine in each))
+    return Shown(column, lead, column.scale, parts, health, badges, groups, column.cells)

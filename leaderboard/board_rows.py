@@ -36,13 +36,13 @@ class Stand:
     """Against the parent: the verdict of all common tasks, and the change that speaks for it."""
 
     parent: str  # name
+    href: str  # the two side by side
     word: str
     place: int | None  # in ORDER
     column: Column | None
     change: float | None = None
     low: float | None = None
     high: float | None = None
-    tasks: int = 0
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,22 @@ class Row:
     base: str  # name
     tokens: Tokens | None
     stand: Stand | None
+    stale: str  # names of composites whose score is older than its answers
     first_apart: bool  # the line above the rows that the leading column does not rank
+
+    def has(self, fact: str) -> bool:
+        return self.said(fact) is not None
+
+    def said(self, fact: str) -> Any:
+        """All that the cell of a fact shows; None where there is nothing."""
+        if fact == "parent":
+            stand = self.stand
+            column = stand.column.key if stand and stand.column else ""
+            return stand and [stand.parent, stand.href, stand.word, column, stand.change, stand.low, stand.high]
+        if fact == "tokens":
+            return self.tokens and [self.tokens.value, self.tokens.low, self.tokens.high]
+        size = self.checkpoint.bytes
+        return None if size is None else [size, self.checkpoint.bytes_declared, self.checkpoint.parameters]
 
 
 def basis(columns: Sequence[Shown]) -> list[Column]:
@@ -90,16 +105,9 @@ def rows(view: View, columns: Sequence[Shown]) -> list[Row]:
         unranked = cell is None or not cell.ranked
         base = shown.name(board, checkpoint.base)
         tokens, stand = _tokens(checkpoint, counted), stands.get(checkpoint.id)
-        found.append(
-            Row(
-                checkpoint,
-                where.checkpoints[checkpoint.id],
-                base,
-                tokens,
-                stand,
-                unranked and not apart and bool(found),
-            )
-        )
+        first = unranked and not apart and bool(found)
+        stale = ", ".join(board.stale.get(checkpoint.id, ()))
+        found.append(Row(checkpoint, where.checkpoints[checkpoint.id], base, tokens, stand, stale, first))
         apart = apart or unranked
     return found
 
@@ -125,13 +133,12 @@ def _stands(view: View) -> Mapping[str, Stand]:
     for child, against in parents.against(board, view.store).items():
         line = against.lines.get(against.first)
         place = ORDER.index(against.word) if against.word in ORDER else None
-        name = shown.name(board, against.parent)
+        name, href = shown.name(board, against.parent), view.where.compare(against.parent, child)
         if line is None:
-            found[child] = Stand(name, "unknown", None, None)
+            found[child] = Stand(name, href, "unknown", None, None)
         else:
-            found[child] = Stand(
-                name, against.word, place, by_key[against.first], line.change, line.low, line.high, len(against.lines)
-            )
+            column = by_key[against.first]
+            found[child] = Stand(name, href, against.word, place, column, line.change, line.low, line.high)
     return found
 
 
@@ -141,7 +148,6 @@ def facets(board: Board) -> dict[str, Any]:
         c: max((e.run.finished or e.run.started or "" for e in runs), default="")[:10]
         for c, runs in board.runs_of.items()
     }
-    places = {c.id: i for i, c in enumerate(board.checkpoints)}
     above = {c.id: parents.parent_of(board, c) for c in board.by_id.values()}
     each: dict[str, list[Any]] = {
         "kind": [c.kind for c in board.checkpoints],
@@ -151,8 +157,7 @@ def facets(board: Board) -> dict[str, Any]:
         "date": [newest[c.id] for c in board.checkpoints],
         "bytes": [c.bytes for c in board.checkpoints],
     }
-    differing = {name: values for name, values in each.items() if any(v != values[0] for v in values)}
-    return differing | {"parent": [places.get(above[c.id] or "", -1) for c in board.checkpoints]}
+    return {name: values for name, values in each.items() if any(v != values[0] for v in values)}
 
 
 def _root(checkpoint: str, above: Mapping[str, str | None]) -> str:

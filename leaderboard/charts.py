@@ -55,8 +55,10 @@ def whisker(
 
 
 def _places(factor: float) -> Callable[[float], str]:
-    """Percent to one decimal, as the text has it; other measures to four digits."""
-    return (lambda x: f"{100 * x:.1f}") if factor == 100 else (lambda x: f"{factor * x:.4g}")
+    """Points of 100 to one decimal, as the text has them; small measures to four digits."""
+    if factor == 100:
+        return lambda x: f"{100 * x:.1f}"
+    return lambda x: f"{factor * x:.1f}" if abs(x) >= 10 else f"{factor * x:.4g}"
 
 
 def axis(scale: Scale, factor: float = 100.0) -> Markup:

@@ -12,66 +12,80 @@ from typing import Any
 
 from harness import identity
 from leaderboard import board_columns, board_rows, charts, press, shown, words
-from leaderboard.board_columns import Shown
-from leaderboard.cells import MARKED_SHARE
+from leaderboard.board_columns import Place, Shown
+from leaderboard.board_rows import Row
+from leaderboard.cells import MARKED_SHARE, Column
 from leaderboard.pages import Data, Page, View
 
 NAV = (10, "board")
 PATH = "index.html"
-LEGEND = ("partial", "subset", "chance", "below", "guessing", "lacking", "uncounted", "ungraded")
+LEGEND = ("partial", "subset", "chance", "below", "guessing", "lacking", "uncounted", "ungraded", "stale", "trained")
 
 
 def pages(view: View) -> Iterator[Page | Data]:
     board = view.board
     columns = board_columns.shown(board)
-    here = board_columns.fitting(columns, len(board.checkpoints))
-    facets = board_rows.facets(board) if board.checkpoints else {}
-    yield Page(PATH, "index.html.j2", _content(view, columns, here, facets))
-    yield Data("data/board.js", identity.digest(facets), lambda: ("board", facets))
-    order = [c.id for c in board.checkpoints]
-    template = functools.cache(_cells)
-    for column in columns:
-        if column not in here:
-            make = functools.partial(_column, column, order, template)
-            key = identity.digest([order, board_columns.made_of(column.column), column.stale, column.groups])
-            yield Data(f"data/columns/{column.slug}.js", key, make)
-
-
-def _content(view: View, columns: Sequence[Shown], here: Sequence[Shown], facets: dict[str, Any]) -> dict[str, Any]:
-    board = view.board
     rows = board_rows.rows(view, columns)
-    front = [c for c in here if c.lead or c.column.composite]
-    marks = {mark for c in columns for cell in c.cells.values() for mark in cell.marks}
-    facts = ["parent"] if any(row.stand for row in rows) else []
-    facts += ["tokens"] if any(row.tokens for row in rows) else []
-    facts += ["size"] if any(row.checkpoint.bytes is not None for row in rows) else []
+    facts = [fact for fact in board_columns.FACTS if any(row.has(fact) for row in rows)]
+    places = board_columns.places(columns, facts, len(rows))
+    facets = board_rows.facets(board) if rows else {}
+    basis = board_rows.basis(columns)
+    yield Page(PATH, "index.html.j2", _content(view, columns, rows, places) | _narrowing(facets) | {"basis": basis})
+    yield Data("data/board.js", identity.digest(facets), lambda: ("board", facets))
+    order = [row.checkpoint.id for row in rows]
+    template = functools.cache(_macros)
+    for place in places:
+        if place.here:
+            continue
+        make = functools.partial(_column, place, rows, basis, template)
+        if place.score:
+            made_of = [board_columns.made_of(place.score.column), place.score.badges]
+        else:
+            made_of = [[row.said(place.key) for row in rows], [column.name for column in basis]]
+        yield Data(f"data/columns/{place.key}.js", identity.digest([order, made_of]), make)
+
+
+def _content(view: View, columns: Sequence[Shown], rows: Sequence[Row], places: Sequence[Place]) -> dict[str, Any]:
+    marks = {mark for c in columns for cell in c.cells.values() for mark in (*cell.marks, *cell.badges)}
+    marks |= {"stale" for row in rows if row.stale}
+    here = [place for place in places if place.here]
     return {
         "page": "board",
         "rows": rows,
         "columns": columns,
-        "front": front,
-        "back": [c for c in here if c not in front],
-        "facts": facts,
-        "basis": board_rows.basis(columns),
+        "places": places,
+        "here": here,
+        "shown": sum(place.score is not None for place in here),
         "presets": [c for c in columns if c.column.members],
-        "facets": {name: sorted(set(facets[name])) for name in ("kind", "method") if name in facets},
-        "by": [name for name in ("base", "tag", "bytes", "date") if name in facets],
+        "composites": [c for c in columns if c.column.composite],
         "legend": [mark for mark in LEGEND if mark in marks],
-        "stale": any(c.stale for c in columns),
         "adapters": any(row.checkpoint.kind == "adapter" for row in rows),
-        "rewarded": any(row.checkpoint.lineage and row.checkpoint.lineage.trained_on for row in rows),
-        "runs": len(board.entries),
-        "tasks": shown.tasks(board, view.where),
+        "runs": len(view.board.entries),
+        "tasks": shown.tasks(view.board, view.where),
     }
 
 
-def _column(column: Shown, order: Sequence[str], template: Any) -> tuple[str, Any]:
+def _narrowing(facets: dict[str, Any]) -> dict[str, Any]:
+    """Short lists stand in the page, in both languages; long ones are filled in by the script that needs them."""
+    return {
+        "facets": {name: sorted(set(facets[name])) for name in ("kind", "method") if name in facets},
+        "by": [name for name in ("base", "tag", "bytes", "date") if name in facets],
+    }
+
+
+def _column(place: Place, rows: Sequence[Row], basis: Sequence[Column], template: Any) -> tuple[str, Any]:
     made = template()
-    cells = [str(made.cell(column, column.cells.get(checkpoint))) for checkpoint in order]
-    return f"columns/{column.slug}", {"head": str(made.head(column)), "cells": cells}
+    if place.score:
+        head, each = (
+            made.head(place.score),
+            [made.cell(place.score, place.score.cells.get(row.checkpoint.id)) for row in rows],
+        )
+    else:
+        head, each = made.fact_head(place.key, basis), [made.fact(place.key, row) for row in rows]
+    return f"columns/{place.key}", {"head": str(head), "cells": [str(cell) for cell in each]}
 
 
-def _cells() -> Any:
+def _macros() -> Any:
     """The macros of _score.html.j2, for columns that are not part of a page."""
     known = {
         "t": _Once(),

@@ -15,10 +15,16 @@
     var head = BENCH.picker.head(key), score = head.classList.contains("score");
     known[key] = rows.map(function (one) {
       if (key === "name") return { v: one.name, level: 0 };
-      var cell = one.row.cells[head.cellIndex], raw = cell.getAttribute("data-v"), box = cell.firstElementChild;
-      return { v: raw ? Number(raw) : null, level: !score ? 0 : !box ? 2 : box.classList.contains("pending") ? 1 : 0 };
+      var cell = one.row.cells[head.cellIndex], box = cell.firstElementChild;
+      if (!score) return { v: cell.hasAttribute("data-v") ? Number(cell.getAttribute("data-v")) : null, level: 0 };
+      return { v: scoreOf(box), level: !box ? 2 : box.classList.contains("pending") ? 1 : 0 };
     });
     return known[key];
+  }
+
+  function scoreOf(box) { // as it is shown: to a tenth of a point, so that what reads alike keeps its order
+    var text = box ? box.firstElementChild.textContent.replace(/,/g, "") : "";
+    return text === "" || isNaN(Number(text)) ? null : Number(text);
   }
 
   function arrange() {
@@ -112,19 +118,6 @@
 
   function address(a, b) { return BENCH.root + "compare.html#a=" + a.slug + "&b=" + b.slug; }
 
-  function linkParents(parents) { // the verdict against the parent leads to the answers behind it
-    var head = BENCH.picker.head("parent");
-    rows.forEach(function (one) {
-      var word = head && rows[parents[one.at]] && one.row.cells[head.cellIndex].querySelector("span.stand");
-      if (!word) return;
-      var link = document.createElement("a");
-      link.className = word.className + " against";
-      link.href = address(rows[parents[one.at]], one);
-      while (word.firstChild) link.appendChild(word.firstChild);
-      word.parentNode.replaceChild(link, word);
-    });
-  }
-
   // -- the view ----------------------------------------------------------------------------------------------
 
   function narrow() {
@@ -196,8 +189,9 @@
     });
     body.addEventListener("change", function (event) { toggle("pair", rowOf(event.target).slug, 2); });
     table.addEventListener("pointerover", explain);
-    table.addEventListener("pointerenter", function () { BENCH.facets.open().then(function (facts) { linkParents(facts.parent); }); }, { once: true });
-    byId("csv").addEventListener("click", function () { BENCH.table.download("board.csv", BENCH.view(table)); });
+    byId("csv").addEventListener("click", function () {
+      BENCH.load("static/view.js", "view").then(function (view) { BENCH.table.download("board.csv", view(table)); });
+    });
     BENCH.on("state", restore);
     restore();
   }

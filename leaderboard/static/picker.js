@@ -2,9 +2,11 @@
    State: cols=SLUG,SLUG where it differs from what the page opened with. */
 (function () {
   "use strict";
-  var table, order = [], usual = [], groups = {}, facts = {}, loading = {}, lastError = "";
+  var table, order = [], usual = [], groups = {}, facts = {}, lastError = "";
 
-  function head(key) { return table.tHead.querySelector('th[data-key="' + key + '"]'); }
+  function head(key) { // by comparison: a key out of an address may be anything
+    return Array.prototype.filter.call(table.tHead.rows[0].cells, function (th) { return th.getAttribute("data-key") === key; })[0];
+  }
 
   function insert(key, payload, rows) {
     // the only use of innerHTML: these cells were rendered, and escaped, by the template that made this page
@@ -19,15 +21,11 @@
     BENCH.board.sortable(cells[0]);
   }
 
-  function bring(key) { // a promise that the column is in the table
-    if (head(key)) return Promise.resolve();
-    if (!loading[key]) {
-      loading[key] = BENCH.load("data/columns/" + key + ".js", "columns/" + key).then(function (payload) {
-        if (!head(key)) insert(key, payload, BENCH.board.rows());
-        BENCH.forget("columns/" + key);
-      }).catch(function () { delete loading[key]; lastError = key; });
-    }
-    return loading[key];
+  function bring(key) { // a promise of a column that is not in the table yet; null of one that is
+    if (head(key)) return null;
+    var id = "columns/" + key;
+    return BENCH.load("data/" + id + ".js", id).then(function (payload) { return { key: key, payload: payload }; })
+      .catch(function () { lastError = key; });
   }
 
   function setHidden(key, hidden) {
@@ -46,7 +44,11 @@
   function show(keys) { // -> promise of the columns that are shown now
     var wanted = known(keys);
     lastError = "";
-    return Promise.all(wanted.map(bring)).then(function () {
+    return Promise.all(wanted.map(bring)).then(function (brought) {
+      brought.forEach(function (one) {
+        if (one && !head(one.key)) insert(one.key, one.payload, BENCH.board.rows());
+        if (one) BENCH.forget("columns/" + one.key);
+      });
       order.forEach(function (key) { setHidden(key, wanted.indexOf(key) < 0); });
       tell(wanted);
       return lastError;

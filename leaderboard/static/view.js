@@ -1,8 +1,13 @@
-/* The board as it is seen, for a spreadsheet: visible rows and columns, each score with its interval, rank, n and health. */
+/* The board as it is seen, for a spreadsheet: visible rows and columns, each score with its interval, rank, n and health.
+   Loaded when it is asked for. */
 (function () {
   "use strict";
 
   function text(node) { return node ? node.innerText.replace(/\s+/g, " ").trim() : ""; }
+
+  function said(node) { // innerText is empty in rows that are out of sight
+    return node ? (node.querySelector(document.documentElement.lang === "zh" ? ".z" : ".e") || node).textContent.trim() : "";
+  }
 
   function plain(shown) { return shown === "–" ? "" : shown.replace(/,/g, ""); }
 
@@ -20,15 +25,16 @@
   }
 
   function cells(th, cell, width) {
-    var box = cell.querySelector(".cell"), exact = cell.getAttribute("data-v") || "";
-    if (!th.classList.contains("score")) return [cell.querySelector(".stand") ? text(cell.querySelector(".stand")) : exact];
+    var box = cell.querySelector(".cell"), stand = cell.querySelector(".stand");
+    if (!th.classList.contains("score")) return [stand ? said(stand) : cell.getAttribute("data-v") || ""];
     if (!box) return new Array(width).fill("");
-    var ends = text(box.querySelector(".interval")).split("–").map(plain);
+    var ends = said(box.querySelector(".interval")).split("–").map(plain);
     if (ends.length !== 2) ends = ["", ""];
-    return [exact].concat(ends, plain(text(box.querySelector(".rank"))), last(box).map(function (span) { return plain(text(span)); }));
+    var rank = box.querySelector(".rank").firstChild.textContent;
+    return [plain(said(box.querySelector(".value")))].concat(ends, plain(rank), last(box).map(function (span) { return plain(said(span)); }));
   }
 
-  BENCH.view = function (table) {
+  BENCH.put("view", function (table) {
     var heads = Array.prototype.filter.call(table.tHead.rows[0].cells, function (th) { return !th.hidden; });
     var widths = heads.map(function (th) { return head(th).length; });
     var lines = [[].concat.apply([], heads.map(head))];
@@ -40,5 +46,5 @@
       }, [name]));
     });
     return BENCH.table.csv(lines);
-  };
+  });
 })();
