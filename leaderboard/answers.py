@@ -145,7 +145,9 @@ def _items(exam: Exam, positions: Sequence[int]) -> Iterator[Data]:
 def _runs(view: View, slug: str, runs: Sequence[Asked], shards: Sequence[Shard]) -> Data:
     """What a checkpoint made of every task: a mark per answer, and where the texts lie."""
     texts = view.options.samples
-    key = _key(texts, [run.state for run in runs], [(s.path, s.first, s.last, len(s.runs)) for s in shards])
+    key = _key(
+        texts, [(run.state, _score(run)) for run in runs], [(s.path, s.first, s.last, len(s.runs)) for s in shards]
+    )
 
     def make() -> dict[str, Any]:
         made = {}

@@ -159,6 +159,15 @@ def test_repeats_stand_beside_each_other_and_their_means_are_derived(site: Path)
     assert run["values"] is None and run["tokens"] == [7] * 18
 
 
+def test_where_the_column_is_no_share_of_right_answers_its_values_stand_beside_the_marks(tmp_path: Path) -> None:
+    with open_store(tmp_path / "bench.db") as store, Writer(store) as writer:
+        put_run(writer, store, BASE, exam_of(task("ward", scorer="text", chance=None)), 0.5)
+        writer.flush()
+        render(store, tmp_path / "site")
+    ((run),) = payload(next((tmp_path / "site" / "data" / "runs").glob("*.js"))).values()
+    assert run["values"] == [7.0] * 40 and run["score"][0] == 7.0 and set(run["marks"]) == {"·", "×"}
+
+
 def test_long_texts_keep_head_and_tail_and_say_how_much_is_missing(site: Path) -> None:
     shards = [payload(path) for path in (site / "all" / "data" / "answers").glob("1-1-b-evil-*.js")]
     blocks = [block for shard in shards for block in shard["runs"].values() if block["logprobs"]]

@@ -20,7 +20,7 @@ BENCH.map = function (canvas, picked, pointed) {
     waiting = false;
     if (!run || !canvas.clientWidth) return;
     var n = run.marks.length, width = canvas.clientWidth, scale = window.devicePixelRatio || 1, paints = colours();
-    size = n <= 600 ? 11 : n <= 2500 ? 8 : n <= 6000 ? 6 : 5;
+    size = n <= 600 ? 11 : n <= 2500 ? 8 : n <= 6000 ? 6 : n <= 9000 ? 5 : 4;
     across = Math.max(1, Math.floor(width / size));
     var height = Math.ceil(n / across) * size;
     canvas.style.height = height + "px";
@@ -38,7 +38,7 @@ BENCH.map = function (canvas, picked, pointed) {
   }
 
   function square(pen, paints, i) {
-    var sign = run.marks.charAt(i), shape = SHAPES[sign], side = size - 1.5;
+    var sign = run.marks.charAt(i), shape = SHAPES[sign], side = size - (size > 5 ? 1.5 : 0.75);
     var x = i % across * size + 0.25, y = Math.floor(i / across) * size + 0.25;
     pen.globalAlpha = !shown || shown[i] ? 1 : 0.2;
     pen.fillStyle = pen.strokeStyle = paints[sign] || paints.rule;
