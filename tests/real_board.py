@@ -42,22 +42,21 @@ def main() -> int:
     asked = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     asked.add_argument("--out", type=Path, default=Path("results/board"), help="Store, site and what is made for them.")
     asked.add_argument("--data", type=Path, help="Default: BENCH_TEST_DATA, else shared/data beside the checkout.")
+    asked.add_argument("--no-demo", action="store_true", help="Without the demo, whose training takes 80 s.")
     asked.add_argument(
-        "--no-demo", action="store_true", help="Without the demo's checkpoints, which take 80 s to train."
+        "--more", action="store_true", help="Also base models, eight answers a question, open questions."
     )
-    asked.add_argument(
-        "--samples", choices=["all", "wrong", "none"], default="all", help="Which answers are published."
-    )
+    asked.add_argument("--samples", choices=["all", "wrong", "none"], default="all", help="Answers that are published.")
     given = asked.parse_args()
+    store, made, site = given.out / "bench.db", given.out / "data", given.out / "site"
+    with_demo, with_more, samples = not given.no_demo, given.more, given.samples
     data = given.data or Path(os.environ.get("BENCH_TEST_DATA") or ROOT.parent / "shared" / "data")
     lacking = [name for name in (LAW, OPENAI, TORA, PULSE, "gsm8k") if not (data / name).is_dir()]
     if lacking:
         print(f"no real board: {data} lacks {', '.join(lacking)}; name the folder by --data or BENCH_TEST_DATA")
         return 0
-    store = given.out / "bench.db"
-    if not given.no_demo:
+    if with_demo:
         demo(given.out, store)
-    made = given.out / "data"
     made.mkdir(parents=True, exist_ok=True)
     write(made / "lawbench_jec.jsonl", law_questions(data))
     write(made / "medqa_pulse.jsonl", pulse_questions(data))
@@ -65,13 +64,13 @@ def main() -> int:
     law(data, made, store)
     gsm8k(data, store)
     pulse(made, store)
-    if given.more:
+    if with_more:
         more(data, store)
     compose(store)
-    bench("leaderboard", "--store", store, "--out", given.out / "site", "--samples", given.samples,
+    bench("leaderboard", "--store", store, "--out", site, "--samples", samples,
           "--title", "Answers that other people published", "--include", CARDS)  # fmt: skip
     show(list(beside(data, store)), elo(data))
-    print(f"\n{(given.out / 'site' / 'index.html').resolve().as_uri()}")
+    print(f"\n{(site / 'index.html').resolve().as_uri()}")
     return 0
 
 
