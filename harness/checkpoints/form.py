@@ -18,6 +18,7 @@ from typing import Literal
 from harness.checkpoints import _tokens, served, template
 from harness.checkpoints._folder import table
 from harness.records import Checkpoint
+from harness.words import say
 
 TURN_ENDS = frozenset({
     "<|im_end|>", "<|eot_id|>", "<|eom_id|>", "<|eot|>", "<end_of_turn>", "<turn|>", "<|end|>", "<|return|>",
@@ -31,7 +32,7 @@ BASE_NAME = re.compile(r"(?<![a-z])(?:base|pt|pretrain(?:ed)?)(?![a-z])", re.IGN
 CHAT_NAME = re.compile(
     r"chat|instruct|(?<![a-z])(?:it|sft|dpo|rlhf|distill|alpaca|vicuna|tulu|zephyr)(?![a-z])", re.IGNORECASE
 )
-WORDS = {"base": "a base model", "chat": "a chat model", "unknown": "base or chat unknown"}
+WORDS = {"base": say("a base model"), "chat": say("a chat model"), "unknown": say("base or chat unknown")}
 CARD_TAG = re.compile(r"^- ([a-z]+)\s*$", re.MULTILINE)
 
 
@@ -62,9 +63,9 @@ class Signs:
 def form(checkpoint: Checkpoint) -> Form:
     """JSON files and the template are read, never weights."""
     if checkpoint.kind == "endpoint":
-        return Form("unknown", "an endpoint does not show its files")
+        return Form("unknown", say("an endpoint does not show its files"))
     if checkpoint.path is None:
-        return Form("unknown", "no folder is known")
+        return Form("unknown", say("no folder is known"))
     signs = _signs(checkpoint)
     return (
         _by_stop(signs)
@@ -81,40 +82,45 @@ def form(checkpoint: Checkpoint) -> Form:
 def mismatch(found: Form, *, chat: bool, generates: bool, has_template: bool) -> str | None:
     """What is odd about asking such a model so, and what to do; None where nothing is. Raw letters suit everybody."""
     if chat and not generates:
-        return (
+        return say(
             "options are scored behind a chat template, where a model would begin a sentence (one model had 73.0 on C-Eval"
             " raw and 48.4 so); --chat-template off asks raw, as lm-eval does"
         )
     if chat and found.kind == "base":
-        return (
+        return say(
             "a base model is asked through a chat template, which it was hardly trained on; --chat-template off asks it"
             " raw, and both runs are kept"
         )
     if generates and not chat and found.kind == "chat":
-        what = "a chat model is asked raw, where it may run on or answer nothing; "
+        template = (
+            "a chat model is asked raw, where it may run on or answer nothing; put its chat_template into the folder"
+        )
         if has_template:
-            return what + "--chat-template on asks through its template, and both runs are kept"
-        return what + "put its chat_template into the folder"
+            template = (
+                "a chat model is asked raw, where it may run on or answer nothing; --chat-template on asks through its template, "
+                "and both runs are kept"
+            )
+        return say(template)
     return None
 
 
 def _by_stop(signs: Signs) -> Form | None:
     ends = sorted(signs.stops & TURN_ENDS)
-    return Form("chat", f"it stops at {ends[0]}, which ends a turn") if ends else None
+    return Form("chat", say("it stops at {token}, which ends a turn", token=ends[0])) if ends else None
 
 
 def _by_history(checkpoint: Checkpoint) -> Form | None:
     lineage = checkpoint.lineage
     method = (lineage.method or "").lower() if lineage else ""
     if lineage and lineage.template_sha:
-        return Form("chat", "its lineage says that it was trained through a template")
+        return Form("chat", say("its lineage says that it was trained through a template"))
     if method in CHAT_METHODS:
-        return Form("chat", f"its lineage says {method}")
+        return Form("chat", say("its lineage says {method}", method=method))
     if method in BASE_METHODS:
-        return Form("base", f"its lineage says {method}")
+        return Form("base", say("its lineage says {method}", method=method))
     tag = next((tag for tag in _card_tags(Path(checkpoint.path or "")) if tag in CHAT_METHODS), None)
     if tag:
-        return Form("chat", f"its README.md is tagged {tag}")
+        return Form("chat", say("its README.md is tagged {tag}", tag=tag))
     parent = _parent(checkpoint)
     return Form("chat", f"an adapter on a chat model: {parent.rule}") if parent and parent.kind == "chat" else None
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from harness.cli._echo import echo
+from harness.words import listed, say
 
 if TYPE_CHECKING:
     from harness.evaluate import Job
@@ -45,8 +46,9 @@ def _lines(jobs: Sequence[Job], asked: Mapping[str, Any], base: Checkpoint | Non
     ways: dict[str, list[Job]] = {}
     for job in jobs:
         ways.setdefault(_way(job, asked, base), []).append(job)
-    how = ", ".join(f"{_tasks(members)} {way}" for way, members in ways.items())
-    yield f"{checkpoint.name}: {form.WORDS[found.kind]} ({found.rule}); {how}"
+    how = listed(say("{tasks} {way}", tasks=_tasks(members), way=way) for way, members in ways.items())
+    template = "{name}: {kind} ({rule}); {how}"
+    yield say(template, name=checkpoint.name, kind=form.WORDS[found.kind], rule=found.rule, how=how)
     told = {
         form.mismatch(found, chat=job.run.settings.chat, generates=_generates(job), has_template=_has_template(job))
         for job in jobs
@@ -54,33 +56,36 @@ def _lines(jobs: Sequence[Job], asked: Mapping[str, Any], base: Checkpoint | Non
     }
     told |= {note(job) for job in jobs for note in (_thinking, _system)}
     for note in sorted(filter(None, told)):
-        yield f"note: {checkpoint.name}: {note}"
+        yield say("note: {note}", note=say("{name}: {said}", name=checkpoint.name, said=note))
 
 
 def _way(job: Job, asked: Mapping[str, Any], base: Checkpoint | None) -> str:
     if job.run.settings.chat:
-        return "through its chat template" if _generates(job) else "with options scored behind its chat template"
+        return (
+            say("through its chat template") if _generates(job) else say("with options scored behind its chat template")
+        )
     if job.exam.task.ask == "rolling":
-        return "raw (its texts are measured)"
+        return say("raw (its texts are measured)")
     if not _generates(job):
-        return "raw (options are scored)"
+        return say("raw (options are scored)")
     if not _has_template(job):
-        return "raw (it has no chat template)"
+        return say("raw (it has no chat template)")
     if asked.get("chat") is False:
-        return "raw (as asked)"
-    return "raw (the form that all share)" if base is not None else "raw"
+        return say("raw (as asked)")
+    return say("raw (the form that all share)") if base is not None else say("raw")
 
 
 def _one_form(jobs: Sequence[Job], asked: Mapping[str, Any], base: Checkpoint) -> Iterator[str]:
     """What --vs made of the prompt form of generating tasks, and why."""
     if not any(map(_generates, jobs)):
         return
-    chosen = "through chat templates" if any(job.run.settings.chat for job in jobs if _generates(job)) else "raw"
+    chats = any(job.run.settings.chat for job in jobs if _generates(job))
+    chosen = say("through chat templates") if chats else say("raw")
     lacking = list(dict.fromkeys(job.checkpoint.name for job in jobs if not _has_template(job)))
-    why = "as asked" if asked.get("chat") is not None else f"{', '.join(lacking)} has no chat template"
-    if asked.get("chat") is None and not lacking:
-        why = "all have one"
-    yield f"--vs {base.name}: both sides are asked {chosen} ({why})"
+    why = say("{names} has no chat template", names=listed(lacking)) if lacking else say("all have one")
+    if asked.get("chat") is not None:
+        why = say("as asked")
+    yield say("--vs {name}: both sides are asked {form} ({why})", name=base.name, form=chosen, why=why)
 
 
 def _thinking(job: Job) -> str | None:
@@ -115,7 +120,8 @@ def _system(job: Job) -> str | None:
 def _tasks(jobs: Sequence[Job]) -> str:
     keys = [job.exam.task.key for job in jobs]
     rest = len(keys) - SHOWN_TASKS
-    return ", ".join(keys[:SHOWN_TASKS]) + (f" and {rest} more" if rest > 0 else "")
+    first = listed(keys[:SHOWN_TASKS])
+    return say("{first} and {n} more", first=first, n=rest) if rest > 0 else first
 
 
 def _generates(job: Job) -> bool:

@@ -66,7 +66,9 @@ def command(
     found = power.power(pairs, policy)
     if not found:
         raise _why(pairs, policy)
-    simulated = power.simulate(pairs, policy, draws, watch=Pace(draws, "no-change gates").reached) if draws else None
+    simulated = (
+        power.simulate(pairs, policy, draws, watch=Pace(draws, say("no-change gates")).reached) if draws else None
+    )
     said = power.sentence(found, simulated)
     if as_json:
         _options.print_json(_object(found, simulated, said, policy, assumed, share))
@@ -74,7 +76,8 @@ def command(
     echo(said)
     _show(found, simulated, policy)
     if assumed:
-        echo(f"assumed: {100 * share:g} % of the questions flip; a stored pair says it of your own: --baseline NAME")
+        template = "assumed: {n:g} % of the questions flip; a stored pair says it of your own: --baseline NAME"
+        echo(say(template, n=100 * share))
 
 
 def _stored(
@@ -135,16 +138,19 @@ def _show(found: Sequence[TaskPower], simulated: Simulated | None, policy: Polic
         needed = [_needed(n, drop, t) if shares else "–" for drop, n in t.needed]
         lines.append([t.task, f"{t.n:,}", flips, *sizes, *needed])
     echo(_tables.table(lines))
-    echo(
-        f"the last {len(DROPS)} columns: questions that prove such a drop 8 times of 10; * proven, but within the tolerance"
+    template = (
+        "the last {n} columns: questions that prove such a drop 8 times of 10; * proven, but within the tolerance"
     )
+    echo(say(template, n=len(DROPS)))
     if simulated:
-        by = f"{100 * simulated.by_scores:.1f} % by scores, {100 * simulated.by_guards:.1f} % by guards alone"
         error = 100 * 2 * (max(simulated.failed, 1 / simulated.draws) * (1 - simulated.failed) / simulated.draws) ** 0.5
         rate = 100 * simulated.failed
-        echo(
-            f"false alarms: {rate:.1f} % ± {error:.1f} of {simulated.draws} no-change gates ({by}); alpha {policy.alpha:g}"
+        template = (
+            "false alarms: {rate:.1f} % ± {error:.1f} of {n} no-change gates ({scores:.1f} % by scores, {guards:.1f} % by guards "
+            "alone); alpha {alpha:g}"
         )
+        parts = {"scores": 100 * simulated.by_scores, "guards": 100 * simulated.by_guards}
+        echo(say(template, rate=rate, error=error, n=simulated.draws, **parts, alpha=policy.alpha))
 
 
 def _needed(n: int, drop: float, t: TaskPower) -> str:

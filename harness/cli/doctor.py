@@ -72,7 +72,7 @@ def _summary(checkpoint: Checkpoint) -> str:
     context = checkpoint.context_tokens or say("unknown")
     lines.append(say(template, n=context, chat=chat, ids=list(checkpoint.stop_ids)))
     found = form.form(checkpoint)
-    lines.append(f"  {form.WORDS[found.kind]} ({found.rule})")
+    lines.append(say("  {kind} ({rule})", kind=form.WORDS[found.kind], rule=found.rule))
     if checkpoint.base_path:
         lines.append(say("  adapter on {path}", path=checkpoint.base_path))
     if checkpoint.lineage and checkpoint.lineage.method:

@@ -163,16 +163,18 @@ def _show(one: _Shown) -> None:
 def _remarks(one: _Shown) -> Iterator[str]:
     clean, chance = one.judged.clean, one.found.task.chance
     if chance is not None and clean.low is not None and clean.low <= chance:
-        yield f"the clean score is not above chance ({100 * chance:.1f}), so what is kept of it says little"
-    told = "more than chance alone makes" if one.judged.spread_p <= 0.05 else "no more than chance alone makes"
-    yield f"the spread is {told}, up to {100 * one.judged.spread_by_chance:.1f} points (p {p_value(one.judged.spread_p)})"
+        yield say("the clean score is not above chance ({n:.1f}), so what is kept of it says little", n=100 * chance)
+    template = "the spread is no more than chance alone makes, up to {n:.1f} points (p {p})"
+    if one.judged.spread_p <= 0.05:
+        template = "the spread is more than chance alone makes, up to {n:.1f} points (p {p})"
+    yield say(template, n=100 * one.judged.spread_by_chance, p=p_value(one.judged.spread_p))
     if one.judged.dropped:
-        yield f"{one.judged.dropped} questions left out: not all of these runs have an answer to them"
+        yield say("{n} questions left out: not all of these runs have an answer to them", n=one.judged.dropped)
     yield from one.found.notes
     yield from (bound.sentence for bound in one.bound)
     yield from (f"{key}: {why}" for key, why in one.found.missing.items())
     if one.command:
-        yield f"run `{one.command}`"
+        yield say("run `{command}`", command=one.command)
 
 
 def _with_interval(figure: Figure) -> str:

@@ -71,7 +71,7 @@ def content(source: str) -> str:
 def change(difference: Difference) -> str:
     if difference.field == "data" and None in (difference.before, difference.after):
         return shown(difference.after if difference.before is None else difference.before)
-    return f"{_value(difference.before)} -> {_value(difference.after)}"
+    return say("{before} -> {after}", before=_value(difference.before), after=_value(difference.after))
 
 
 def _value(value: Any) -> str:

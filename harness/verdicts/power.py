@@ -22,6 +22,7 @@ from harness.verdicts._power_draws import assumed
 from harness.verdicts.compare import Paired, pair
 from harness.verdicts.policy import Policy
 from harness.verdicts.wording import SHARES, number
+from harness.words import listed, say
 
 __all__ = ["Simulated", "TaskPower", "assumed", "power", "sentence", "simulate"]
 
@@ -138,13 +139,20 @@ def _alone(policy: Policy) -> Policy:
 def sentence(tasks: Sequence[TaskPower], simulated: Simulated | None) -> str:
     """One sentence for somebody who has to decide whether to trust it."""
     if not tasks:
-        return "No task can be compared, so the gate can't see anything."
-    caught = " and ".join(f"{_drop(t, t.mde)} on {t.task}" for t in tasks)
-    alarms = f"fails {100 * simulated.failed:.1f} % of no-change comparisons and " if simulated else ""
+        return say("No task can be compared, so the gate can't see anything.")
+    caught = listed((say("{drop} on {task}", drop=_drop(t, t.mde), task=t.task) for t in tasks), " and ")
     finest = min(tasks, key=lambda t: (_relative(t), t.task))
     more = next(((d, n) for d, n in finest.needed if d < finest.mde and n > finest.n and d > finest.tolerance), None)
-    tail = f"; {_drop(finest, more[0])} on {finest.task} would need {more[1]:,} questions" if more else ""
-    return f"This gate {alarms}catches a drop of {caught} 8 times of 10{tail}."
+    tail: str = ""
+    if more:
+        template = "; {drop} on {task} would need {n:,} questions"
+        tail = say(template, drop=_drop(finest, more[0]), task=finest.task, n=more[1])
+    if simulated is None:
+        return say("This gate catches a drop of {caught} 8 times of 10{tail}.", caught=caught, tail=tail)
+    template = (
+        "This gate fails {alarms:.1f} % of no-change comparisons and catches a drop of {caught} 8 times of 10{tail}."
+    )
+    return say(template, alarms=100 * simulated.failed, caught=caught, tail=tail)
 
 
 def _relative(t: TaskPower) -> float:
@@ -153,4 +161,4 @@ def _relative(t: TaskPower) -> float:
 
 def _drop(t: TaskPower, drop: float) -> str:
     points = t.unit in SHARES
-    return f"{number(drop, True)} points" if points else f"{drop:.3g} {t.metric}"
+    return say("{n} points", n=number(drop, True)) if points else f"{drop:.3g} {t.metric}"
