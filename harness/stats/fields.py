@@ -34,7 +34,9 @@ def bootstrap_ranks(
     sizes, groups = strata_of(strata) if strata is not None else (np.array([float(n)]), np.zeros(n, np.int64))
     share = 1.0 / (sizes.size * sizes[groups])
     members = [np.flatnonzero(groups == g) for g in range(sizes.size)]
-    whole = sizes.size == 1 and n < LEVELS and bool(np.isin(x, (0.0, 1.0)).all())
+    once = math.lcm(*sizes.astype(int).tolist())  # in a common fraction, right answers are whole numbers of points
+    levels = sizes.size * once
+    whole = levels < LEVELS and bool(np.isin(x, (0.0, 1.0)).all())
     rng = np.random.default_rng(seed)
     ranks = np.empty((draws, x.shape[0]), dtype=np.int16 if x.shape[0] < 32_000 else np.int64)
     step = max(1, BLOCK // max(n, x.shape[0]))
@@ -44,18 +46,19 @@ def bootstrap_ranks(
         for where in members:
             counts[:, where] = rng.multinomial(where.size, np.full(where.size, 1.0 / where.size), size=rows)
         if whole:
-            ranks[start : start + rows] = _counted((counts @ x.T).astype(np.intp), n)
+            points = (counts * (once // sizes[groups])) @ x.T
+            ranks[start : start + rows] = _counted(points.astype(np.intp), levels)
         else:  # equal means must tie whatever the order of summation
             ranks[start : start + rows] = ordered(np.round((counts * share) @ x.T, 12))
     return ranks
 
 
-def _counted(right: NDArray[np.intp], n: int) -> NDArray[np.intp]:
-    """Ranks of each row of counts 0..n: one more than how many have a larger one."""
-    right += np.arange(len(right))[:, None] * (n + 1)
-    have = np.bincount(right.ravel(), minlength=len(right) * (n + 1)).reshape(len(right), n + 1)
+def _counted(points: NDArray[np.intp], most: int) -> NDArray[np.intp]:
+    """Ranks of each row of points 0..most: one more than how many have a larger number of them."""
+    points += np.arange(len(points))[:, None] * (most + 1)
+    have = np.bincount(points.ravel(), minlength=len(points) * (most + 1)).reshape(len(points), most + 1)
     above = have.sum(axis=1, keepdims=True) - np.cumsum(have, axis=1)
-    found: NDArray[np.intp] = np.take(1 + above, right)
+    found: NDArray[np.intp] = np.take(1 + above, points)
     return found
 
 

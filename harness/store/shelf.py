@@ -24,7 +24,7 @@ Numbers = tuple[float | None, float | None, float | None, int]  # value, low, hi
 SLICES = ("", "micro", "macro")  # of headlines
 BESIDE = ("unparsed_rate", "truncated_rate", "answer_tokens", "answer_characters")
 KEPT = 256  # runs whose other results are remembered
-ROWS = 20_000  # fetched at once
+ROWS = 1_000  # fetched at once
 
 
 class Shelf:
