@@ -34,13 +34,15 @@ def pages(view: View) -> Iterator[Page | Data]:
 
 
 def _table(view: View, asked: Mapping[str, Sequence[Asked]]) -> dict[str, Any]:
-    """How many answers each checkpoint gave to each task."""
+    """How many answers each checkpoint gave to each task, in whatever form it was asked."""
     board, where = view.board, view.where
-    columns = [column for column in board.columns if column.task][:TASKS]
+    names = list(dict.fromkeys(column.name for column in board.columns if column.task))[:TASKS]
     rows = []
     for checkpoint in board.checkpoints[:ROWS]:
-        done = {run.column.key: run.entry.run.done for run in asked.get(where.slug(checkpoint.id), ())}
+        done: dict[str, int] = {}
+        for run in asked.get(where.slug(checkpoint.id), ()):
+            done[run.column.name] = done.get(run.column.name, 0) + run.entry.run.done
         row = {"name": checkpoint.name, "href": where.checkpoints[checkpoint.id]}
-        rows.append(row | {"done": [done.get(column.key) for column in columns]})
+        rows.append(row | {"done": [done.get(name) for name in names]})
     more = len(board.checkpoints) - len(rows)
-    return {"columns": columns, "rows": rows, "more": more, "tasks": where.tasks}
+    return {"names": [(name, where.tasks[name]) for name in names], "rows": rows, "more": more}

@@ -2,7 +2,8 @@
 
 Run by hand: `OMP_NUM_THREADS=1 python tests/benchmarks/answers_scale.py --store /tmp/scale/bench.db`; make the store first
 with board_scale.py. Budget of the whole site: 90 CPU s, 500 MB of memory, 500 MB of files. Measured on 1,019,910 answers
-of 1,033 bytes: see the report of the day. Each build is a process of its own, since memory is counted at its peak.
+of 1,033 bytes, spliced from real ones, two busy cores: 76 CPU s, 291 MB, 472 MB; a second build 3 s, no file written.
+Each build is a process of its own, since memory is counted at its peak.
 """
 
 from __future__ import annotations
