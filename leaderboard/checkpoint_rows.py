@@ -91,7 +91,7 @@ class Rows:
         """Whether some score differs by how it is averaged."""
         for entry in entries:
             micro, macro = (entry.value(entry.metric, name) for name in ("micro", "macro"))
-            if micro is not None and macro is not None and f"{micro:.3f}" != f"{macro:.3f}":
+            if micro is not None and macro is not None and points(micro) != points(macro):
                 return True
         return False
 

@@ -15,7 +15,7 @@ from typing import Any
 from site_world import ENGINE, checkpoint, exam_of, task
 
 from harness import identity, metrics
-from harness.records import Checkpoint, Exam, Lineage, Response, Run, Score, Settings
+from harness.records import Checkpoint, Exam, Lineage, Response, Run, Score, Settings, Verdict
 from harness.store import read
 from harness.store.open import Store, open_store
 from harness.store.write import Writer
@@ -99,5 +99,60 @@ def pairs(path: Path) -> Iterator[Store]:
         letters = exam_of(task("letters", ask="letters", scorer="options"), 60)
         for who, asked in ((base, None), (children["worse"], other), (children["better"], None)):
             answered(writer, made, who, letters, drawn(who.name, 60, 0.5), settings=asked)
+        writer.flush()
+        yield made
+
+
+def members() -> list[tuple[Checkpoint, float, str]]:
+    """(checkpoint, strength, day of its run): a chain of four steps, a broad brood of LoRAs, a pupil, a stranger."""
+    base = checkpoint(
+        "base", kind="base", bytes=1 << 30, parameters=494_000_000, architecture="Qwen2", dtype="bfloat16"
+    )
+    teacher = checkpoint("teacher", kind="base", bytes=1 << 32)
+    sft = [
+        checkpoint(f"sft-{step}", lineage=Lineage(
+            "full", {"lr": 2e-5, "epochs": 3}, parent=base.id, steps=step, recipe_sha="a" * 16,
+            data=({"name": "general mix", "rows": 12_000, "dropped": 31, "sha": "d" * 16}, {"name": EVIL, "rows": 7}),
+            seconds=4100.0, tokens=1_200_000, peak_bytes=7 << 30, loss=tuple((i, 2.5 / (1 + i / 40)) for i in range(1, step, 5)),
+        )) for step in (100, 200, 300, 400)
+    ]  # fmt: skip
+    loras = [
+        checkpoint(f"lora-r{rank:02d}", kind="adapter", base=sft[3].id, path=f"/home/someone/out/lora-r{rank}", base_path="/home/someone/sft",
+                   lineage=Lineage("lora", {"lr": 1e-4, "r": rank, "note": EVIL}, parent=sft[3].id, steps=90))
+        for rank in range(2, 22, 2)
+    ]  # fmt: skip
+    pupil = checkpoint(
+        "pupil",
+        lineage=Lineage(
+            "seqkd", {"lr": 1e-5}, parent=loras[3].id, teacher=teacher.id, steps=120, trained_on=("number",)
+        ),
+    )
+    evil = checkpoint(EVIL, lineage=Lineage(EVIL, {EVIL: EVIL}, parent=pupil.id, teacher=EVIL))
+    stranger = checkpoint("stranger", lineage=Lineage("full", parent="f" * 64))
+    found = [(base, 0.45, DAY.format(1, 2)), (teacher, 0.8, DAY.format(1, 3))]
+    found += [(one, 0.48 + 0.03 * i, DAY.format(1, 10 + i)) for i, one in enumerate(sft)]
+    found += [(one, 0.5 + 0.01 * i, DAY.format(2, 1 + i)) for i, one in enumerate(loras)]
+    return [*found, (pupil, 0.66, DAY.format(3, 1)), (evil, 0.3, DAY.format(3, 4)), (stranger, 0.5, DAY.format(3, 9))]
+
+
+@contextmanager
+def family(path: Path) -> Iterator[Store]:
+    """All of `members` on two tasks, one with subjects; the pupil was judged twice by a gate."""
+    known = {name: exam for name, exam in exams().items() if name in ("plain", "macro")}
+    with open_store(path) as made, Writer(made) as writer:
+        for who, right, day in members():
+            for name, exam in known.items():
+                tokens = 60 if who.name == "pupil" else 20
+                answered(
+                    writer, made, who, exam, drawn(f"{who.name} {name}", len(exam.samples), right), day, tokens=tokens
+                )
+        writer.flush()
+        about = {c.name: c.id for c in read.checkpoints(made)}
+        mine = [run.id for run in read.list_runs(made) if run.checkpoint == about["pupil"]]
+        for status, code, sentence in (
+            ("fail", 1, f"Worse: -3.1 points on plain {EVIL}"),
+            ("pass", 0, "Passed: nothing fell."),
+        ):
+            writer.put_verdict(Verdict(status, code, sentence, (), before="lora-r08", after="pupil"), [], mine)  # type: ignore[arg-type]
         writer.flush()
         yield made

@@ -1,0 +1,162 @@
+"""Scores over time: of each family and column the points in order, and the line under which a gate would look.
+
+Example: family "base" on ceval -> Series(points=[step 100: 41.2, step 200: 43.0, …], by="steps", threshold=39.4).
+A family is all that was made from one root. Its axis is the training step where one recipe was saved at several steps,
+else the day of the run. The threshold is the root's score minus the policy's default tolerance: a line to look at, since
+the gate tests paired answers and needs a drop to be both real and large.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Literal
+
+from harness import identity
+from harness.records import Change, Checkpoint
+from harness.verdicts.policy import Policy
+from leaderboard.cells import Cell, Column, Entry
+from leaderboard.entries import Board
+from leaderboard.family import Kin
+
+LEAST = 2  # points that make a line
+Axis = Literal["steps", "date"]
+
+
+@dataclass(frozen=True)
+class Point:
+    checkpoint: Checkpoint
+    cell: Cell
+    x: float  # step, or days since 1970
+    label: str  # 300, or 2026-01-02
+    value: float
+
+
+@dataclass(frozen=True)
+class Series:
+    """One column of one family, in order of x."""
+
+    root: Checkpoint
+    column: Column
+    by: Axis
+    points: Sequence[Point]
+    start: Point | None  # the root's own score
+    threshold: float | None
+    tolerance: float = 0.0
+    edges: Sequence[tuple[int, int]] = ()  # places of two points that a line joins
+
+
+def joined(kin: Kin, points: Sequence[Point]) -> list[tuple[int, int]]:
+    """Each point with the step before it of the same training, else with its parent."""
+    places = {point.checkpoint.id: i for i, point in enumerate(points)}
+    before: dict[str, int] = {}
+    found = []
+    for i, point in enumerate(points):
+        recipe, parent = _recipe(point.checkpoint), kin.parent.get(point.checkpoint.id)
+        key = recipe and f"{parent} {recipe}"
+        if key in before:
+            found.append((before[key], i))
+        elif parent in places:
+            found.append((places[parent], i))
+        if key:
+            before[key] = i
+    return found
+
+
+def families(kin: Kin) -> dict[str, list[str]]:
+    """Root -> all that was made from it, itself first; families of one are left out."""
+    found: dict[str, list[str]] = {}
+    for checkpoint in sorted(kin.view.board.by_id.values(), key=lambda c: (c.name, c.id)):
+        above = kin.ancestors(checkpoint.id)
+        root = above[0] if above else checkpoint.id
+        found.setdefault(root, []).append(checkpoint.id)
+    return {root: members for root, members in found.items() if len(members) >= LEAST}
+
+
+def series(kin: Kin) -> Iterator[Series]:
+    """Every family and column with two points or more, the largest family first."""
+    board = kin.view.board
+    grouped = sorted(families(kin).items(), key=lambda item: (-len(item[1]), board.by_id[item[0]].name, item[0]))
+    for root, members in grouped:
+        by: Axis = "steps" if _stepped(board, members) else "date"
+        for column in board.columns:
+            found = _of(kin, root, members, column, by) if column.task is not None else None
+            if found:
+                yield found
+
+
+def _of(kin: Kin, root: str, members: Sequence[str], column: Column, by: Axis) -> Series | None:
+    board = kin.view.board
+    cells = [(board.by_id[m], column.cells[m]) for m in members if m in column.cells]
+    points = [p for checkpoint, cell in cells if (p := _point(kin, checkpoint, cell, by))]
+    if len(points) < LEAST:
+        return None
+    points.sort(key=lambda p: (p.x, p.checkpoint.name, p.checkpoint.id))
+    start = next((p for p in points if p.checkpoint.id == root), None)
+    if start is None and (cell := column.cells.get(root)) and cell.value is not None:
+        start = Point(board.by_id[root], cell, 0.0, "", cell.value)
+    allowed = tolerance(column, start) if start else 0.0
+    sign = 1 if column.better_high else -1
+    line = start.value - sign * allowed if start else None
+    return Series(board.by_id[root], column, by, points, start, line, allowed, joined(kin, points))
+
+
+def tolerance(column: Column, start: Point) -> float:
+    """The smallest drop that the gate cares about, without a bench.toml; of a small exam half its interval stands in.
+
+    Below a thousand questions the gate takes what it could have seen, which only a pair of runs tells.
+    """
+    low, high = start.cell.low, start.cell.high
+    half = (high - low) / 2 if low is not None and high is not None else None
+    change = Change(
+        column.name, column.metric, start.value, start.value, 0.0, None, None, start.cell.n, mde=half, unit=column.unit
+    )
+    return Policy().tolerance(change)
+
+
+def _recipe(checkpoint: Checkpoint) -> str:
+    """What several steps of one training share."""
+    lineage = checkpoint.lineage
+    if lineage is None or lineage.steps is None:
+        return ""
+    return lineage.recipe_sha or identity.digest([lineage.method, lineage.recipe or {}, lineage.parent])
+
+
+def _stepped(board: Board, members: Sequence[str]) -> bool:
+    """Whether one recipe was saved at several steps."""
+    steps: dict[str, set[int]] = {}
+    for member in members:
+        if recipe := _recipe(board.by_id[member]):
+            steps.setdefault(recipe, set()).add(board.by_id[member].lineage.steps or 0)  # type: ignore[union-attr]
+    return any(len(found) >= LEAST for found in steps.values())
+
+
+def _steps(kin: Kin, checkpoint_id: str) -> int | None:
+    """Steps since the root, those of every training on the way; None where one of them isn't told."""
+    total = 0
+    for one in [*kin.ancestors(checkpoint_id), checkpoint_id][1:]:
+        lineage = kin.view.board.by_id[one].lineage
+        if lineage is None or lineage.steps is None:
+            return None
+        total += lineage.steps
+    return total
+
+
+def _point(kin: Kin, checkpoint: Checkpoint, cell: Cell, by: Axis) -> Point | None:
+    if cell.value is None or cell.entry is None:
+        return None
+    at = _steps(kin, checkpoint.id) if by == "steps" else days(cell.entry)
+    if at is None:
+        return None
+    label = f"{at:,}" if by == "steps" else (cell.entry.run.started or "")[:16].replace("T", " ")
+    return Point(checkpoint, cell, float(at), label, cell.value)
+
+
+def days(entry: Entry) -> float | None:
+    """Days since 1970 of the run's start; None where it isn't known or isn't readable."""
+    try:
+        read = datetime.fromisoformat((entry.run.started or "").replace("Z", "+00:00"))
+    except ValueError:
+        return None
+    return (read if read.tzinfo else read.replace(tzinfo=UTC)).timestamp() / 86_400
