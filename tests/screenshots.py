@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 DEMO = {"base", "base-lora", "distilled", "damaged", "teacher"}
 PAIR, TASK = ("base", "distilled"), "demo_math"
 WIDTH, SCALE, LIMIT_BYTES = 1280, 1.5, 200_000
-TALLEST = {"board": 760, "compare": 1690}  # CSS pixels; a page that is shorter is taken whole
+ENDS = {"board": "#board", "compare": "article.at"}  # below it the picture is cut
 QUIET = "() => new Promise(done => { let last; const look = () => { const now = document.body.innerHTML.length;" \
         " if (now === last) done(true); else { last = now; setTimeout(look, 400); } }; look(); })"  # fmt: skip
 # a column cut in two by the edge is left to the column picker: the keys of those that fit, "" where all do
@@ -112,8 +112,10 @@ def picture(page: Page, path: Path) -> tuple[Path, int]:
     """As much of the page as a README can show; the file's size."""
     page.evaluate(QUIET)
     page.evaluate("document.activeElement.blur()")
-    tallest = TALLEST[path.stem]
-    height = min(tallest, int(page.evaluate("document.documentElement.scrollHeight")))
+    bottom = page.evaluate(
+        "end => document.querySelector(end).getBoundingClientRect().bottom + window.scrollY", ENDS[path.stem]
+    )
+    height = round(bottom) + 16
     page.set_viewport_size({"width": WIDTH, "height": height})
     page.evaluate("window.scrollTo(0, 0)")
     page.evaluate(QUIET)
