@@ -91,6 +91,8 @@ class Fresh:
             self._store = None
 
     def _changed(self) -> bool:
+        if not self._path.is_file():
+            open_store(self._path, mode="ro")  # which says in a sentence what is wrong
         stat = self._path.stat()
         if self._store is None or self._file != (stat.st_dev, stat.st_ino):  # another file by the same name
             self.close()

@@ -185,6 +185,11 @@ def test_the_command_serves_what_it_wrote_follows_the_store_and_ends_quietly(tmp
             running.kill()
 
 
+def test_without_a_store_there_is_nothing_to_serve(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"no store at .*bench\.db; run `bench run` first"):
+        serve.Fresh(tmp_path / "bench.db", lambda: None, lambda why: None)
+
+
 def test_a_port_without_a_server_is_a_mistake_in_one_sentence(tmp_path: Path) -> None:
     done = subprocess.run([*BENCH, "leaderboard", "--port", "0"], capture_output=True, text=True, cwd=tmp_path)
     assert done.returncode == 2 and done.stderr == "bench: --port is where --serve listens; pass both or neither\n"

@@ -13,7 +13,7 @@ import click
 
 from harness.cli import _options, _packed
 from harness.cli._echo import echo
-from harness.words import heads
+from harness.words import heads, say
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -64,10 +64,10 @@ def refresh(path: Path, dry_run: bool, store: Path | None, as_json: bool) -> Non
         _options.print_json({"file": str(path), "written": changed and not dry_run, "tasks": rows})
         return
     _show(rows)
-    state = (
-        "is up to date" if not changed else "would change (--dry-run)" if dry_run else "written; review and commit it"
-    )
-    echo(f"{_packed.short(path)}: {state}")
+    state = say("is up to date")
+    if changed:
+        state = say("would change (--dry-run)") if dry_run else say("written; review and commit it")
+    echo(say("{name}: {said}", name=_packed.short(path), said=state))
 
 
 def _known(store: Store, outcomes: Sequence[Outcomes], path: Path) -> None:

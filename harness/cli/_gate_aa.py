@@ -12,7 +12,7 @@ import click
 
 from harness.cli import _engine, _options
 from harness.cli._echo import echo
-from harness.words import heads
+from harness.words import heads, say
 
 if TYPE_CHECKING:
     from harness.cli._checkpoints import Asked
@@ -69,8 +69,10 @@ def command(
         return
     _show(found)
     if runs[0].settings.temperature:
-        echo(f"sampled at temperature {runs[0].settings.temperature:g}: most of these flips are the sampling's")
-    echo(f"kept in {noise.place(path)}; the paired test of `bench gate` needs no correction: such flips go both ways")
+        template = "sampled at temperature {t:g}: most of these flips are the sampling's"
+        echo(say(template, t=runs[0].settings.temperature))
+    template = "kept in {path}; the paired test of `bench gate` needs no correction: such flips go both ways"
+    echo(say(template, path=noise.place(path)))
 
 
 def _checkpoint(store: Store, runs: Sequence[Run], given: dict[str, Any]) -> Asked:
