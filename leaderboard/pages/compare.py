@@ -72,7 +72,8 @@ def _children(view: View, singles: Sequence[Column]) -> Mapping[str, Any]:
     counted = {c.key: sum(c.key in one.lines for one in found.values()) for c in singles}
     columns = sorted((c for c in singles if counted[c.key]), key=lambda c: -counted[c.key])[:COLUMNS]
     ordered = [c.id for c in view.board.checkpoints if c.id in found and found[c.id].lines]
-    return {"columns": columns, "children": [_child(view, found[c], columns) for c in ordered]}
+    children = [_child(view, found[c], columns) for c in ordered]
+    return {"columns": columns, "children": children, "others": any(child.others for child in children)}
 
 
 def _child(view: View, one: parents.Against, columns: Sequence[Column]) -> Child:

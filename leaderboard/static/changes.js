@@ -91,6 +91,7 @@ BENCH.changes = (function () {
     var node = BENCH.clone("line-row"), c = line.change, points = line.points, number = words.number;
     var link = text(node, "task", line.title);
     link.href = address(line);
+    link.setAttribute("data-at", line.slug);
     if (line.slug === chosen) { node.className = "chosen"; link.setAttribute("aria-current", "true"); }
     text(node, "form", line.column.form);
     if (words.of(line.title, "en").length > LONG) node.cells[0].className = "long";
@@ -116,12 +117,14 @@ BENCH.changes = (function () {
   }
 
   function table(lines, chosen, address) {
+    var at = by("lines").contains(document.activeElement) ? document.activeElement.getAttribute("data-at") : null;
     var body = emptied(by("lines").tBodies[0]);
     var there = lines.filter(function (line) { return line.change; }), apart = lines.filter(function (line) { return !line.change; });
     var scaled = there.filter(function (line) { return line.points; }), end = scale(scaled);
     emptied(by("lines-axis"));
     if (scaled.length) by("lines-axis").appendChild(axis(end));
     there.forEach(function (line) { body.appendChild(row(line, end, chosen, address)); });
+    if (at) by("lines").querySelector('[data-at="' + at + '"]').focus({ preventScroll: true }); // a new row for the one that was clicked
     if (apart.length) body.appendChild(BENCH.clone("apart-row"));
     columnIf("empty", there.some(function (line) { return line.reads && (line.rates[0].empty || line.rates[1].empty); }));
     columnIf("length", there.some(function (line) { return line.length !== null; }));

@@ -5,7 +5,7 @@
   "use strict";
   var STATE = ["a", "b", "t", "f", "subject", "q", "s", "lang"];
   var shown, words, by, box;
-  var sides = null, columns = null, order = [], bySlug = {}, pickers = {}, pairs = {}, round = 0, last = {};
+  var sides = null, columns = null, order = [], bySlug = {}, pickers = {}, pairs = {}, round = 0, last = {}, title = "";
 
   function address(changed) { // this view with something else chosen
     var state = {};
@@ -133,6 +133,7 @@
     var ready = pair.a && pair.b && !unknown && pair.a !== pair.b;
     by("result").hidden = !ready;
     by("swap").disabled = !(pair.a && pair.b);
+    if (!ready) document.title = title;
     if (by("entry")) by("entry").hidden = !!(pair.a || pair.b);
     if (unknown) return trouble("cmp_unknown", { slug: unknown });
     if (pair.a && pair.a === pair.b) return trouble("cmp_same");
@@ -167,7 +168,7 @@
     by("lines").tHead.hidden = by("record").hidden = !there.length;
     by("one").hidden = !chosen;
     if (chosen) BENCH.flips.show(chosen, { a: bySlug[pair.a], b: bySlug[pair.b] }, address, go);
-    document.title = bySlug[pair.a].name + " → " + bySlug[pair.b].name + " · " + box.getAttribute("data-site");
+    document.title = bySlug[pair.a].name + " → " + bySlug[pair.b].name + " · " + title;
   }
 
   function boldest(lines) { // the task to look at first: what is worse, what is better, what is first
@@ -224,7 +225,7 @@
   BENCH.ready(function () {
     shown = BENCH.changes; words = BENCH.said; by = shown.by; box = by("compare");
     box.hidden = false;
-    box.setAttribute("data-site", document.title.split(" · ").slice(1).join(" · "));
+    title = document.title;
     pickers.a = BENCH.combobox(by("side-a"), by("list-a"), function (item) { go({ a: item.slug, s: "" }); });
     pickers.b = BENCH.combobox(by("side-b"), by("list-b"), function (item) { go({ b: item.slug, s: "" }); });
     by("swap").addEventListener("click", function () {

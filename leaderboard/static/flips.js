@@ -210,7 +210,14 @@ BENCH.flips = (function () {
     mark(Number(node.getAttribute("data-position")), true);
   }
 
+  function speak() { // an option holds one text, not one a language
+    var every = by("subject").options[0];
+    every.textContent = every.getAttribute("data-label-" + document.documentElement.lang);
+  }
+
   BENCH.ready(function () {
+    speak();
+    new MutationObserver(speak).observe(document.documentElement, { attributeFilter: ["lang"] });
     BENCH.each("button[data-f]", function (button) {
       button.addEventListener("click", function () { go({ t: line.slug, f: button.getAttribute("data-f"), s: "" }); });
     }, by("square"));

@@ -187,7 +187,7 @@ BENCH.pairs = (function () {
     if (needed > TOO_MANY * asked) return null;
     var more = Math.max(1, needed - asked);
     var step = Math.pow(10, Math.max(0, Math.floor(Math.log10(more)) - 1));
-    return Math.ceil(more / step) * step;
+    return Math.ceil(more / step - 1e-9) * step;
   }
 
   function inPoints(column, found) {
