@@ -17,6 +17,7 @@ from harness import stats
 from harness.records import Outcomes
 from harness.verdicts.compare import CONFIDENCE
 from harness.verdicts.wording import number
+from harness.words import listed, say
 
 TEXTS = "texts"
 
@@ -115,24 +116,27 @@ def _otherwise(letters: Outcomes, texts: Outcomes) -> str:
     """What else differs between the two runs and could make the gap."""
     asked = [o.fingerprint.get("must", {}).get("settings") or {} for o in (letters, texts)]
     differ = [name for name in ("shots", "chat", "system") if asked[0].get(name) != asked[1].get(name)]
-    said = (f"{name} {asked[0].get(name)!r} by letters and {asked[1].get(name)!r} by texts" for name in differ)
-    return f"; but they were asked otherwise too ({', '.join(said)})" if differ else ""
+    template = "{name} {one!r} by letters and {other!r} by texts"
+    said = [say(template, name=name, one=asked[0].get(name), other=asked[1].get(name)) for name in differ]
+    return say("; but they were asked otherwise too ({how})", how=listed(said)) if differ else ""
 
 
 def _told(b: Binding, otherwise: str) -> str:
-    both = f"{number(b.letters, True)} by letters, {number(b.texts, True)} by option texts"
-    gap = f"{number(b.gap, True, signed=True)} points"
-    interval = f"90 % interval {number(b.gap_low, True, signed=True)} to {number(b.gap_high, True, signed=True)}"
-    figures = f"{b.checkpoint} on {b.task}: {both} on the same {b.n:,} questions ({gap}, {interval})"
-    return f"{figures}: {_meaning(b)}{otherwise}."
+    gap, low, high = (number(v, True, signed=True) for v in (b.gap, b.gap_low, b.gap_high))
+    return say(
+        "{name} on {task}: {letters} by letters, {texts} by option texts on the same {n:,} questions ({gap} points, 90 % "
+        "interval {low} to {high}): {meaning}{otherwise}.",
+        name=b.checkpoint, task=b.task, letters=number(b.letters, True), texts=number(b.texts, True), n=b.n, gap=gap,
+        low=low, high=high, meaning=_meaning(b), otherwise=otherwise,
+    )  # fmt: skip
 
 
 def _meaning(b: Binding) -> str:
-    at_chance = "; its letters are not above chance" if b.letters_at_chance else ""
+    at_chance = say("; its letters are not above chance") if b.letters_at_chance else ""
     if b.letters_at_chance and b.chance is not None and b.texts_low <= b.chance:
-        return "neither is above chance, so nothing can be said about letter binding"
+        return say("neither is above chance, so nothing can be said about letter binding")
     if b.gap_low > 0:
-        return f"it knows more than it can say by letter{at_chance}"
+        return say("it knows more than it can say by letter{at_chance}", at_chance=at_chance)
     if b.gap_high < 0:
-        return "it answers better by letter than by text, so letters hide nothing"
-    return f"no clear difference between the two{at_chance}"
+        return say("it answers better by letter than by text, so letters hide nothing")
+    return say("no clear difference between the two{at_chance}", at_chance=at_chance)
