@@ -224,7 +224,9 @@ BENCH.ready(function () {
   }
 
   node("subject").addEventListener("change", function () { go({ subject: this.value, s: "" }); });
-  node("language").addEventListener("click", function () { if (shown) { subjects(); node("subject").value = BENCH.state.subject || ""; } });
+  new MutationObserver(function () { // an option can hold one language only
+    if (shown) { subjects(); node("subject").value = BENCH.state.subject || ""; }
+  }).observe(document.documentElement, { attributes: true, attributeFilter: ["lang"] });
   node("stop").addEventListener("click", function () { if (hunt) hunt.given(); });
   node("next").addEventListener("click", list.next);
   node("previous").addEventListener("click", list.previous);
