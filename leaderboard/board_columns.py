@@ -7,6 +7,7 @@ Trap: a head may only say what all its cells share; the prompt form is such (col
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -21,6 +22,7 @@ CELLS = 4_000  # of scores that it opens with
 # bytes, compressed, of a name, of a cell of scores (neighbours are alike in the leading column), of a composite's part in it
 ROW, SCORE, LEAD, PART = 22, 22, 16, 7
 FACTS = {"parent": 38, "tokens": 18, "size": 4}  # the same of what is said of a checkpoint beside its scores
+SPOKEN = 0.2  # of the rows that must have a fact, or its column is mostly dashes
 PAGE = 42_000  # bytes, compressed, that the rows of a page may take
 
 
@@ -47,8 +49,9 @@ class Shown:
 
 
 def shown(board: Board) -> list[Shown]:
-    """All columns of a board: what orders it, composites, means of groups, then tasks."""
-    ordered = sorted(board.columns, key=lambda c: _place(c, board.lead))
+    """All columns of a board: what orders it, composites, means of groups, tasks; those that its rows mostly lack stand last."""
+    lead = {checkpoint for c in board.columns if c.key == board.lead for checkpoint in c.cells}
+    ordered = sorted(board.columns, key=lambda c: _place(c, board.lead, len(lead & c.cells.keys()), len(lead)))
     groups: dict[str, list[str]] = {}
     for column in board.columns:
         for member in column.members:
@@ -56,8 +59,13 @@ def shown(board: Board) -> list[Shown]:
     return [_shown(c, c.key == board.lead, tuple(groups.get(c.key, ()))) for c in ordered]
 
 
-def _place(column: Column, lead: str) -> int:
-    return 0 if column.key == lead else 1 if column.composite else 2 if column.members else 3
+def _place(column: Column, lead: str, common: int, of: int) -> tuple[int, int, int]:
+    kind = 0 if column.key == lead else 1 if column.composite else 2 if column.members else 3
+    return (0, 0, kind) if _mostly(common, of) else (1, of - common, kind)
+
+
+def _mostly(common: int, of: int) -> bool:
+    return 2 * common >= of
 
 
 @dataclass(frozen=True)
@@ -70,9 +78,9 @@ class Place:
     usual: bool  # shown before the reader picks
 
 
-def places(columns: Sequence[Shown], facts: Sequence[str], rows: int) -> list[Place]:
-    """What orders the rows and composites, then facts, then the other scores."""
-    front = [c for c in columns if c.lead or c.column.composite]
+def places(columns: Sequence[Shown], facts: Mapping[str, int], rows: int) -> list[Place]:
+    """What orders the rows and composites, then facts, then the other scores; `facts`: how many of the rows have each."""
+    front = [*itertools.takewhile(lambda c: c.lead or c.column.composite, columns)]
     ordered: list[tuple[str, Shown | None]] = [(c.slug, c) for c in front]
     ordered += [(fact, None) for fact in facts]
     ordered += [(c.slug, c) for c in columns if c not in front]
@@ -81,7 +89,7 @@ def places(columns: Sequence[Shown], facts: Sequence[str], rows: int) -> list[Pl
     left, scores = PAGE - ROW * rows, 0
     for key, score in ordered:
         scores += score is not None
-        usual = score is None or scores <= most
+        usual = scores <= most if score else facts[key] >= SPOKEN * rows
         cost = rows * (_cost(score) if score else FACTS[key])
         here = usual and (cost <= left or (score is not None and score.lead))
         left -= cost if here else 0

@@ -26,7 +26,8 @@ def pages(view: View) -> Iterator[Page | Data]:
     board = view.board
     columns = board_columns.shown(board)
     rows = board_rows.rows(view, columns)
-    facts = [fact for fact in board_columns.FACTS if any(row.has(fact) for row in rows)]
+    having = {fact: sum(row.has(fact) for row in rows) for fact in board_columns.FACTS}
+    facts = {fact: n for fact, n in having.items() if n}
     places = board_columns.places(columns, facts, len(rows))
     facets = board_rows.facets(board) if rows else {}
     basis = board_rows.basis(columns)
