@@ -57,7 +57,8 @@ class Entry:
 
     @property
     def headline(self) -> Result | None:
-        return self.results.get((self.metric, ""))
+        found: Result | None = self.results.get((self.metric, ""))
+        return found
 
     @property
     def complete(self) -> bool:
