@@ -14,7 +14,7 @@ $(READY): pyproject.toml Makefile
 	$(BIN)/pip uninstall --quiet --yes torchvision torchaudio torchcodec triton
 	touch $(READY)
 
-.PHONY: install demo test bench lint docs clean
+.PHONY: install demo test bench lint docs board screenshots clean
 install: $(READY)
 
 demo: $(READY)  ## train tiny checkpoints, run, rank and gate them (about three minutes on two cores)
@@ -23,8 +23,15 @@ demo: $(READY)  ## train tiny checkpoints, run, rank and gate them (about three 
 test: $(READY) lint  ## everything that must hold
 	$(BIN)/pytest -n $(WORKERS) --dist loadfile
 
-bench: $(READY)  ## side by side with lm-eval, every answer compared; the table for results/LOG.md
+bench: $(READY)  ## side by side with lm-eval, every answer compared, then the site of 1,000 x 60; the tables for results/LOG.md
 	$(BIN)/python tests/benchmarks/vs_lm_eval.py --markdown
+	$(BIN)/python tests/benchmarks/board_scale.py --store results/runs/board_scale.db all
+
+board: $(READY)  ## a board of real answers, with ours beside the published scores, where shared/data is
+	$(BIN)/python tests/real_board.py --out results/board
+
+screenshots: $(READY)  ## README's pictures, of the demo's site
+	$(BIN)/python tests/screenshots.py --out leaderboard/screenshots
 
 lint: $(READY)
 	$(BIN)/ruff check .
@@ -35,4 +42,4 @@ docs: $(READY)  ## write the generated parts of README.md anew
 	$(BIN)/cog -r README.md
 
 clean:
-	rm -rf $(VENV) dist results/demo results/site
+	rm -rf $(VENV) dist results/demo results/site results/board
