@@ -37,6 +37,9 @@ def pages(view: View) -> Iterator[Page]:
         "said": compare_words.carried(),
         "facts": {
             "no-mean": " ".join(c.slug for c in singles if not _is_mean(c)),
+            "ungraded": " ".join(
+                c.slug for c in singles if any(x.entry and x.entry.ungraded for x in c.cells.values())
+            ),
             "unread": " ".join(c.slug for c in singles if c.task and c.task.ask != GENERATED),
         },
         **_children(view, singles),

@@ -65,12 +65,12 @@
   function listed(name) { return (box.getAttribute(name) || "").split(" "); }
 
   function lines(runs, common, exams) {
-    var noMean = listed("data-no-mean"), options = listed("data-options");
+    var ungraded = listed("data-ungraded"), noMean = listed("data-no-mean"), options = listed("data-options");
     var found = BENCH.pairs.lines(common.map(function (slug) {
       var column = columns[slug];
       return {
         slug: slug, column: column, exam: exams[column.exam], before: runs[0][slug], after: runs[1][slug],
-        why: noMean.indexOf(slug) < 0 ? "" : "cmp_why_no_mean", values: { metric: column.metric }, reads: options.indexOf(slug) < 0
+        why: ungraded.indexOf(slug) >= 0 ? "cmp_why_ungraded" : noMean.indexOf(slug) >= 0 ? "cmp_why_no_mean" : "", values: { metric: column.metric }, reads: options.indexOf(slug) < 0
       };
     }));
     titled(found);
