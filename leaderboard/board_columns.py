@@ -22,7 +22,7 @@ CELLS = 4_000  # of scores that it opens with
 # bytes, compressed, of a name, of a cell of scores (neighbours are alike in the leading column), of a composite's part in it
 ROW, SCORE, LEAD, PART = 22, 22, 16, 7
 FACTS = {"parent": 38, "tokens": 18, "size": 4}  # the same of what is said of a checkpoint beside its scores
-SPOKEN = 0.2  # of the rows that must have a fact, or its column is mostly dashes
+SPOKEN = 0.1  # of the rows that must have a fact, or its column is mostly dashes
 PAGE = 42_000  # bytes, compressed, that the rows of a page may take
 
 
