@@ -20,7 +20,7 @@ from harness.stats.intervals import Floats
 from harness.store import secondary, tables
 from harness.store.open import Store
 
-ROWS = 200_000  # answers fetched at once
+ROWS = 50_000  # answers fetched at once
 _TOKENS = "CASE WHEN p.stop = 'error' OR p.logprobs IS NOT NULL THEN NULL ELSE p.output_tokens END"
 _NEUTRAL = "json_extract(x.detail, '$.neutral')"
 
