@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from harness.records import Checkpoint, Exam, Run, Settings, Task
+from harness.words import listed, say
 
 HERE = "here"
 FLAGS = ("shots", "temperature", "top_p", "max_tokens", "seed")  # settings that have an option of their name
@@ -27,11 +28,11 @@ class Form(NamedTuple):
 
     def __str__(self) -> str:
         if self.asked != HERE:
-            return self.asked.replace("elsewhere:", "import ")
-        words = ["through the chat template" if self.chat else "raw"]
-        words += [f"system prompt {self.system[:40]!r}"] if self.system else []
-        words += [f"thinking {self.think}"] if self.think != "default" else []
-        return ", ".join(words)
+            return say("import {source}", source=self.asked.removeprefix("elsewhere:"))
+        words = [say("through the chat template") if self.chat else say("raw")]
+        words += [say("system prompt {text!r}", text=self.system[:40])] if self.system else []
+        words += [say("thinking {mode}", mode=self.think)] if self.think != "default" else []
+        return listed(words)
 
 
 def line(

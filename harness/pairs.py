@@ -18,6 +18,7 @@ from harness.errors import NotComparable, NothingToCompare
 from harness.records import Outcomes, Run
 from harness.store import read
 from harness.store.open import Store
+from harness.words import listed, say
 
 __all__ = ["Form", "Lacking", "Pair", "again", "find", "lacking"]
 
@@ -127,9 +128,10 @@ def _of_task(
     for form, (a, b) in chosen.items():
         before, after = a.read(store), b.read(store)
         passed = [o.name for o, c, side in ((before, a, left), (after, b, right)) if c is not side[0]]
-        note = f"{task}, both {form}" if len(chosen) > 1 else ""
+        note = say("{task}, both {form}", task=task, form=str(form)) if len(chosen) > 1 else ""
         if passed and not note:
-            note = f"{task}: both {form}; not the newest run of {' and '.join(passed)}, which was asked otherwise"
+            template = "{task}: both {form}; not the newest run of {names}, which was asked otherwise"
+            note = say(template, task=task, form=str(form), names=listed(passed, " and "))
         pairs.append(Pair(before, after, form, note))
     return pairs
 
@@ -208,8 +210,9 @@ def lacking(
             continue
         for spec, own, known, other in ((before, a, left, b), (after, b, right, a)):
             if not own:
-                neither = f"neither {before} nor {after}"
-                why = f"{task} was run on {f'{before if spec == after else after} only' if other else neither}"
+                why = say("{task} was run on neither {before} nor {after}", task=task, before=before, after=after)
+                if other:
+                    why = say("{task} was run on {name} only", task=task, name=before if spec == after else after)
                 line = _missing_line(store, spec, task, known, other, more)
                 found.append(Lacking(task, spec, why, line, absent=True))
     return found
@@ -232,11 +235,14 @@ def _unlike(
     """Both have it: in another form, or one of them not to its end."""
     if not any(a.form == b.form for a in before[2] for b in after[2]):
         line = _remedy(store, before[1], after[1], more)
-        why = f"{task}: {before[0]} was asked {before[1].form}, {after[0]} {after[1].form}"
+        forms = {"one": str(before[1].form), "other": str(after[1].form)}
+        template = "{task}: {before} was asked {one}, {after} {other}"
+        why = say(template, task=task, before=before[0], after=after[0], **forms)
         return [Lacking(task, after[0], why, line)]
     unfinished = [(spec, c.run) for spec, c, _ in (before, after) if c.run and c.run.status != "done"]
     return [
-        Lacking(task, spec, f"{task} of {spec} is not finished ({run.done:,} of {run.expected:,} answers)",
+        Lacking(task, spec, say("{task} of {name} is not finished ({done:,} of {of:,} answers)", task=task, name=spec,
+                                done=run.done, of=run.expected),
                 again(store, run, [read.get_task(store, run.exam).key], more))
         for spec, run in unfinished
     ]  # fmt: skip

@@ -24,6 +24,7 @@ from harness.questions import catalogue, load
 from harness.records import Exam, Run, Score, Task
 from harness.store import read
 from harness.store.open import Store, open_store
+from harness.words import heads, say
 
 
 @dataclass(frozen=True)
@@ -237,11 +238,11 @@ def _plan(parts: Sequence[Part], skipped: Sequence[str], as_json: bool) -> None:
     if as_json:
         _options.print_json({"datasets": shown, "left_out": list(skipped)})
         return
-    head = ["system", "data set", "task", "rows", "scored by", "answers each", "published", "asked"]
+    head = heads("system", "data set", "task", "rows", "scored by", "answers each", "published", "asked")
     rows = [
         [one["name"], one["dataset"], one["task"], str(one["rows"]), one["scored_by"], str(one["repeats"]),
          _scores(one["published"]) or "–", one["label"]]
         for one in shown
     ]  # fmt: skip
     echo(_tables.table([head, *rows]))
-    echo("nothing was written; without --dry-run these become runs")
+    echo(say("nothing was written; without --dry-run these become runs"))

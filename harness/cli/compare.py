@@ -11,6 +11,7 @@ import click
 
 from harness.cli import _options
 from harness.cli._echo import echo
+from harness.words import say
 
 if TYPE_CHECKING:
     from collections.abc import Container, Sequence
@@ -125,7 +126,7 @@ def _gather(
 
 
 def _told(gap: Lacking) -> str:
-    return gap.why + (f"; `{gap.line}` runs it, or --run" if gap.line else "")
+    return say("{why}; `{command}` runs it, or --run", why=gap.why, command=gap.line) if gap.line else gap.why
 
 
 def _print(found: _Found) -> None:

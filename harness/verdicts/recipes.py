@@ -17,6 +17,7 @@ from harness import stats
 from harness.records import Outcomes
 from harness.stats.intervals import Floats, t_of, z_of
 from harness.verdicts import wording
+from harness.words import say
 
 LEAST = 3  # training seeds from which a spread is worth the name
 CONFIDENCE = 0.90
@@ -92,11 +93,17 @@ def _spread(scores: Floats) -> float | None:
 def sentence(found: Recipes) -> str:
     """'this recipe: -2.6 points on ceval (90 % interval -4.4 to -0.8), 3 training seeds against 3; …'."""
     points = found.unit in wording.SHARES
-    unit = "points" if points else found.metric
+    unit = say("points") if points else found.metric
     change, low, high = (wording.number(v, points, signed=True) for v in (found.change, found.low, found.high))
     widest = max(s for s in found.spreads if s is not None)
-    against = f"against {found.seeds[0]}" if found.seeds[0] > 1 else "against one checkpoint"
-    return (
-        f"this recipe: {change} {unit} on {found.task} (90 % interval {low} to {high}), {found.seeds[1]} training seeds "
-        f"{against}; seeds alone move a score by {wording.number(widest, points)}"
-    )
+    moved = say(
+        "{what} {unit} on {task} (90 % interval {low} to {high})",
+        what=change, unit=unit, task=found.task, low=low, high=high,
+    )  # fmt: skip
+    template = "this recipe: {moved}, {n} training seeds against {of}; seeds alone move a score by {spread}"
+    if found.seeds[0] == 1:
+        template = (
+            "this recipe: {moved}, {n} training seeds against one checkpoint; seeds alone move a score by {spread}"
+        )
+    spread = wording.number(widest, points)
+    return say(template, moved=moved, n=found.seeds[1], of=found.seeds[0], spread=spread)
