@@ -100,7 +100,7 @@ class Health:
             "left": max(0, len(rows) - SUBJECTS),
             "scale": scale,
             "factor": both.head.factor,
-            "rows": [self._subject(both, scale, row) for row in _ends(rows)],
+            "rows": Markup("\n").join(self._subject(both, scale, row) for row in _ends(rows)),
         }
 
     def _subject(self, both: Both, scale: Scale, row: Row) -> Markup:
@@ -126,7 +126,7 @@ class Health:
                 self._guard(name, move, share, said if i == 0 else None, len(shown), many)
                 for i, move in enumerate(shown)
             ]
-            found.append({"rows": rows, "beyond": len(beyond)})
+            found.append({"rows": Markup("\n").join(rows), "beyond": len(beyond), "left": len(beyond) - len(shown)})
         return sorted(found, key=lambda row: not row["beyond"])
 
     def _guard(

@@ -1,6 +1,6 @@
 """The tables of a checkpoint's runs, every row written out here: sixty tasks on a thousand pages are sixty thousand rows.
 
-Example: `Rows(view).scores(entries, edge)` -> [Markup('<tr><th scope="row" …>C-Eval</th><td class="num">2–4</td>…</tr>'), …].
+Example: `Rows(view).scores(entries, edge)` -> '<tr><th scope="row" …>C-Eval</th><td class="num">2–4</td>…</tr>…'.
 What belongs to a column (its title, its form, its address) is escaped once a site; what is put together here is either
 that or a number. Trap: a page lies in checkpoint/, so every address begins with "../".
 """
@@ -47,6 +47,7 @@ class Head:
 
     column: Column
     title: Markup
+    name: Markup
     link: Markup
     first: Markup  # the row's head, up to the marks
     form: Markup
@@ -82,7 +83,9 @@ class Rows:
         of = f' <small class="soft">/ {sum(cell.ranked for cell in column.cells.values())}</small>'
         divided = column.exam is not None and any(sample.subject for sample in column.exam.samples)
         factor = 100.0 if column.percent else 1.0
-        return Head(column, title, link, first, form, of, column.slug, column.scale, factor, divided)
+        return Head(
+            column, title, inline(column.name), link, first, form, of, column.slug, column.scale, factor, divided
+        )
 
     def head(self, entry: Entry) -> Head:
         return self.heads[self.view.board.place[entry.run.id]]
@@ -95,11 +98,11 @@ class Rows:
                 return True
         return False
 
-    def scores(self, entries: Sequence[Entry], edge: Against | None) -> list[Markup]:
+    def scores(self, entries: Sequence[Entry], edge: Against | None) -> Markup:
         averages = self.averaged(entries)
         own = f"../samples.html#c={self.view.where.slug(entries[0].checkpoint.id)}&amp;t=" if entries else ""
         pair = f"../{escape(self.view.where.compare(edge.parent, edge.child))}&amp;t=" if edge else ""
-        return [self._score(entry, edge, averages, own, pair) for entry in entries]
+        return Markup("\n").join(self._score(entry, edge, averages, own, pair) for entry in entries)
 
     def _score(self, entry: Entry, edge: Against | None, averages: bool, own: str, pair: str) -> Markup:
         """`own` and `pair`: the addresses of its answers and of the comparison, up to the column."""
@@ -162,17 +165,17 @@ class Rows:
 
     # -- runs -----------------------------------------------------------------------------------------------------
 
-    def runs(self, entries: Sequence[Entry]) -> list[tuple[Markup, list[Markup]]]:
+    def runs(self, entries: Sequence[Entry]) -> list[tuple[Markup, Markup]]:
         """(engine and settings, the rows of the runs that were asked so)."""
         found: dict[Markup, list[Markup]] = {}
         for entry in entries:
             found.setdefault(self._settings(entry.engine, entry.run.settings), []).append(self._run(entry))
-        return list(found.items())
+        return [(settings, Markup("\n").join(rows)) for settings, rows in found.items()]
 
     def _run(self, entry: Entry) -> Markup:
         run = entry.run
         return Markup(
-            f'<tr><th scope="row" class="mono">{escape(run.id)}</th><td>{self.head(entry).title}</td><td>{self.t("status_" + run.status)} '
+            f'<tr><th scope="row" class="mono">{escape(run.id)}</th><td>{self.head(entry).name}</td><td>{self.t("status_" + run.status)} '
             f"{count(run.done)} / {count(run.expected)}</td><td>{escape((run.started or DASH)[:19])}</td></tr>"
         )  # fmt: skip
 

@@ -8,13 +8,13 @@ the gate tests paired answers and needs a drop to be both real and large.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
 from harness import identity
-from harness.records import Change, Checkpoint
+from harness.records import Change, Checkpoint, Lineage
 from harness.verdicts.policy import Policy
 from leaderboard.cells import Cell, Column, Entry
 from leaderboard.entries import Board
@@ -47,13 +47,13 @@ class Series:
     edges: Sequence[tuple[int, int]] = ()  # places of two points that a line joins
 
 
-def joined(kin: Kin, points: Sequence[Point]) -> list[tuple[int, int]]:
+def joined(kin: Kin, points: Sequence[Point], trained: Mapping[str, str]) -> list[tuple[int, int]]:
     """Each point with the step before it of the same training, else with its parent."""
     places = {point.checkpoint.id: i for i, point in enumerate(points)}
     before: dict[str, int] = {}
     found = []
     for i, point in enumerate(points):
-        recipe, parent = _recipe(point.checkpoint), kin.parent.get(point.checkpoint.id)
+        recipe, parent = trained[point.checkpoint.id], kin.parent.get(point.checkpoint.id)
         key = recipe and f"{parent} {recipe}"
         if key in before:
             found.append((before[key], i))
@@ -76,17 +76,19 @@ def families(kin: Kin) -> dict[str, list[str]]:
 
 def series(kin: Kin) -> Iterator[Series]:
     """Every family and column with two points or more, the largest family first."""
-    board = kin.view.board
+    board, trained = kin.view.board, recipes(kin.view.board)
     grouped = sorted(families(kin).items(), key=lambda item: (-len(item[1]), board.by_id[item[0]].name, item[0]))
     for root, members in grouped:
-        by: Axis = "steps" if _stepped(board, members) else "date"
+        by: Axis = "steps" if _stepped(board, members, trained) else "date"
         for column in board.columns:
-            found = _of(kin, root, members, column, by) if column.task is not None else None
+            found = _of(kin, root, members, column, by, trained) if column.task is not None else None
             if found:
                 yield found
 
 
-def _of(kin: Kin, root: str, members: Sequence[str], column: Column, by: Axis) -> Series | None:
+def _of(
+    kin: Kin, root: str, members: Sequence[str], column: Column, by: Axis, trained: Mapping[str, str]
+) -> Series | None:
     board = kin.view.board
     cells = [(board.by_id[m], column.cells[m]) for m in members if m in column.cells]
     points = [p for checkpoint, cell in cells if (p := _point(kin, checkpoint, cell, by))]
@@ -99,7 +101,7 @@ def _of(kin: Kin, root: str, members: Sequence[str], column: Column, by: Axis) -
     allowed = tolerance(column, start) if start else 0.0
     sign = 1 if column.better_high else -1
     line = start.value - sign * allowed if start else None
-    return Series(board.by_id[root], column, by, points, start, line, allowed, joined(kin, points))
+    return Series(board.by_id[root], column, by, points, start, line, allowed, joined(kin, points, trained))
 
 
 def tolerance(column: Column, start: Point) -> float:
@@ -115,19 +117,22 @@ def tolerance(column: Column, start: Point) -> float:
     return Policy().tolerance(change)
 
 
-def _recipe(checkpoint: Checkpoint) -> str:
-    """What several steps of one training share."""
-    lineage = checkpoint.lineage
+def recipes(board: Board) -> dict[str, str]:
+    """Checkpoint id -> what several steps of one training share; "" where it isn't told."""
+    return {checkpoint.id: _recipe(checkpoint.lineage) for checkpoint in board.by_id.values()}
+
+
+def _recipe(lineage: Lineage | None) -> str:
     if lineage is None or lineage.steps is None:
         return ""
     return lineage.recipe_sha or identity.digest([lineage.method, lineage.recipe or {}, lineage.parent])
 
 
-def _stepped(board: Board, members: Sequence[str]) -> bool:
+def _stepped(board: Board, members: Sequence[str], trained: Mapping[str, str]) -> bool:
     """Whether one recipe was saved at several steps."""
     steps: dict[str, set[int]] = {}
     for member in members:
-        if recipe := _recipe(board.by_id[member]):
+        if recipe := trained[member]:
             steps.setdefault(recipe, set()).add(board.by_id[member].lineage.steps or 0)  # type: ignore[union-attr]
     return any(len(found) >= LEAST for found in steps.values())
 

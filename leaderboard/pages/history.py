@@ -16,6 +16,7 @@ from leaderboard.family import Kin
 from leaderboard.history_series import Series
 from leaderboard.pages import Data, Page, View
 from leaderboard.places import Places
+from leaderboard.words import LANGUAGES
 
 NAV = (50, "history")
 PATH = "history.html"
@@ -34,7 +35,7 @@ def pages(view: View) -> Iterator[Page | Data]:
         families.setdefault(series.root.id, []).append(series)
     many = sum(len(found) for found in families.values())
     first = list(_first(families))
-    content = {
+    content: dict[str, Any] = {
         "page": "history",
         "figures": [history_chart.figure(one, t, view.where, dict(kin.against)) for one in first],
         "many": many,
@@ -42,8 +43,9 @@ def pages(view: View) -> Iterator[Page | Data]:
     }
     if many > len(first):
         offered = dict(list(families.items())[:OFFERED])
-        content["families"] = [_family(found, view.where) for found in offered.values()]
-        content["columns"] = _columns(offered, t)
+        content["columns"] = _columns(offered)
+        places = {column["slug"]: i for i, column in enumerate(content["columns"])}
+        content["families"] = [_family(found, view.where, places) for found in offered.values()]
         for root, found in offered.items():
             payload = _payload(found, kin, view.where)
             path = f"data/history/{view.where.slug(root)}.js"
@@ -63,18 +65,20 @@ def _first(families: Mapping[str, list[Series]]) -> Iterator[Series]:
         yield lists[place][turn]
 
 
-def _family(found: list[Series], where: Places) -> dict[str, Any]:
+def _family(found: list[Series], where: Places, places: Mapping[str, int]) -> dict[str, Any]:
+    """`columns`: the places of its columns among those to choose from; empty: it has them all."""
     root = found[0].root
-    columns = " ".join(one.column.slug for one in found)
-    return {"slug": where.slug(root.id), "id": root.id, "name": root.name, "columns": columns, "many": len(found)}
+    mine = [str(places[one.column.slug]) for one in found]
+    columns = " ".join(mine) if len(mine) < len(places) else ""
+    return {"slug": where.slug(root.id), "id": root.id, "name": root.name, "columns": columns}
 
 
-def _columns(offered: Mapping[str, list[Series]], t: Quick) -> list[dict[str, Any]]:
+def _columns(offered: Mapping[str, list[Series]]) -> list[dict[str, Any]]:
     columns = {one.column.key: one.column for found in offered.values() for one in found}
     return [
         {
             "slug": column.slug,
-            "title": {language: column.title.get(language) or column.name for language in ("en", "zh")},
+            "title": {language: column.title.get(language) or column.name for language in LANGUAGES},
             "metric": column.metric,
             "percent": column.percent,
         }

@@ -120,9 +120,11 @@
     BENCH.each(".nojs", function (node) { node.hidden = true; });
 
     function narrow() { // only the columns that this family has
-      var has = family.selectedOptions[0].getAttribute("data-columns").split(" ");
-      BENCH.each("option", function (option) { option.hidden = option.disabled = has.indexOf(option.value) < 0; }, column);
-      if (column.selectedOptions[0] && column.selectedOptions[0].disabled) column.value = has[0];
+      var told = family.selectedOptions[0].getAttribute("data-columns"), has = told ? told.split(" ").map(Number) : [];
+      BENCH.each("option", function (option) {
+        option.hidden = option.disabled = has.length > 0 && has.indexOf(option.index) < 0;
+      }, column);
+      if (column.selectedOptions[0] && column.selectedOptions[0].disabled) column.selectedIndex = has[0];
     }
 
     function show() {
