@@ -3,10 +3,13 @@
 (function () {
   "use strict";
   var WIDE = 640, TALL = 200, LEFT = 46, RIGHT = 14, TOP = 12, BOTTOM = 26;
-  var SVG = "http://www.w3.org/2000/svg";
+
+  function element(name) { // in the namespace of the drawings that stand in the page
+    return document.createElementNS(document.querySelector(".legend svg").namespaceURI, name);
+  }
 
   function add(parent, name, facts, text) {
-    var node = document.createElementNS(SVG, name);
+    var node = element(name);
     Object.keys(facts).forEach(function (key) { node.setAttribute(key, facts[key]); });
     if (text !== undefined) node.textContent = text;
     parent.appendChild(node);
@@ -63,7 +66,7 @@
   }
 
   function drawn(family, data) {
-    var svg = document.createElementNS(SVG, "svg"), frame = framed(data.points, data.threshold);
+    var svg = element("svg"), frame = framed(data.points, data.threshold);
     svg.setAttribute("class", "plot history");
     svg.setAttribute("viewBox", "0 0 " + WIDE + " " + TALL);
     svg.setAttribute("aria-hidden", "true");
