@@ -70,8 +70,8 @@ def _anchors(column: Column, kind: str, bytes_low: float | None, bytes_high: flo
 def _weights(view: View, column: Column) -> dict[str, Any]:
     """What the sliders need: the parts of everyone who is ranked, in the order of the board's own weights."""
     assert column.composite is not None
-    parts = [[plan.name, plan.weight] for plan in column.composite.profile.part]
-    rows = []
+    parts = [(plan.name, plan.weight) for plan in column.composite.profile.part]
+    rows: list[list[Any]] = []
     for checkpoint_id, cell in column.cells.items():
         if cell.ranked and cell.overall:
             values = {part.name: part.value for part in cell.overall.parts}

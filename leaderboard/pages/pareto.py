@@ -6,7 +6,7 @@ Example: distilled, with 71.5 right at 30 tokens and 1.2 MiB, beats damaged in a
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from harness.records import Dominated
@@ -76,7 +76,7 @@ def data(found: Sequence[Front], view: View) -> list[dict[str, Any]]:
     return [_rules(front) | {"points": _points(front, view), "lacking": list(front.lacking)} for front in found]
 
 
-def _rules(front: Front) -> Mapping[str, Any]:
+def _rules(front: Front) -> dict[str, Any]:
     how = front.column.composite
     if how is None:
         return {
