@@ -112,7 +112,9 @@ def _list(as_json: bool) -> None:
     _fold(say("card: `bench tasks NAME` shows split, metrics, forms, licence, source and a real row"))
     kinds = "|".join(sorted({form for found in taken.values() for form in found}))
     _fold(say("forms: NAME:{forms}, where the task's card names it", forms=kinds))
-    template = "variants: NAME~KIND of {variants}, of any task here whose questions it can change; see `bench robustness`"
+    template = (
+        "variants: NAME~KIND of {variants}, of any task here whose questions it can change; see `bench robustness`"
+    )
     _fold(say(template, variants=" ".join(variants)))
     _fold(say("more: any task or group of lm-eval by its name; `bench tasks new --help` for your own file"))
 
