@@ -18,7 +18,8 @@ from leaderboard.cells import Cell, Column
 from leaderboard.values import Values
 
 Read = Callable[[Column], Values | None]
-Paired = tuple[Floats, list[Hashable] | None]  # [checkpoint, sample], strata of equal weight
+Names = list[Hashable] | None
+Paired = tuple[Floats, Names, Names]  # [checkpoint, sample], strata of equal weight, clusters
 
 
 def ranked(found: Sequence[Column], values: Read) -> list[Column]:
@@ -44,8 +45,8 @@ Position = tuple[int, int, int, bool]  # rank, best, worst, tied with the leader
 
 
 def _tested(column: Column, paired: Paired) -> list[Position]:
-    matrix, strata = paired
-    found = ranking.rank(matrix if column.better_high else -matrix, strata)
+    matrix, strata, clusters = paired
+    found = ranking.rank(matrix if column.better_high else -matrix, strata, clusters=clusters)
     alone = sum(r.tie_band for r in found) == 1
     return [(1 if r.tie_band else r.rank, r.low, r.high, r.tie_band and not alone) for r in found]
 
@@ -57,6 +58,7 @@ def _paired(members: Sequence[Column], placed: Sequence[str], values: Read) -> P
         return None  # equal weight per member and per subject inside it: no single set of strata
     parts: list[Floats] = []
     strata: list[Hashable] = []
+    clusters: list[Hashable] = []
     for member in members:
         found = values(member)
         if found is None or not found.is_mean:  # F1 or BLEU has no value per question to resample
@@ -67,8 +69,10 @@ def _paired(members: Sequence[Column], placed: Sequence[str], values: Read) -> P
         if not asked.any() or np.isnan(part).any():
             return None
         parts.append(part)
-        strata += [found.subjects[i] if macro[0] else member.key for i in np.flatnonzero(asked)]
-    return np.hstack(parts), strata if len(set(strata)) > 1 else None
+        kept = np.flatnonzero(asked).tolist()
+        strata += [found.subjects[i] if macro[0] else member.key for i in kept]
+        clusters += [(member.key, name) if (name := found.clusters[i]) else "" for i in kept]
+    return np.hstack(parts), strata if len(set(strata)) > 1 else None, clusters if any(clusters) else None
 
 
 def _marginal(column: Column, cells: Sequence[Cell]) -> list[Position]:

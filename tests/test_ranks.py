@@ -198,7 +198,7 @@ def plainly(x: Any, strata: Sequence[str] | None, draws: int) -> list[tuple[int,
     for i, mean in enumerate(means):
         rank = 1 + int((means > mean).sum())
         low, high = (np.quantile(places[:, i], q, method=m) for q, m in ((0.025, "lower"), (0.975, "higher")))
-        found.append((rank, min(int(low), rank), max(int(high), rank), i in tied))
+        found.append((rank, 1 if i in tied else min(int(low), rank), max(int(high), rank), i in tied))
     return found
 
 
@@ -226,6 +226,74 @@ def test_a_wide_field_has_a_band_by_the_same_rule(kind: str = "macro") -> None:
         assert (sure >= np.array(each) * (1 - 1e-9)).all(), "a bound is never below the p that it stands for"
         band = [r.tie_band for r in ranking.rank(x, strata)]
         assert 1 < sum(band) < 120
+
+
+@pytest.mark.parametrize("kind", ["right or wrong", "graded", "macro"])
+def test_the_questions_of_a_case_are_drawn_and_swapped_together(kind: str) -> None:
+    """Four questions a case that are right or wrong together tell no more than one: the p is that of a change."""
+    rng = np.random.default_rng(7)
+    x, strata = field(rng, 8, 60, kind)
+    cases = [f"case {i // 4}" for i in range(240)]
+    many = np.repeat(x, 4, axis=1)
+    wide = [s for s in strata for _ in range(4)] if strata else None
+    once, four = ranking.rank(x, strata, draws=300), ranking.rank(many, wide, draws=300, clusters=cases)
+    assert [r.tie_band for r in four] == [r.tie_band for r in once]
+    assert [(r.rank, r.low, r.high) for r in four] == [(r.rank, r.low, r.high) for r in once]
+    apart = ranking.rank(many, wide, draws=300)
+    assert sum(r.high - r.low for r in apart) < sum(r.high - r.low for r in four)
+    nameless = [""] * 240
+    assert ranking.rank(many, wide, draws=300, clusters=nameless) == ranking.rank(many, wide, draws=300)
+
+
+def test_a_case_that_reaches_over_subjects_is_still_one_unit() -> None:
+    x = np.repeat(np.random.default_rng(8).integers(0, 2, (5, 40)).astype(float), 2, axis=1)
+    subjects, cases = ["law", "art"] * 40, [i // 2 for i in range(80)]
+    found = ranking.rank(x, subjects, draws=300, clusters=[f"c{i}" for i in cases])
+    leader = int(np.argmax(x.mean(axis=1)))
+    ps = [
+        min(1.0, 2 * min(stats.sign_flip(row - x[leader], subjects, cases))) for i, row in enumerate(x) if i != leader
+    ]
+    band = [p > 0.05 for p in stats.holm(ps)]
+    assert [r.tie_band for i, r in enumerate(found) if i != leader] == band
+
+
+def test_a_column_with_cases_has_the_tie_band_of_its_paired_tests(tmp_path: Path) -> None:
+    """Nine cases of four lost against three gained: no proof, though 36 questions against twelve would be one."""
+    exam = exam_of(task("cases"), 160)
+    exam = replace(exam, samples=tuple(replace(s, cluster=f"case {s.position // 4}") for s in exam.samples))
+    with open_store(tmp_path / "bench.db") as store, Writer(store) as writer:
+        for name, right in (("first", range(25)), ("second", (*range(9, 25), 37, 38, 39))):
+            who = checkpoint(name)
+            run = Run(
+                identity.run_id(who.id, exam.id, Settings(), ENGINE.id),
+                who.id,
+                exam.id,
+                Settings(),
+                ENGINE.id,
+                expected=160,
+            )
+            writer.add_checkpoint(who)
+            writer.add_exam(exam)
+            writer.add_engine(ENGINE)
+            writer.start_run(run, "host", 1)
+            for sample in exam.samples:
+                hit = sample.position // 4 in right
+                writer.put(Response(run.id, sample.id, 0, "B"))
+                score = Score(exam.task.scorer, 1, float(hit), "B", "last letter", "correct" if hit else "wrong")
+                writer.put_score(run.id, sample.id, 0, score, exam.key)
+            writer.finish_run(run.id, "done")
+        writer.flush()
+        (column,) = read_board(store).columns
+    first, second = sorted(column.cells.values(), key=lambda cell: -(cell.value or 0))
+    assert 2 * stats.mid_p_mcnemar(36, 12)[0] < 0.001 and 2 * stats.mid_p_mcnemar(9, 3)[0] > 0.05
+    assert first.tied and second.tied and (second.best, second.worst) == (1, 2)
+
+
+def test_nobody_in_the_tie_band_is_said_to_be_below_the_first() -> None:
+    """A rank range of 4-9 beside the label 1= would order what can't be ordered."""
+    for seed in range(20):
+        equal = (np.random.default_rng(seed).random((10, 200)) < 0.5).astype(float)
+        assert all(r.low == 1 for r in ranking.rank(equal, draws=200) if r.tie_band)
 
 
 def test_ranks_with_slack_count_who_is_larger_by_more_than_it() -> None:
