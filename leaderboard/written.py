@@ -44,7 +44,7 @@ class Marks:
         self._badge = functools.cache(functools.partial(_badge, t))
 
     def __call__(self, cell: Cell) -> Markup:
-        shown = [mark for mark in cell.marks if mark not in OWN_COLUMN]
+        shown = [mark for mark in (*cell.marks, *cell.badges) if mark not in OWN_COLUMN]
         badges = [
             self._badge(mark, cell.done if mark == "partial" else 0, cell.expected if mark == "partial" else 0)
             for mark in shown
