@@ -143,11 +143,11 @@ class Rows:
         )  # fmt: skip
 
     def _marks(self, cell: Cell, older: bool) -> Markup:
-        if not cell.marks and not older:
+        if not cell.marks and not cell.badges and not older:
             return Markup("")
         found = [
             Markup('<span class="mark{}">{}</span>').format("" if mark in ("subset", "ungraded") else " odd", self._mark(mark, cell))
-            for mark in cell.marks
+            for mark in (*cell.marks, *cell.badges)
             if mark not in OPEN_MARKS
         ]  # fmt: skip
         found += [Markup('<span class="mark">{}</span>').format(self.t("older"))] if older else []

@@ -58,7 +58,7 @@ def score(cell: Cell) -> dict[str, Any]:
         "unparsed": cell.unparsed,
         "truncated": cell.truncated,
         "tokens": cell.entry.value("answer_tokens") if cell.entry else None,
-        "marks": list(cell.marks),
+        "marks": [*cell.marks, *cell.badges],
         "run": cell.entry.run.id if cell.entry else None,
     }
 
@@ -83,7 +83,7 @@ def records(board: Board, where: Places, title: str, store_uuid: str) -> dict[st
         "title": title or None,
         "store": store_uuid or None,
         "lead": board.column(board.lead).slug if board.lead else None,
-        "columns": [_column(column) for column in board.columns],
+        "columns": [_column(board, column) for column in board.columns],
         "checkpoints": [
             {
                 "id": c.id,
@@ -95,6 +95,7 @@ def records(board: Board, where: Places, title: str, store_uuid: str) -> dict[st
                 "bytes": c.bytes,
                 "bytes_declared": c.bytes_declared,
                 "parameters": c.parameters,
+                "stale": list(board.stale.get(c.id, ())),
                 "scores": {
                     column.slug: score(column.cells[c.id]) | _parts(column.cells[c.id])
                     for column in board.columns
@@ -106,7 +107,7 @@ def records(board: Board, where: Places, title: str, store_uuid: str) -> dict[st
     }
 
 
-def _column(column: Column) -> dict[str, Any]:
+def _column(board: Board, column: Column) -> dict[str, Any]:
     how = column.composite
     return {
         "slug": column.slug,
@@ -119,7 +120,7 @@ def _column(column: Column) -> dict[str, Any]:
         "higher_is_better": column.better_high,
         "chance": column.chance,
         "form": _form(column),
-        "members": list(column.members),
+        "members": [board.column(key).slug for key in column.members],
         "composite": {
             "profile": how.profile.name,
             "profile_sha": how.sha,
@@ -139,9 +140,11 @@ def _parts(cell: Cell) -> dict[str, Any]:
     return {"parts": {p.name: {"value": p.value, "low": p.low, "high": p.high, "weight": p.weight} for p in parts}}
 
 
-def _form(column: Column) -> str:
-    """`5-shot raw`, `0-shot chat think=off max_tokens 256`, `elsewhere: contest`."""
+def _form(column: Column) -> str | None:
+    """`5-shot raw`, `0-shot chat think=off max_tokens 256`, `elsewhere: contest`; a composite has none of its own."""
     form = column.form
+    if column.composite:
+        return None
     if form.elsewhere:
         return f"elsewhere: {form.elsewhere}"
     shots = "+".join(f"{n}-shot" for n in form.shots)

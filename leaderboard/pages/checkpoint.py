@@ -13,6 +13,7 @@ from typing import Any
 
 from harness.records import Checkpoint, Lineage
 from harness.store import verdicts
+from harness.verdicts import trained
 from leaderboard import charts_lines, composite_pages, shown
 from leaderboard.cells import Entry
 from leaderboard.checkpoint_again import Again
@@ -73,6 +74,7 @@ class _Maker:
             "subjects_left": left,
             "guards": self.health.guards(pairs),
             "contamination": _contamination(lineage, mine),
+            "tested": _on_tests(lineage, mine),
             "verdicts": self.judged.get(checkpoint.id, [])[:VERDICTS],
             "verdicts_left": max(0, len(self.judged.get(checkpoint.id, [])) - VERDICTS),
             "again": self.again.lines(checkpoint, mine),
@@ -167,6 +169,13 @@ def _contamination(lineage: Lineage | None, mine: Sequence[Entry]) -> list[dict[
         graded = sorted({e.task.key for e in mine if e.task.scorer == reward or e.scorer == reward})
         found.append({"scorer": reward, "tasks": graded})
     return found
+
+
+def _on_tests(lineage: Lineage | None, mine: Sequence[Entry]) -> list[dict[str, Any]]:
+    """Tasks after whose own test set its training data is named, with those names."""
+    asked = sorted({e.task.key for e in mine}) if lineage else []
+    found = [(task, trained.on_test(lineage, task)) for task in asked] if lineage else []
+    return [{"task": task, "names": names} for task, names in found if names]
 
 
 def _judged(view: View) -> dict[str, list[dict[str, Any]]]:
