@@ -140,7 +140,7 @@ BENCH.changes = (function () {
     var list = emptied(by("notes")), tested = lines.filter(function (line) { return line.change; }), methods = {};
     var add = function (key, values) { list.appendChild(element("li", "", words.say(key, values))); };
     if (!tested.length) return;
-    add(tested.length > 1 ? "cmp_note_family" : "cmp_note_p", { n: tested.length });
+    add(tested[0].family > 1 ? "cmp_note_family" : "cmp_note_p", { n: tested[0].family });
     tested.forEach(function (line) { methods["cmp_method_" + line.change.method.replace(/-/g, "_")] = true; });
     Object.keys(methods).sort().forEach(function (key) { add(key); });
     tested.forEach(function (line) {
