@@ -268,7 +268,7 @@ def test_filters_make_a_list_and_an_address_and_back_undoes_them(site: Path, ope
     page.locator("#more").click()
     assert len(ids(page)) == 50 and page.evaluate("document.activeElement.id") == "s26"
     page.locator("#language").click()
-    assert page.locator("#subject option").first.text_content() == "全部科目"
+    assert page.locator("#subject option").first.text_content() == "全部学科"
     assert page.locator("#place").inner_text() == "60 / 60"
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from unicodedata import east_asian_width
 
 from harness.verdicts.wording import printable
-from harness.words import heads, told
+from harness.words import heads, say, told
 
 WIDTH = 100  # of a terminal that nobody has widened, and of most logs
 LEAST = 24  # columns of a folded text, whatever stands beside it
@@ -98,7 +98,7 @@ def percent(value: float | None) -> str:
 
 def share(count: int | None, n: int | None) -> str:
     """What part of n graded answers, "–" where there are none."""
-    return "–" if count is None or not n else f"{100 * count / n:.1f} %"
+    return "–" if count is None or not n else say("{n} %", n=f"{100 * count / n:.1f}")
 
 
 def _cell(text: str, columns: int, right: bool) -> str:
@@ -107,4 +107,4 @@ def _cell(text: str, columns: int, right: bool) -> str:
 
 
 def _is_number(text: str) -> bool:
-    return text.replace(".", "", 1).replace(" %", "").lstrip("-+").isdigit() or text == "–"
+    return text.replace(".", "", 1).removesuffix("%").rstrip().lstrip("-+").isdigit() or text == "–"

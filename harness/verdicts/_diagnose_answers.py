@@ -160,9 +160,9 @@ def _times(ratio: float) -> str:
 
 
 def _extra(reading: guards.Reading) -> str:
-    was, now = (f"{100 * value:.1f} %" for value in (reading.before, reading.after))
+    was, now = (say("{n} %", n=f"{100 * value:.1f}") for value in (reading.before, reading.after))
     if reading.measure == CUT:
-        was, now = (f"{100 * (1 - value):.1f} %" for value in (reading.before, reading.after))
+        was, now = (say("{n} %", n=f"{100 * (1 - value):.1f}") for value in (reading.before, reading.after))
         template = "answers that end by themselves went from {before} to {after} on {task}"
     elif reading.measure == SAME:
         template = "answers that are word for word another question's went from {before} to {after} on {task}"

@@ -104,4 +104,4 @@ def amount(value: float | None, measure: str, change: bool = False) -> str:
         unit = "share" if abs(value) <= 1 else ""
     if unit != "share":
         return f"{value:.4g} {unit}".strip()
-    return say("{n} points", n=f"{100 * value:.1f}") if change else f"{100 * value:.1f} %"
+    return say("{n} points" if change else "{n} %", n=f"{100 * value:.1f}")
