@@ -350,3 +350,9 @@ def test_a_base_model_that_only_lacks_the_format_is_told_from_one_that_lacks_kno
     assert world.bench("import", source, *how, *runs).code == 0
     told = flat(world.bench("compare", "base", "chat").out)
     assert told.startswith("Better: +32.0 points on law") and "while unread answers fell from 76.6 to 0.0 %" in told
+
+
+def test_questions_more_are_not_rounded_up_for_a_binary_fraction(world: World) -> None:
+    """1 / sum of (1 / 500)² is not 500 in floats; 1,600.000000000001 questions more are 1,600 and not 1,700."""
+    two(world, "quiz", 500, 6, 11)
+    assert "needs about 1,600 more questions" in flat(world.bench("compare", "base", "med").out)

@@ -106,7 +106,7 @@ def _more(paired: Paired, change: float, alpha: float) -> int | None:
         return None
     more = max(1.0, needed - paired.n)
     digits = max(0, math.floor(math.log10(more)) - 1)
-    return int(math.ceil(more / 10**digits) * 10**digits)
+    return int(math.ceil(more / 10**digits - 1e-9) * 10**digits)  # 1,500.0000000000002 are no 1,600
 
 
 def _length(before: Outcomes, after: Outcomes) -> float | None:
