@@ -7,6 +7,7 @@ are there wherever the column's number can't be counted from the marks alone.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -39,11 +40,15 @@ class Asked:
     row: int  # in the store
     scorer: int | None  # whose grades count for it
     state: Sequence[Any]  # changes when its answers or grades do
+    ordered: bool = False  # its exam's questions lie in the store as they are asked
+    graded: bool = False  # its metric is the mean of its grades
 
 
 def asked_of(view: View) -> dict[str, list[Asked]]:
     """Checkpoint's slug -> its runs in the order they were started, so that a new one stands last."""
     heads = _heads(view.store)
+    turned = {uid for (uid,) in view.store.db.conn.execute(_TURNED).fetchall()}
+    graded = {metric: _is_grade(metric) for metric in {column.metric for column in view.board.columns if column.task}}
     found: dict[str, list[Asked]] = {view.where.slug(c.id): [] for c in view.board.checkpoints}
     for column in view.board.columns:
         for checkpoint, cell in column.cells.items() if column.task else ():
@@ -51,7 +56,8 @@ def asked_of(view: View) -> dict[str, list[Asked]]:
                 run = cell.entry.run
                 row, scorer, state = heads[run.id]
                 full = [run.id, cell.entry.exam.id, column.slug, cell.entry.metric, run.repeats, *state]
-                found[view.where.slug(checkpoint)].append(Asked(cell.entry, column, row, scorer, full))
+                how = cell.entry.exam.id not in turned, graded[cell.entry.metric]
+                found[view.where.slug(checkpoint)].append(Asked(cell.entry, column, row, scorer, full, *how))
     for runs in found.values():
         runs.sort(key=lambda asked: (asked.entry.run.started or "", asked.entry.run.id))
     return {slug: runs for slug, runs in found.items() if runs}
@@ -77,8 +83,37 @@ _HEADS = """SELECT r.uid, r.id, r.done, e.key, c.id, c.name = e.scorer, g.graded
         ON g.run = r.id AND c.params = e.key"""
 
 
+_TURNED = """SELECT DISTINCT e.uid FROM (SELECT exam, id < lag(id) OVER (PARTITION BY exam ORDER BY position) AS back
+    FROM samples) s JOIN exams e ON e.id = s.exam WHERE s.back"""
+
+
 def marks(store: Store, asked: Asked) -> dict[str, Any]:
     """The marks of a run with values, counts and tokens, each in exam order."""
+    return (_at_once(store, asked) if asked.ordered else None) or _one_by_one(store, asked)
+
+
+def _at_once(store: Store, asked: Asked) -> dict[str, Any] | None:
+    """The same as SQLite joins it, for a whole run whose marks say all; None for any other. A million answers: 1 s for 5."""
+    done, beside, signs, known, tokens = store.db.conn.execute(_JOINED, [asked.row, asked.scorer]).fetchone()
+    entry = asked.entry
+    if beside or not asked.graded or done != len(entry.exam.samples) * max(entry.run.repeats, 1):
+        return None
+    counts = {outcome: many for outcome, sign in _SIGNS.items() if (many := signs.count(sign))}
+    told = json.loads(f"[{tokens}]") if known else None
+    return {"marks": signs.replace(_SIGNS["none"], GLYPHS["none"]), "counts": counts, "tokens": told, "values": None}
+
+
+_SIGNS = {**GLYPHS, "none": "n"}  # no grade is counted apart from an answer that can't be graded
+_SAID = " ".join(f"WHEN '{outcome}' THEN '{sign}'" for outcome, sign in _SIGNS.items())
+_JOINED = f"""SELECT count(*), sum(x.value IS NOT
+        CASE WHEN x.outcome = 'correct' THEN 1.0 WHEN coalesce(x.outcome, 'ungraded') <> 'ungraded' THEN 0.0 END),
+        group_concat(CASE coalesce(x.outcome, 'none') {_SAID} END, ''), count(p.output_tokens),
+        group_concat(coalesce(p.output_tokens, 'null'))
+    FROM (SELECT id, output_tokens FROM responses WHERE run = ? ORDER BY sample, repeat) p
+        LEFT JOIN scores x ON x.response = p.id AND x.scorer = ?"""
+
+
+def _one_by_one(store: Store, asked: Asked) -> dict[str, Any]:
     entry = asked.entry
     repeats, n = max(entry.run.repeats, 1), len(entry.exam.samples)
     signs, tokens = [" "] * (n * repeats), [None] * (n * repeats)
