@@ -99,6 +99,9 @@ def chart(series: Series, t: Words, where: Places) -> Markup:
 def _marks(series: Series, frame: Frame) -> list[tuple[float, str]]:
     if series.by == "steps":
         return charts_lines.steps_marks(frame)
+    if series.by == "made":
+        firsts = {p.label: p.x for p in reversed(series.points)}  # where each generation begins
+        return sorted((x, label) for label, x in firsts.items())
     short = series.points[-1].x - series.points[0].x < MARKS  # days
     chosen = {0: series.points[0], len(series.points) - 1: series.points[-1]}
     return [(p.x, p.label[5:] if short else p.label[:10]) for p in chosen.values()]

@@ -2,14 +2,15 @@
 
 Example: family "base" on ceval -> Series(points=[step 100: 41.2, step 200: 43.0, …], by="steps", threshold=39.4).
 A family is all that was made from one root. Its axis is the training step where one recipe was saved at several steps,
-else the day of the run. The threshold is the root's score minus the policy's default tolerance: a line to look at, since
+else the day of the run; and where the days tell nothing (all runs imported or made within an hour, or a child's before
+its parent's) the order of descent, so that no line leads back from child to parent. The threshold is the root's score minus the policy's default tolerance: a line to look at, since
 the gate tests paired answers and needs a drop to be both real and large.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -21,15 +22,16 @@ from leaderboard.entries import Board
 from leaderboard.family import Kin
 
 LEAST = 2  # points that make a line
-Axis = Literal["steps", "date"]
+APART = 1 / 24  # days between the first run and the last, below which dates are no order
+Axis = Literal["steps", "date", "made"]
 
 
 @dataclass(frozen=True)
 class Point:
     checkpoint: Checkpoint
     cell: Cell
-    x: float  # step, or days since 1970
-    label: str  # 300, or 2026-01-02
+    x: float  # step, days since 1970, or the place in the order of descent
+    label: str  # 300, or 2026-01-02, or the trainings since the root
     value: float
 
 
@@ -79,7 +81,7 @@ def series(kin: Kin) -> Iterator[Series]:
     board, trained = kin.view.board, recipes(kin.view.board)
     grouped = sorted(families(kin).items(), key=lambda item: (-len(item[1]), board.by_id[item[0]].name, item[0]))
     for root, members in grouped:
-        by: Axis = "steps" if _stepped(board, members, trained) else "date"
+        by: Axis = "steps" if _stepped(board, members, trained) else "date" if _dated(kin, members) else "made"
         for column in board.columns:
             found = _of(kin, root, members, column, by, trained) if column.task is not None else None
             if found:
@@ -95,6 +97,8 @@ def _of(
     if len(points) < LEAST:
         return None
     points.sort(key=lambda p: (p.x, p.checkpoint.name, p.checkpoint.id))
+    if by == "made":
+        points = [replace(point, x=float(place)) for place, point in enumerate(points)]
     start = next((p for p in points if p.checkpoint.id == root), None)
     if start is None and (cell := column.cells.get(root)) and cell.value is not None:
         start = Point(board.by_id[root], cell, 0.0, "", cell.value)
@@ -137,6 +141,18 @@ def _stepped(board: Board, members: Sequence[str], trained: Mapping[str, str]) -
     return any(len(found) >= LEAST for found in steps.values())
 
 
+def _dated(kin: Kin, members: Sequence[str]) -> bool:
+    """Whether the days of the runs can stand for the order in which these were made."""
+    for column in kin.view.board.columns:
+        entries = {m: column.cells[m].entry for m in members if m in column.cells} if column.task is not None else {}
+        at = {m: day for m, entry in entries.items() if entry and (day := days(entry)) is not None}
+        if len(at) >= LEAST and max(at.values()) - min(at.values()) < APART:
+            return False
+        if any(day < at.get(kin.parent.get(m, ""), day) for m, day in at.items()):
+            return False
+    return True
+
+
 def _steps(kin: Kin, checkpoint_id: str) -> int | None:
     """Steps since the root, those of every training on the way; None where one of them isn't told."""
     total = 0
@@ -149,12 +165,16 @@ def _steps(kin: Kin, checkpoint_id: str) -> int | None:
 
 
 def _point(kin: Kin, checkpoint: Checkpoint, cell: Cell, by: Axis) -> Point | None:
-    if cell.value is None or cell.entry is None:
+    if cell.value is None or cell.entry is None or cell.entry.ungraded:  # a length has no better end, nor a line
         return None
-    at = _steps(kin, checkpoint.id) if by == "steps" else days(cell.entry)
+    at: float | None
+    if by == "made":
+        at = len(kin.ancestors(checkpoint.id))
+    else:
+        at = _steps(kin, checkpoint.id) if by == "steps" else days(cell.entry)
     if at is None:
         return None
-    label = f"{at:,}" if by == "steps" else (cell.entry.run.started or "")[:16].replace("T", " ")
+    label = (cell.entry.run.started or "")[:16].replace("T", " ") if by == "date" else f"{at:,.0f}"
     return Point(checkpoint, cell, float(at), label, cell.value)
 
 

@@ -164,3 +164,34 @@ def test_two_strangers_have_an_empty_history(tmp_path: Path) -> None:
         render(store, tmp_path / "site")
     text = (tmp_path / "site" / "history.html").read_text("utf-8")
     assert "Nothing has two points yet" in text and "尚无两点可连" in text
+
+
+def test_runs_of_one_minute_stand_in_order_of_descent(tmp_path: Path, opened: Any) -> None:
+    exam = exam_of(task("imported", chance=0.0), 40)
+    root = checkpoint("zz root", kind="base")
+    child = checkpoint("aa child", lineage=Lineage("full", parent=root.id))
+    people = [root, child, checkpoint("mm grandchild", lineage=Lineage("full", parent=child.id))]
+    people += [checkpoint(f"other{n}", lineage=Lineage("full", parent=root.id)) for n in range(12)]
+    tasks = [exam, exam_of(task("second", chance=0.0), 40)]
+    with open_store(tmp_path / "bench.db") as store, Writer(store) as writer:
+        for one in tasks:
+            for place, who in enumerate(sorted(people, key=lambda c: c.name)):  # as an import does
+                answered(writer, store, who, one, drawn(who.name, 40, 0.5), f"2026-01-01T00:00:{place:02}Z")
+        writer.flush()
+        board = read_board(store)
+        kin = families.Kin(View(store, board, places.of(board)))
+        found = list(history_series.series(kin))
+        render(store, tmp_path / "site")
+    assert [one.by for one in found] == ["made", "made"]
+    points = found[0].points
+    assert [points[0].checkpoint.name, points[1].checkpoint.name, points[-1].checkpoint.name] == [
+        "zz root",
+        "aa child",
+        "mm grandchild",
+    ]
+    assert [(p.x, p.label) for p in points[:3]] == [(0.0, "0"), (1.0, "1"), (2.0, "1")] and points[-1].label == "2"
+    assert all(points[a].x < points[b].x for a, b in found[0].edges) and len(found[0].edges) == 14
+    page = opened(tmp_path / "site" / "history.html")
+    assert "in order of descent" in page.locator("figure").first.inner_text()
+    marks = "svg => Array.from(svg.querySelectorAll('text')).map(t => t.textContent).slice(-5)"
+    assert {"0", "1", "2"} <= set(page.locator("figure svg").first.evaluate(marks))

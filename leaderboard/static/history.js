@@ -53,6 +53,8 @@
     if (by === "steps" && frame.end > frame.start) {
       t = ticks(frame.start, frame.end);
       for (v = t[0]; v <= frame.end + t[1] / 1e6; v += t[1]) marks.push([v, plain(v)]);
+    } else if (by === "made") { // where each generation begins
+      data.points.forEach(function (p, i) { if (!i || data.points[i - 1][5] !== p[5]) marks.push([p[1], p[5]]); });
     } else {
       [data.points[0], last].forEach(function (p) {
         marks.push([p[1], by === "steps" ? p[5] : frame.end - frame.start < 3 ? p[5].slice(5) : p[5].slice(0, 10)]);
@@ -136,7 +138,7 @@
         if (mine !== asked || !found.columns[column.value]) return;
         place.textContent = "";
         place.appendChild(story(found, found.columns[column.value], option.textContent, column));
-      });
+      }, function () { place.textContent = ""; }); // its file is gone: the charts that stand in the page are still there
     }
 
     function read() {
