@@ -11,7 +11,7 @@ from typing import Any
 from markupsafe import Markup, escape
 
 from leaderboard import charts_lines
-from leaderboard.charts_lines import LEFT, RIGHT, WIDE, Frame
+from leaderboard.charts_lines import BOTTOM, LEFT, RIGHT, TALL, WIDE, Frame
 from leaderboard.checkpoint_rows import number, signed
 from leaderboard.history_series import Point, Series
 from leaderboard.parents import Against
@@ -74,10 +74,11 @@ def chart(series: Series, t: Words, where: Places) -> Markup:
     if series.threshold is not None:
         y = frame.y(series.threshold)
         body += f'<path class="gate" d="M{LEFT} {y}H{WIDE - RIGHT}"/>'
+        below = y + (12 if y + 14 < TALL - BOTTOM else -4)  # scores mostly lie above the line
         for language in LANGUAGES:
             said = t.plain("h_threshold", language).format(value=number(column, series.threshold))
             body += (
-                f'<text class="{language[0]}" x="{WIDE - RIGHT}" y="{y - 4}" text-anchor="end">{escape(said)}</text>'
+                f'<text class="{language[0]}" x="{WIDE - RIGHT}" y="{below}" text-anchor="end">{escape(said)}</text>'
             )
     places = [(frame.x(p.x), frame.y(p.value)) for p in series.points]
     body += "".join(

@@ -131,6 +131,11 @@ def test_a_chart_that_is_not_in_the_page_is_drawn_when_it_is_chosen(many: Path, 
     again = opened(many / "history.html", fragment)
     again.locator("#chosen figure").wait_for()
     assert again.locator("#chosen tbody td").first.inner_text().startswith("2026-01-02")
+    options = "select => Array.from(select.options).map(option => option.textContent)"
+    assert again.locator("#column").evaluate(options) == ["FIRST", "SECOND"]
+    again.locator("#language").click()
+    assert again.locator("#column").evaluate(options) == ["任务 first", "任务 second"]
+    assert again.locator("#chosen .what").inner_text().startswith("任务 second")
     drawn_now, built = again.locator("#chosen svg"), again.locator(".stories svg").first
     assert drawn_now.get_attribute("viewBox") == built.get_attribute("viewBox")
     again.locator("#chosen tbody a").first.click()
@@ -192,6 +197,6 @@ def test_runs_of_one_minute_stand_in_order_of_descent(tmp_path: Path, opened: An
     assert [(p.x, p.label) for p in points[:3]] == [(0.0, "0"), (1.0, "1"), (2.0, "1")] and points[-1].label == "2"
     assert all(points[a].x < points[b].x for a, b in found[0].edges) and len(found[0].edges) == 14
     page = opened(tmp_path / "site" / "history.html")
-    assert "in order of descent" in page.locator("figure").first.inner_text()
+    assert "by generation" in page.locator("figure").first.inner_text()
     marks = "svg => Array.from(svg.querySelectorAll('text')).map(t => t.textContent).slice(-5)"
     assert {"0", "1", "2"} <= set(page.locator("figure svg").first.evaluate(marks))

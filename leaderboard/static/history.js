@@ -78,7 +78,7 @@
       add(svg, "path", { "class": "gate", d: "M" + LEFT + " " + y + "H" + (WIDE - RIGHT) });
       ["en", "zh"].forEach(function (language) {
         var text = words.getAttribute("data-" + language).replace("{value}", data.texts[0]);
-        add(svg, "text", { "class": language[0], x: WIDE - RIGHT, y: y - 4, "text-anchor": "end" }, text);
+        add(svg, "text", { "class": language[0], x: WIDE - RIGHT, y: y + (y + 14 < TALL - BOTTOM ? 12 : -4), "text-anchor": "end" }, text);
       });
     }
     data.edges.forEach(function (edge) {
@@ -99,7 +99,7 @@
   function story(family, data, name, column) {
     var figure = BENCH.clone("figure"), option = column.selectedOptions[0];
     BENCH.fill(figure, {
-      family: name, title: option.textContent, metric: option.getAttribute("data-metric"),
+      family: name, title_en: option.getAttribute("data-text-en"), title_zh: option.getAttribute("data-text-zh"), metric: option.getAttribute("data-metric"),
       threshold: data.texts[0], tolerance: data.texts[1]
     });
     figure.setAttribute("data-by", family.by);
@@ -123,6 +123,12 @@
     if (!family) return;
     document.getElementById("picker").hidden = false;
     BENCH.each(".nojs", function (node) { node.hidden = true; });
+
+    function speak() { // an option holds one text, not one a language
+      BENCH.each("option", function (option) {
+        option.textContent = option.getAttribute("data-text-" + document.documentElement.lang);
+      }, column);
+    }
 
     function narrow() { // only the columns that this family has
       var told = family.selectedOptions[0].getAttribute("data-columns"), has = told ? told.split(" ").map(Number) : [];
@@ -161,6 +167,8 @@
       });
     });
     BENCH.on("state", read);
+    speak();
+    new MutationObserver(speak).observe(document.documentElement, { attributeFilter: ["lang"] });
     narrow();
     read();
   });
