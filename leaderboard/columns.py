@@ -181,11 +181,50 @@ def _group_columns(group: Group, singles: Sequence[Column]) -> list[Column]:
     )
     for suffix, way in itertools.product(asked, dict.fromkeys(_way(c.form) for c in singles)):
         choices = [[c for c in by_name.get(member + suffix, ()) if _way(c.form) == way] for member in group.members]
-        for chosen in itertools.product(*choices):
+        for chosen in _combined(choices):
             have = [c for c in chosen[0].cells if all(c in column.cells for column in chosen)]
             if have:
                 found.append(_mean(group, suffix, chosen, have))
     return found
+
+
+def _combined(choices: Sequence[Sequence[Column]]) -> list[tuple[Column, ...]]:
+    """Of members that stand in several columns those that one checkpoint was asked alike: three limits of length times
+    four members are three means and not eighty-one.
+
+    Alike: with the same options beside what the cards themselves say. Of two versions so asked a checkpoint's newer run counts.
+    """
+    if all(len(columns) == 1 for columns in choices):
+        return [tuple(columns[0] for columns in choices)]
+    unusual = {column.key: _unusual(column) for columns in choices for column in columns}
+    found: dict[tuple[str, ...], tuple[Column, ...]] = {}
+    for checkpoint in dict.fromkeys(c for column in choices[0] for c in column.cells):
+        mine = [[column for column in columns if checkpoint in column.cells] for columns in choices]
+        for options in dict.fromkeys(unusual[column.key] for columns in mine for column in columns):
+            fit = [[c for c in cs if unusual[c.key] == options] or (cs if len(cs) == 1 else []) for cs in mine]
+            if all(fit):
+                chosen = tuple(max(columns, key=lambda c: _when(c, checkpoint)) for columns in fit)
+                found[tuple(column.key for column in chosen)] = chosen
+    return [found[key] for key in sorted(found)]
+
+
+def _when(column: Column, checkpoint: str) -> tuple[str, str]:
+    entry = column.cells[checkpoint].entry
+    return (entry.run.started or "", entry.run.id) if entry else ("", "")
+
+
+def _unusual(column: Column) -> tuple[str, ...]:
+    """The options of its runs that their card does not say."""
+    from harness import _commands
+
+    entry = next(cell.entry for cell in column.cells.values() if cell.entry)
+    settings = entry.run.settings
+    form = _commands.Form(settings.chat, settings.system, settings.think, settings.asked)
+    given = {name: getattr(settings, name) for name in _commands.FLAGS}
+    try:
+        return tuple(_commands.options(entry.task, form, given))
+    except UserError:  # a card with settings that this version doesn't know
+        return tuple(f"{name} {value}" for name, value in given.items())
 
 
 def _way(form: Form) -> tuple[object, ...]:
@@ -197,7 +236,8 @@ def _mean(group: Group, suffix: str, members: Sequence[Column], have: Sequence[s
     cells = {c: _mean_cell([column.cells[c] for column in members]) for c in have}
     chances = [column.chance for column in members]
     chance = sum(c for c in chances if c is not None) / len(chances) if None not in chances else None
-    form = replace(members[0].form, shots=tuple(dict.fromkeys(s for m in members for s in m.form.shots)), extras=())
+    form = replace(members[0].form, shots=tuple(dict.fromkeys(s for m in members for s in m.form.shots)),
+                   extras=tuple(dict.fromkeys(x for m in members for x in m.form.extras)))  # fmt: skip
     key = identity.digest([group.name, group.version, [m.key for m in members]])
     title = {language: f"{text} {suffix}".rstrip() for language, text in group.title.items()}
     first = members[0]

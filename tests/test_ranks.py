@@ -330,6 +330,26 @@ def test_a_group_asked_in_a_form_has_a_mean_of_its_own(tmp_path: Path) -> None:
     assert brief.title["en"] == f"{means['mathcot'].title['en']} :brief"
 
 
+def test_members_asked_in_several_lengths_make_a_mean_for_each_and_not_for_every_mixture(tmp_path: Path) -> None:
+    """Three limits times four members would be 81 columns under one and the same head."""
+    with open_store(tmp_path / "bench.db") as made, Writer(made) as writer:
+        for who in ("a", "b"):
+            for name in MATHCOT:
+                for limit in (256, 512, 1024):
+                    settings = Settings(chat=True, max_tokens=limit)
+                    put_run(writer, made, checkpoint(who), exam_of(task(name, chance=0.0), 8), 0.5, settings)
+        for name in MATHCOT:  # one that was asked each in another length has no member in two
+            settings = Settings(chat=True, max_tokens=256 if name == MATHCOT[0] else 512)
+            put_run(writer, made, checkpoint("mixed"), exam_of(task(name, chance=0.0), 8), 0.5, settings)
+        writer.flush()
+        board = read_board(made)
+    means = [column for column in board.columns if column.members]
+    assert len({(c.name, c.form) for c in means}) == len(means) == 4
+    asked = sorted({x for key in mean.members for x in board.column(key).form.extras} for mean in means)
+    assert sorted(map(len, asked)) == [1, 1, 1, 2]
+    assert sum(checkpoint("mixed").id in mean.cells for mean in means) == 1
+
+
 # -- badges -------------------------------------------------------------------------------------------------
 
 
