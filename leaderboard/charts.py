@@ -37,21 +37,36 @@ def whisker(
     scale: Scale, value: float | None, low: float | None, high: float | None, chance: float | None = None,
     factor: float = 100.0, hollow: bool = False,
 ) -> Markup:  # fmt: skip
-    """One row: a line for the 95 % interval, a dot for the value. Decoration: the numbers stand beside it.
+    """One row: a line for the 95 % interval, a dot for the value. Decoration: the numbers stand beside it."""
+    return Markup(Row(scale, chance, factor)(value, low, high, hollow))
+
+
+class Row:
+    """The whiskers of one column, its frame and the line of chance written once.
 
     Drawn in the numbers' own unit (the picture is stretched, lines and dots are not), so that the digits are those of the
     text beside it: on a board of thousands they compress to little.
     """
-    if value is None:
-        return Markup("")
-    at = _places(factor)
-    start, wide = at(scale.low), at(scale.high - scale.low)
-    line = f'<path class="chance" d="M{at(chance)} 0v14"/>' if chance and scale.low <= chance <= scale.high else ""
-    bar = f'<path class="bar" d="M{at(low)} 7H{at(high)}"/>' if low is not None and high is not None else ""
-    dot = f'<path class="dot" d="M{at(value)} 7h0"/>'
-    hole = f'<path class="hole" d="M{at(value)} 7h0"/>' if hollow else ""
-    head = f'<svg class="whisker" viewBox="{start} 0 {wide} 14" preserveAspectRatio="none" aria-hidden="true">'
-    return Markup(f"{head}{line}{bar}{dot}{hole}</svg>")
+
+    def __init__(self, scale: Scale, chance: float | None, factor: float) -> None:
+        self._at = at = _places(factor)
+        start, wide = at(scale.low), at(scale.high - scale.low)
+        line = f'<path class="chance" d="M{at(chance)} 0v14"/>' if chance and scale.low <= chance <= scale.high else ""
+        head = f'<svg class="whisker" viewBox="{start} 0 {wide} 14" preserveAspectRatio="none" aria-hidden="true">'
+        self._head = head + line
+
+    def __call__(self, value: float | None, low: float | None, high: float | None, hollow: bool) -> str:
+        if value is None:
+            return ""
+        if low is None or high is None:
+            return self.drawn(self._at(value), "", "", hollow)
+        return self.drawn(self._at(value), self._at(low), self._at(high), hollow)
+
+    def drawn(self, value: str, low: str, high: str, hollow: bool) -> str:
+        """From places that are written already."""
+        bar = f'<path class="bar" d="M{low} 7H{high}"/>' if low else ""
+        hole = f'<path class="hole" d="M{value} 7h0"/>' if hollow else ""
+        return f'{self._head}{bar}<path class="dot" d="M{value} 7h0"/>{hole}</svg>'
 
 
 def _places(factor: float) -> Callable[[float], str]:

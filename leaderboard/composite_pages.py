@@ -26,7 +26,7 @@ def lines(columns: Sequence[Column], checkpoint_id: str) -> list[dict[str, Any]]
             {
                 "column": column,
                 "cell": cell,
-                "of": sum(c.ranked for c in column.cells.values()),
+                "of": column.ranked,
                 "scale": POINTS,
                 "tokens_right": cell.overall.beside.get("tokens_per_right_answer"),
                 "thinking": cell.overall.beside.get("thinking_share"),

@@ -24,6 +24,7 @@ from leaderboard.columns import columns, places
 from leaderboard.ranks import ranked
 from leaderboard.sides import Sides
 from leaderboard.values import Matrices, Values
+from leaderboard.written import Scores
 
 LEAD_SHARE = 0.8
 
@@ -40,6 +41,11 @@ class Board:
 
     matrices: Matrices
     stale: Mapping[str, tuple[str, ...]]  # checkpoint id -> profiles whose score is older than the answers: not shown
+
+    @cached_property
+    def written(self) -> Scores:
+        """The scores in letters."""
+        return Scores()
 
     @cached_property
     def _by_key(self) -> Mapping[str, Column]:

@@ -14,7 +14,6 @@ from markupsafe import Markup, escape
 from harness.records import Checkpoint
 from leaderboard import written
 from leaderboard.cells import MARKED_SHARE, Cell, Column
-from leaderboard.charts import whisker
 from leaderboard.entries import order_of
 from leaderboard.pages import View
 from leaderboard.words import Words, attribute, count, decimal, inline, points
@@ -52,7 +51,7 @@ class Rows:
         return Markup("\n".join(self._rows(column, ordered)))
 
     def _rows(self, column: Column, ordered: list[tuple[str, Cell]]) -> Iterator[str]:
-        scale, factor, above = column.scale, 100.0 if column.percent else 1.0, True
+        scores, above = self.view.board.written.of(column), True
         other = "micro" if column.average == "macro" else "macro"
         best, extras = self.view.where.slug(ordered[0][0]), self.extras(column)
         for checkpoint, cell in ordered:
@@ -66,12 +65,12 @@ class Rows:
                 "other": f'<td class="num" data-v="{_exact(second)}">{written.number(column, second)}</td>',
                 "tokens": f'<td class="num" data-v="{_exact(tokens)}">{decimal(tokens)}</td>',
             }
-            chart = whisker(scale, cell.value, cell.low, cell.high, column.chance, factor, not cell.ranked)
+            value, interval, chart = scores[checkpoint]
             yield (
                 f'<tr{"" if cell.ranked else " class=pending"}><td class="num" data-v="{cell.rank or ""}">{written.rank(cell)}</td>'
                 f"{self._head(entry.checkpoint)}{self._marks(cell)}</th>"
-                f'<td class="num value" data-v="{_exact(cell.value)}">{written.number(column, cell.value)}</td>'
-                f'<td class="num soft">{written.interval(column, cell) or self._said["no_interval"]}</td><td>{chart}</td>'
+                f'<td class="num value" data-v="{_exact(cell.value)}">{value}</td>'
+                f'<td class="num soft">{interval or self._said["no_interval"]}</td><td>{chart}</td>'
                 f'<td class="num" data-v="{cell.n}">{count(cell.n)}</td>'
                 f"{more['other'] if 'other' in extras else ''}{_doubt(cell.unparsed)}{_doubt(cell.truncated)}"
                 f"{more['tokens'] if 'tokens' in extras else ''}"

@@ -10,8 +10,11 @@ import functools
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from markupsafe import Markup
+
 from harness import identity
 from leaderboard import board_columns, board_rows, charts, press, shown, words
+from leaderboard.board_cells import Cells
 from leaderboard.board_columns import Place, Shown
 from leaderboard.board_rows import Row
 from leaderboard.cells import MARKED_SHARE, Column
@@ -31,14 +34,16 @@ def pages(view: View) -> Iterator[Page | Data]:
     places = board_columns.places(columns, facts, len(rows))
     facets = board_rows.facets(board) if rows else {}
     basis = board_rows.basis(columns)
-    yield Page(PATH, "index.html.j2", _content(view, columns, rows, places) | _narrowing(facets) | {"basis": basis})
+    cells = Cells(board.written, words.Words())
+    content = _content(view, columns, rows, places) | _narrowing(facets) | {"basis": basis}
+    yield Page(PATH, "index.html.j2", content | {"cells": functools.partial(_cell, cells)})
     yield Data("data/board.js", identity.digest(facets), lambda: ("board", facets))
     order = [row.checkpoint.id for row in rows]
     template = functools.cache(_macros)
     for place in places:
         if place.here:
             continue
-        make = functools.partial(_column, place, rows, basis, template)
+        make = functools.partial(_column, place, rows, basis, template, cells)
         if place.score:
             made_of = [board_columns.made_of(place.score.column), place.score.badges]
         else:
@@ -74,16 +79,18 @@ def _narrowing(facets: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _column(place: Place, rows: Sequence[Row], basis: Sequence[Column], template: Any) -> tuple[str, Any]:
-    made = template()
-    if place.score:
-        head, each = (
-            made.head(place.score),
-            [made.cell(place.score, place.score.cells.get(row.checkpoint.id)) for row in rows],
-        )
+def _cell(cells: Cells, one: Shown, checkpoint: str) -> Markup:
+    return Markup(cells.write(one, one.cells.get(checkpoint), checkpoint))
+
+
+def _column(place: Place, rows: Sequence[Row], basis: Sequence[Column], template: Any, cells: Cells) -> tuple[str, Any]:
+    made, one = template(), place.score
+    if one:
+        head = made.head(one)
+        each = [cells.write(one, one.cells.get(id_), id_) for id_ in (row.checkpoint.id for row in rows)]
     else:
-        head, each = made.fact_head(place.key, basis), [made.fact(place.key, row) for row in rows]
-    return f"columns/{place.key}", {"head": str(head), "cells": [str(cell) for cell in each]}
+        head, each = made.fact_head(place.key, basis), [str(made.fact(place.key, row)) for row in rows]
+    return f"columns/{place.key}", {"head": str(head), "cells": each}
 
 
 def _macros() -> Any:
