@@ -17,6 +17,12 @@ from leaderboard.words import attribute, size
 
 WIDE, TALL = 460, 300
 LEFT, RIGHT, TOP, BOTTOM = 40, 96, 14, 34  # names of the front stand to the right of their dots
+STEPS = (
+    (1.0, 2.0, 5.0),
+    (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0),
+    tuple(1 + i / 10 for i in range(90)),
+)  # within a power of 10
+BYTE_STEPS = (1.0,), (1.0, 1.5), tuple(1 + i / 16 for i in range(16))  # of 2
 _LETTER = 6.2  # units that a letter takes, about; a wide one twice
 
 
@@ -59,11 +65,15 @@ class _Log:
         return round(LEFT + share * (WIDE - LEFT - RIGHT), 1)
 
     def ticks(self, kind: str) -> list[float]:
-        """Round numbers inside the axis, at most five; binary ones for bytes."""
-        base, steps = (2.0, (1.0,)) if kind == "bytes" else (10.0, (1.0, 2.0, 5.0))
+        """Round numbers inside the axis, two to five; binary ones for bytes; on a narrow axis less round ones."""
+        base = 2.0 if kind == "bytes" else 10.0
         start, end = math.floor(self.low / math.log(base)), math.ceil(self.high / math.log(base))
-        found = [step * base**power for power in range(start, end + 1) for step in steps]
-        inside = [x for x in found if self.low <= math.log(x) <= self.high]
+        inside: list[float] = []
+        for steps in BYTE_STEPS if kind == "bytes" else STEPS:
+            found = [step * base**power for power in range(start, end + 1) for step in steps]
+            inside = [x for x in found if self.low <= math.log(x) <= self.high]
+            if len(inside) > 1:
+                break
         return inside[:: max(1, -(-len(inside) // 5))] or [math.exp((self.low + self.high) / 2)]
 
 

@@ -14,6 +14,7 @@ from site_world import HOSTILE, checkpoint, exam_of, put_run, small_world, task
 
 from harness.store.open import open_store
 from harness.store.write import Writer
+from leaderboard import charts_plane
 from leaderboard.site import render
 
 pytestmark = pytest.mark.browser
@@ -89,3 +90,12 @@ def test_nothing_serious_for_axe_and_no_wider_than_a_phone(
             page = opened(path, color_scheme=scheme, viewport={"width": 360, "height": 800}, locale="zh-CN")
             assert faults(page) == []
             assert page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
+def test_an_axis_of_costs_has_two_figures_at_least() -> None:
+    for costs in ((97.0, 185.0), (33.4, 33.4), (1.0, 1e6), (100.0, 100.5)):
+        for kind in ("tokens", "bytes"):
+            points = [charts_plane.Point("a", "", cost, 50.0, None, None, True) for cost in costs]
+            text = charts_plane.plane(points, kind, "label")
+            figures = re.findall(r'text-anchor="middle">([^<]+)<', text)
+            assert 2 <= len(set(figures)) <= 5 and len(set(figures)) == len(figures), (costs, kind, figures)
