@@ -100,7 +100,7 @@ def _of(
     if by == "made":
         points = [replace(point, x=float(place)) for place, point in enumerate(points)]
     start = next((p for p in points if p.checkpoint.id == root), None)
-    if start is None and (cell := column.cells.get(root)) and cell.value is not None:
+    if start is None and (cell := column.cells.get(root)) and cell.ranked and cell.value is not None:
         start = Point(board.by_id[root], cell, 0.0, "", cell.value)
     allowed = tolerance(column, start) if start else 0.0
     sign = 1 if column.better_high else -1
@@ -165,7 +165,7 @@ def _steps(kin: Kin, checkpoint_id: str) -> int | None:
 
 
 def _point(kin: Kin, checkpoint: Checkpoint, cell: Cell, by: Axis) -> Point | None:
-    if cell.value is None or cell.entry is None or cell.entry.ungraded:  # a length has no better end, nor a line
+    if cell.value is None or cell.entry is None or not cell.ranked:  # partial, of fewer questions, a mere length
         return None
     at: float | None
     if by == "made":
