@@ -65,6 +65,7 @@ class _Maker:
             "rows": self.rows.scores(mine, edge),
             "averages": self.rows.averaged(mine),
             "runs": self.rows.runs(mine),
+            "stale": ", ".join(board.stale.get(checkpoint.id, ())),
             "composites": composite_pages.lines(board.columns, checkpoint.id),
             "tree": tree if tree.children or tree.folded else None,
             "taught": self.kin.taught(checkpoint.id),
