@@ -25,6 +25,7 @@ import jinja2
 
 from harness import __version__
 from leaderboard.pages import Copy, Data, File, Page
+from leaderboard.words import seen
 
 MARKER = ".bench-site"  # a folder without it isn't ours to replace; it keeps of what key each file was made
 _ALONE = re.compile("[\ud800-\udfff]")
@@ -61,7 +62,7 @@ class Press:
             self._templates[page.template] = self.environment.get_template(page.template)
         plain = {"page": "", "heading": self.environment.globals["site"], "root": "../" * page.path.count("/")}
         text = self._templates[page.template].render(plain | dict(page.content))
-        self._write(page.path, text.encode("utf-8"))
+        self._write(page.path, text.encode("utf-8", "backslashreplace"))  # half a character has no UTF-8
         self.pages += 1
 
     def static(self) -> None:
@@ -153,7 +154,7 @@ def of_templates(site: str, globals_: Mapping[str, Any], filters: Mapping[str, A
     """Strict and escaping: a hole in a page is an error, a model's answer is text."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("leaderboard"), autoescape=True, undefined=jinja2.StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True,
+        trim_blocks=True, lstrip_blocks=True, finalize=seen,
     )  # fmt: skip
     environment.filters.update(filters)
     environment.globals.update(globals_)

@@ -24,9 +24,13 @@ CLIP_CHARACTERS = 20_000  # of a text on a page; the store keeps all of it
 CLIP_TAIL_CHARACTERS = 4_000  # the answer stands at the end
 DASH = "–"
 
-# controls, bidi marks and overrides, line and paragraph separators, lone surrogates, byte order mark
+# controls, bidi marks and overrides, separators, signs without ink, lone surrogates, byte order mark; and of a pile of
+# combining marks, which would be painted over the lines around it, all but the first eight
+_MARKS = "[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]"
 _UNSEEN = re.compile(
-    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufff9-\ufffb\ufffe\uffff]"
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\u3164"
+    r"\ud800-\udfff\ufeff\uffa0\ufff9-\ufffb\ufffe\uffff\U000e0000-\U000e007f]"
+    f"|{_MARKS}(?<={_MARKS}{{9}}){_MARKS}*"
 )
 
 
@@ -50,8 +54,9 @@ class Words:
         self._texts = dictionaries()
 
     def __call__(self, key: str, /, **values: Any) -> Markup:
-        """The text of a key in both languages."""
-        return self.pair({lang: Markup(texts[key]).format(**values) for lang, texts in self._texts.items()})
+        """The text of a key in both languages; a value that is plain text is made visible first."""
+        shown = {name: visible(value) if type(value) is str else value for name, value in values.items()}
+        return self.pair({lang: Markup(texts[key]).format(**shown) for lang, texts in self._texts.items()})
 
     def plain(self, key: str, language: str) -> str:
         """For attributes and <title>, which cannot hold two."""
@@ -88,20 +93,35 @@ def visible(text: Any) -> Markup:
         return visible(head) + Markup('<span class="cut"> … {:,} … </span>').format(cut) + visible(tail)
     pieces, start = [], 0
     for match in _UNSEEN.finditer(raw):
-        code = f"U+{ord(match[0]):04X}"
-        pieces += [escape(raw[start : match.start()]), Markup('<span class="code">{}</span>').format(code)]
+        pieces += [escape(raw[start : match.start()]), Markup('<span class="code">{}</span>').format(_code(match))]
         start = match.end()
     return Markup("").join([*pieces, escape(raw[start:])])
 
 
 def inline(text: Any) -> Markup:
     """A name inside a line: visible and isolated, so that right-to-left letters do not move its neighbours."""
-    return Markup("<bdi>{}</bdi>").format(visible(text))
+    shown = visible(text)
+    return Markup("<bdi>{}</bdi>").format(shown if shown.strip() else DASH)  # a link without a text can't be found
 
 
 def attribute(text: Any) -> str:
     """Plain text for an attribute or <title>, unseen characters as their code; the template escapes it."""
-    return _UNSEEN.sub(lambda m: f"[U+{ord(m[0]):04X}]", str(text))[:300]
+    return _UNSEEN.sub(_bracketed, str(text))[:300]
+
+
+def seen(value: Any) -> Any:
+    """What a template prints without a filter goes through here, so that nothing unseen depends on a filter's being there."""
+    return _UNSEEN.sub(_bracketed, value) if type(value) is str else value
+
+
+def _bracketed(found: re.Match[str]) -> str:
+    return f"[{_code(found)}]"
+
+
+def _code(found: re.Match[str]) -> str:
+    """`U+202E`; of a pile `U+0301 ×9992`."""
+    signs = found[0]
+    return f"U+{ord(signs[0]):04X}" + (f" ×{len(signs)}" if len(signs) > 1 else "")
 
 
 def slug(name: str, identifier: str) -> str:

@@ -42,7 +42,7 @@ def _parents(c: Checkpoint) -> list[tuple[str, str]]:
             ("merged" if c.kind == "merged" else "base", c.lineage.parent),
             ("teacher", c.lineage.teacher),
         ]
-    return [(role, parent) for role, parent in found if parent]
+    return [(role, texts.readable(parent)) for role, parent in found if parent]
 
 
 def exam(conn: sqlite3.Connection, e: Exam) -> bool:

@@ -29,7 +29,7 @@ from harness.records import (
     Status,
     Verdict,
 )
-from harness.store import register, rows
+from harness.store import register, rows, texts
 from harness.store.open import Store
 from harness.store.prompts import PromptWriter
 
@@ -117,7 +117,7 @@ class Writer:
             number = self._place(conn, run_id).run
             conn.executemany(
                 "INSERT INTO run_tags (run, tag) VALUES (?, ?) ON CONFLICT DO NOTHING",
-                [(number, t) for t in tags],
+                [(number, texts.readable(t)) for t in tags],
             )
 
     def finish_run(self, run_id: str, status: Status, peak_bytes: int | None = None) -> None:
@@ -154,7 +154,7 @@ class Writer:
                         number,
                         r.metric,
                         r.version,
-                        r.slice,
+                        texts.readable(r.slice),
                         *map(rows.number, (r.value, r.low, r.high)),
                         r.n,
                         r.method,

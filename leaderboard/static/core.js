@@ -80,8 +80,12 @@ var BENCH = (function () {
 
   // -- text that stays text ---------------------------------------------------------------------------------
 
-  // controls, bidi marks and overrides, separators, half characters: the ones that words.visible shows too
-  var unseen = /[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ufffe\uffff]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g;
+  // the ones that words.visible shows too: controls, bidi marks and overrides, separators, signs without ink, half characters,
+  // and of a pile of combining marks, which would be painted over the lines around it, all but the first eight
+  var marks = "[\\u0300-\\u036f\\u0483-\\u0489\\u1ab0-\\u1aff\\u1dc0-\\u1dff\\u20d0-\\u20ff\\ufe20-\\ufe2f]";
+  var unseen = new RegExp("[\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f\\xad\\u034f\\u061c\\u115f\\u1160\\u180e\\u200b\\u200e\\u200f\\u2028-\\u202e" +
+    "\\u2060-\\u206f\\u3164\\ufeff\\uffa0\\ufff9-\\ufffb\\ufffe\\uffff]|\\udb40[\\udc00-\\udc7f]" +
+    "|[\\ud800-\\udbff](?![\\udc00-\\udfff])|(?<![\\ud800-\\udbff])[\\udc00-\\udfff]|" + marks + "(?<=" + marks + "{9})" + marks + "*", "g");
 
   function append(node, text) {
     var start = 0;
@@ -89,7 +93,8 @@ var BENCH = (function () {
       node.appendChild(document.createTextNode(text.slice(start, at)));
       var code = document.createElement("span");
       code.className = "code";
-      code.textContent = "U+" + ("000" + sign.charCodeAt(0).toString(16).toUpperCase()).slice(-4);
+      var point = sign.codePointAt(0).toString(16).toUpperCase(), many = sign.length > 1 && point.length < 5;
+      code.textContent = "U+" + ("0000" + point).slice(-Math.max(4, point.length)) + (many ? " \u00d7" + sign.length : "");
       node.appendChild(code);
       start = at + sign.length;
       return sign;
