@@ -72,7 +72,7 @@ def _checkpoints(view: View, asked: Mapping[str, Sequence[Asked]]) -> dict[str, 
         found.append(
             {
                 "slug": slug,
-                "name": checkpoint.name,
+                "name": checkpoint.name if checkpoint.name.strip() else slug,
                 "kind": checkpoint.kind,
                 "parent": where.slug(parent) if parent else None,
                 "set": sets.setdefault(tasks, len(sets)),

@@ -8,7 +8,7 @@
     var sliders = Array.prototype.slice.call(box.querySelectorAll("input[type=range]"));
     var own = composite.parts.map(function (part) { return part[1]; });
     var given = (BENCH.state.w || "").split(":");
-    if (given[0] === composite.slug) {
+    if (given[0] === composite.slug && given[1]) {
       given[1].split("-").forEach(function (value, i) { if (sliders[i] && /^\d+$/.test(value)) sliders[i].value = value; });
     }
     BENCH.each(".slide, .trial", function (node) { node.hidden = false; }, box);

@@ -48,7 +48,7 @@
   var people = null;
   me.checkpoints = function () {
     people = people || plain("checkpoints").then(function (told) {
-      var by = {};
+      var by = Object.create(null); // a slug out of an address may be "constructor"
       var list = told.list.map(function (one) {
         var tasks = told.sets[one.set].map(function (i) { return told.columns[i]; });
         return (by[one.slug] = { slug: one.slug, name: one.name, kind: one.kind, parent: one.parent, tasks: tasks });
@@ -57,7 +57,9 @@
     });
     return people;
   };
-  me.columns = function () { return plain("columns"); };
+  me.columns = function () { // without what every object has: a slug out of an address may be "constructor"
+    return plain("columns").then(function (told) { return Object.assign(Object.create(null), told); });
+  };
   me.runs = function (slug) { return packed("runs/" + slug); };
   me.exam = function (id) { return plain("exam/" + id); };
 

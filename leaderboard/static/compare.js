@@ -5,7 +5,7 @@
   "use strict";
   var STATE = ["a", "b", "t", "f", "subject", "q", "s", "lang"];
   var shown, words, by, box;
-  var sides = null, columns = null, order = [], bySlug = {}, pickers = {}, pairs = {}, round = 0, last = {}, title = "";
+  var sides = null, columns = null, order = [], bySlug = Object.create(null), pickers = {}, pairs = {}, round = 0, last = {}, title = "";
 
   function address(changed) { // this view with something else chosen
     var state = {};

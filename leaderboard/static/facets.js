@@ -7,7 +7,9 @@
   var facts = null, opening;
   var byId = function (id) { return document.getElementById(id); };
 
-  function among(asked, value) { return !asked || asked.split(",").indexOf(value || "-") >= 0; }
+  function plain(value) { return value.replace(/[%,]/g, encodeURIComponent) || "-"; } // in a list with commas
+
+  function among(asked, value) { return !asked || asked.split(",").indexOf(plain(value || "")) >= 0; }
 
   function sized(bytes, least, most) {
     if (!(Number(least) > 0) && !(Number(most) > 0)) return true;
@@ -32,9 +34,15 @@
     BENCH.each("#facets label > [data-facet]", function (input) { action(input.getAttribute("data-facet"), input, false); });
   }
 
+  function can(node, asked) { // hold it: a browser warns of what is no number and no date
+    if (node.type === "number") return /^(\d{1,15}(\.\d+)?|\.\d+)$/.test(asked);
+    return node.type !== "date" || /^\d{4}-\d\d-\d\d$/.test(asked) && !isNaN(Date.parse(asked));
+  }
+
   function show() { // the controls say what the address says
     each(function (key, node, many) {
       var asked = BENCH.state[key] || "";
+      if (asked && !can(node, asked)) asked = BENCH.state[key] = ""; // out of an address that was made by hand
       if (many) BENCH.each("input", function (box) { box.checked = among(asked, box.value); }, node);
       else if (node.type === "checkbox") node.checked = !!asked;
       else node.value = asked;
@@ -48,7 +56,7 @@
     each(function (key, node, many) {
       if (!many) { BENCH.state[key] = node.type === "checkbox" ? (node.checked ? "1" : "") : node.value; return; }
       var on = [];
-      BENCH.each("input:checked", function (box) { on.push(box.value || "-"); }, node);
+      BENCH.each("input:checked", function (box) { on.push(plain(box.value)); }, node);
       BENCH.state[key] = on.length === node.querySelectorAll("input").length ? "" : on.join() || "!"; // "!": none of them
     });
   }
@@ -58,7 +66,7 @@
       opening = BENCH.load("data/board.js", "board").then(function (payload) {
         facts = payload;
         BENCH.each("#facets select", function (select) {
-          var seen = {};
+          var seen = Object.create(null); // a base may be called "__proto__"
           [].concat.apply([], facts[select.getAttribute("data-facet")]).forEach(function (name) { seen[name] = true; });
           Object.keys(seen).sort().forEach(function (name) { if (name) select.appendChild(new Option(name, name)); });
         });

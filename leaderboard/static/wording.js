@@ -7,7 +7,7 @@ BENCH.said = (function () {
 
   function template(key) {
     if (!texts) {
-      texts = {};
+      texts = Object.create(null);
       BENCH.each("[data-key]", function (node) {
         texts[node.getAttribute("data-key")] = { en: node.getAttribute("data-en"), zh: node.getAttribute("data-zh") };
       }, document.getElementById("said").content);
