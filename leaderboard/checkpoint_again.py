@@ -1,7 +1,8 @@
 """The command lines that would make a checkpoint's runs again: `bench run` with the tasks and what is not their default.
 
 Example: `bench run --adapter base-lora --base base --tasks ceval,mathcot --chat-template off --shots 5`.
-Trap: a page is published, so folders go by their last name; where they lie on somebody's disk is nobody's business.
+Trap: a page is published, so folders go by their last name; where they lie on somebody's disk is nobody's business. Where
+no text is published, a system prompt is TEXT.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ Way = tuple[str, ...]  # options, without place and tasks
 class Again:
     """Remembers what a way of asking reads like: a thousand checkpoints are asked in few ways."""
 
+    texts: bool = True  # are any published
     _ways: dict[tuple[str, Settings, int, int], Way | None] = field(default_factory=dict)
 
     def lines(self, checkpoint: Checkpoint, runs: Sequence[Entry]) -> list[str]:
@@ -40,15 +42,16 @@ class Again:
         run, settings = entry.run, entry.run.settings
         key = entry.exam.id, settings, run.repeats, run.expected
         if key not in self._ways:
-            self._ways[key] = _options(entry)
+            self._ways[key] = _options(entry, self.texts)
         return self._ways[key]
 
 
-def _options(entry: Entry) -> Way | None:
+def _options(entry: Entry, texts: bool) -> Way | None:
     run, settings = entry.run, entry.run.settings
     if settings.asked != _commands.HERE:
         return None
-    form = _commands.Form(settings.chat, settings.system, settings.think, settings.asked)
+    system = settings.system if texts or not settings.system else "TEXT"
+    form = _commands.Form(settings.chat, system, settings.think, settings.asked)
     try:
         found = _commands.options(entry.task, form, {name: getattr(settings, name) for name in _commands.FLAGS})
     except UserError:  # a card with settings that this version doesn't know

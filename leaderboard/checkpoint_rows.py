@@ -14,7 +14,6 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
-from harness.records import Run
 from leaderboard import charts, shown
 from leaderboard.cells import MARKED_SHARE, Cell, Column, Entry, Form
 from leaderboard.charts import Scale
@@ -180,7 +179,7 @@ class Rows:
         )  # fmt: skip
 
     def _line(self, settings: Any) -> Markup:
-        return inline(shown.settings_line(Run("", "", "", settings, "")))
+        return inline(shown.settings_line(settings, self.view.options.samples != "none"))
 
 
 def number(column: Column, value: float | None) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from harness import identity
-from harness.records import Exam, Run
+from harness.records import Exam, Settings
 from leaderboard.entries import Board
 from leaderboard.places import Places
 
@@ -35,7 +35,9 @@ def name(board: Board, checkpoint_id: str | None) -> str:
     return known.name if known else checkpoint_id[:8]
 
 
-def settings_line(run: Run) -> str:
-    """Every setting that can change an answer, as key=value."""
-    fields = identity.settings_fields(run.settings)
+def settings_line(settings: Settings, texts: bool) -> str:
+    """Every setting that can change an answer, as key=value; of a system prompt its digest where no text is published."""
+    fields = identity.settings_fields(settings)
+    if settings.system and not texts:
+        fields["system"] = f"#{identity.digest(settings.system)[:8]}"
     return " ".join(f"{name}={value!r}" for name, value in fields.items() if value not in ("", ()))

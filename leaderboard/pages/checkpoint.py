@@ -41,13 +41,14 @@ class _Maker:
     kin: Kin = field(init=False)
     rows: Rows = field(init=False)
     health: Health = field(init=False)
-    again: Again = field(default_factory=Again)
+    again: Again = field(init=False)
     judged: Mapping[str, list[dict[str, Any]]] = field(init=False)
 
     def __post_init__(self) -> None:
         t = Quick()
         self.kin, self.rows = Kin(self.view), Rows(self.view, t)
         self.health, self.judged = Health(self.view, t), _judged(self.view)
+        self.again = Again(texts=self.view.options.samples != "none")
 
     def content(self, checkpoint: Checkpoint) -> dict[str, Any]:
         board, lineage = self.view.board, checkpoint.lineage

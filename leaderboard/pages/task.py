@@ -5,13 +5,15 @@ Example: `_hardest(view, column, exam)["rows"][0]` is the question that fewest g
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from harness.questions import checks
 from harness.records import Checkpoint, Exam, Result
 from leaderboard import shown
+from leaderboard.answers_runs import asked_of
+from leaderboard.answers_shards import wanted
 from leaderboard.cells import Column
 from leaderboard.charts_spread import histogram
 from leaderboard.entries import order_of
@@ -22,24 +24,25 @@ from leaderboard.words import Words
 
 COMPARED = 8  # checkpoints side by side in a table of subjects
 MANY = 8  # scores; the whiskers of fewer say it better than a histogram
+Published = Mapping[str, Collection[int]]  # exam -> positions of the questions whose texts are on the site
 CLIP_CHARACTERS = 160  # of a question in the list of the hardest
 
 
 def pages(view: View) -> Iterator[Page]:
-    rows = Rows(view, Words())
+    rows, published = Rows(view, Words()), _published(view)
     for key, exam in sorted(shown.exams(view.board).items()):
         columns = [c for c in view.board.columns if c.name == key and c.task]
         content = {
             "heading": exam.task.key,
             "card": exam.task,
             "n": len(exam.samples),
-            "sections": [_section(view, column, exam, rows) for column in columns],
-            "conflicts": list(_conflicts(exam)) if view.options.samples != "none" else [],
+            "sections": [_section(view, column, exam, rows, published) for column in columns],
+            "conflicts": list(_conflicts(exam)) if view.options.samples == "all" else [],
         }
         yield Page(view.where.tasks[key], "task.html.j2", content)
 
 
-def _section(view: View, column: Column, exam: Exam, rows: Rows) -> dict[str, Any]:
+def _section(view: View, column: Column, exam: Exam, rows: Rows, published: Published) -> dict[str, Any]:
     values = [cell.value for cell in column.cells.values() if cell.value is not None]
     factor = 100.0 if column.percent else 1.0
     return {
@@ -49,13 +52,20 @@ def _section(view: View, column: Column, exam: Exam, rows: Rows) -> dict[str, An
         "histogram": histogram(column.scale, values, column.metric, factor, column.chance)
         if len(values) >= MANY
         else "",
-        "hardest": _hardest(view, column, exam),
+        "hardest": _hardest(view, column, exam, published),
         "breakdowns": list(_breakdowns(column)),
     }
 
 
-def _hardest(view: View, column: Column, exam: Exam) -> dict[str, Any] | None:
-    """Questions that most miss, each with a way to the answers of the best checkpoint; no text where none is published."""
+def _published(view: View) -> Published:
+    if view.options.samples != "wrong":
+        everything = view.options.samples == "all"
+        return {e.exam.id: range(len(e.exam.samples) if everything else 0) for e in view.board.entries}
+    return {exam: frozenset(positions) for exam, positions in wanted(view, asked_of(view)).items()}
+
+
+def _hardest(view: View, column: Column, exam: Exam, published: Published) -> dict[str, Any] | None:
+    """Questions that most miss, each with a way to the answers of the best checkpoint; text of published ones only."""
     values = view.board.values(column.key)
     found = hardest(values)
     ranked = [c for c, cell in column.cells.items() if cell.ranked]
@@ -67,7 +77,7 @@ def _hardest(view: View, column: Column, exam: Exam) -> dict[str, Any] | None:
     for hard in found.rows:
         sample = samples.get(values.samples[hard.index])
         if sample:
-            text = sample.question if view.options.samples != "none" else ""
+            text = sample.question if sample.position in published.get(exam.id, ()) else ""
             clipped = text if len(text) <= CLIP_CHARACTERS else text[:CLIP_CHARACTERS] + "…"
             number = sample.position + 1
             rows.append(
