@@ -23,9 +23,10 @@ from harness.verdicts.policy import GuardPolicy, plain
 from leaderboard import charts_lines
 from leaderboard.cells import Entry
 from leaderboard.charts import Scale
-from leaderboard.checkpoint_rows import Head, number, signed
+from leaderboard.checkpoint_rows import Head, signed
 from leaderboard.pages import View
 from leaderboard.words import DASH, Words, count, decimal, inline, points
+from leaderboard.written import number
 
 TASKS = 8  # whose subjects are listed
 SUBJECTS = 80  # of one task
@@ -100,14 +101,14 @@ class Health:
             "left": max(0, len(rows) - SUBJECTS),
             "scale": scale,
             "factor": both.head.factor,
-            "rows": Markup("\n").join(self._subject(both, scale, row) for row in _ends(rows)),
+            "rows": Markup("\n".join([self._subject(both, scale, row) for row in _ends(rows)])),
         }
 
-    def _subject(self, both: Both, scale: Scale, row: Row) -> Markup:
+    def _subject(self, both: Both, scale: Scale, row: Row) -> str:
         change, name, n, before, after = row
         column = both.head.column
         chart = charts_lines.moved(scale, before, after, both.head.factor)
-        return Markup(
+        return (
             f'<tr><th scope="row">{self._name(name or DASH)}</th><td class="num">{count(n)}</td><td class="num soft">{number(column, before)}</td>'
             f'<td class="num">{number(column, after)}</td><td class="num">{signed(column, change)}</td><td>{chart}</td></tr>'
         )

@@ -8,19 +8,19 @@ that or a number. Trap: a page lies in checkpoint/, so every address begins with
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from markupsafe import Markup, escape
 
-from leaderboard import charts, shown
+from leaderboard import charts, shown, written
 from leaderboard.cells import MARKED_SHARE, Cell, Column, Entry, Form
 from leaderboard.charts import Scale
 from leaderboard.columns import cell_of
 from leaderboard.pages import View
 from leaderboard.parents import Against, Line
-from leaderboard.words import DASH, Words, attribute, count, decimal, inline, points, tenth, visible
+from leaderboard.words import DASH, Words, attribute, count, decimal, inline, points, visible
 
 OPEN_MARKS = ("unparsed", "truncated")  # stand in columns of their own
 
@@ -30,14 +30,13 @@ class Quick(Words):
 
     def __init__(self) -> None:
         super().__init__()
-        self._said: dict[str, Markup] = {}
+        self._said: dict[Any, Markup] = {}  # a name with what is filled in, or a name alone
 
     def __call__(self, key: str, /, **values: Any) -> Markup:
-        if values:
-            return super().__call__(key, **values)
-        if key not in self._said:
-            self._said[key] = super().__call__(key)
-        return self._said[key]
+        said = (key, *values.items()) if values else key
+        if said not in self._said:
+            self._said[said] = super().__call__(key, **values)
+        return self._said[said]
 
 
 @dataclass(frozen=True)
@@ -55,6 +54,8 @@ class Head:
     scale: Scale
     factor: float
     divided: bool  # into subjects
+    chart: charts.Row
+    scores: Mapping[str, written.Score]
 
 
 @dataclass
@@ -62,12 +63,14 @@ class Rows:
     view: View
     t: Quick
     heads: dict[str, Head] = field(default_factory=dict)
+    _averaged: dict[str, bool] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for column in self.view.board.columns:
             if column.task is not None:
                 self.heads[column.key] = self._head(column)
-        self._read = self.t("read")
+        self._read, self._no_interval = self.t("read"), self.t("no_interval")
+        self._doubt = functools.cache(_doubt)
         self._turns = {word: self.t(f"c_turn_{word}") for word in ("worse", "better", "alike", "not_separable")}
         self._settings = functools.cache(lambda engine, settings: inline(engine) + " · " + self._line(settings))
 
@@ -79,18 +82,27 @@ class Rows:
         form = Markup('<br><small class="soft">{}{} · {}').format(
             visible(column.metric), unit, form_words(self.t, column.form)
         )
-        of = f' <small class="soft">/ {sum(cell.ranked for cell in column.cells.values())}</small>'
+        of = f' <small class="soft">/ {column.ranked}</small>'
         divided = column.exam is not None and any(sample.subject for sample in column.exam.samples)
         factor = 100.0 if column.percent else 1.0
+        chart = charts.Row(column.scale, column.chance, factor)
         return Head(
-            column, title, inline(column.name), link, first, form, of, column.slug, column.scale, factor, divided
-        )
+            column, title, inline(column.name), link, first, form, of, column.slug, column.scale, factor, divided, chart,
+            self.view.board.written.of(column),
+        )  # fmt: skip
 
     def head(self, entry: Entry) -> Head:
         return self.heads[self.view.board.place[entry.run.id]]
 
     def averaged(self, entries: Sequence[Entry]) -> bool:
         """Whether some score differs by how it is averaged."""
+        of = entries[0].checkpoint.id if entries else ""
+        if of not in self._averaged:
+            self._averaged[of] = self._differs(entries)
+        return self._averaged[of]
+
+    @staticmethod
+    def _differs(entries: Sequence[Entry]) -> bool:
         for entry in entries:
             micro, macro = (entry.value(entry.metric, name) for name in ("micro", "macro"))
             if micro is not None and macro is not None and points(micro) != points(macro):
@@ -101,35 +113,38 @@ class Rows:
         averages = self.averaged(entries)
         own = f"../samples.html#c={self.view.where.slug(entries[0].checkpoint.id)}&amp;t=" if entries else ""
         pair = f"../{escape(self.view.where.compare(edge.parent, edge.child))}&amp;t=" if edge else ""
-        return Markup("\n").join(self._score(entry, edge, averages, own, pair) for entry in entries)
+        return Markup("\n".join([self._score(entry, edge, averages, own, pair) for entry in entries]))
 
-    def _score(self, entry: Entry, edge: Against | None, averages: bool, own: str, pair: str) -> Markup:
+    def _score(self, entry: Entry, edge: Against | None, averages: bool, own: str, pair: str) -> str:
         """`own` and `pair`: the addresses of its answers and of the comparison, up to the column."""
         head = self.head(entry)
         column, cell = head.column, head.column.cells[entry.checkpoint.id]
         older = cell.entry is not entry
         if older:
             cell = cell_of(entry, column)
+            value, interval = written.number(column, cell.value), written.interval(column, cell)
+            chart = head.chart(cell.value, cell.low, cell.high, not cell.ranked)
+        else:
+            value, interval, chart = head.scores[entry.checkpoint.id]
         repeats = f" · {self.t('repeats', n=entry.run.repeats)}" if entry.run.repeats > 1 else ""
-        of = head.of if cell.rank else ""
-        value = "" if cell.value is None else cell.value
-        chart = charts.whisker(head.scale, cell.value, cell.low, cell.high, column.chance, head.factor, not cell.ranked)
+        exact = "" if cell.value is None else cell.value
         parts = [
             f'<tr{"" if cell.ranked else " class=pending"}>{head.first}{self._marks(cell, older)}{head.form}{repeats}</small></th>'
-            f'<td class="num" data-v="{cell.rank or ""}">{rank(cell)}{of}</td><td class="num value" data-v="{value}">'
-            f'{number(column, cell.value)}</td><td class="num soft">{self._interval(column, cell)}</td><td>{chart}</td>'
+            f'<td class="num" data-v="{cell.rank or ""}">{written.rank(cell)}{head.of if cell.rank else ""}</td>'
+            f'<td class="num value" data-v="{exact}">{value}</td><td class="num soft">{interval or self._no_interval}</td><td>{chart}</td>'
         ]  # fmt: skip
         if edge is not None:
             parts.append(self._change(column, None if older else edge.lines.get(column.key), pair + head.slug))
         parts.append(f'<td class="num">{count(cell.n)}</td>')
         if averages:
-            both = (number(column, entry.value(column.metric, name)) for name in ("micro", "macro"))
+            both = (written.number(column, entry.value(column.metric, name)) for name in ("micro", "macro"))
             parts += [f'<td class="num">{text}</td>' for text in both]
-        for share in (cell.unparsed, cell.truncated):
-            parts.append(f'<td class="num{" flag" if (share or 0) > MARKED_SHARE else ""}">{points(share)}</td>')
         read = f'<a href="{own}{head.slug}">{self._read}</a>' if entry.run.done and not older else DASH
-        parts.append(f'<td class="num">{decimal(entry.value("answer_tokens"))}</td><td>{read}</td></tr>')
-        return Markup("".join(parts))
+        parts.append(
+            f"{self._doubt(cell.unparsed)}{self._doubt(cell.truncated)}"
+            f'<td class="num">{decimal(entry.value("answer_tokens"))}</td><td>{read}</td></tr>'
+        )
+        return "".join(parts)
 
     def _change(self, column: Column, line: Line | None, href: str) -> str:
         if line is None:
@@ -157,23 +172,18 @@ class Rows:
             return self.t(f"mark_{mark}")
         return self.t("mark_partial", done=count(cell.done), expected=count(cell.expected))
 
-    def _interval(self, column: Column, cell: Cell) -> str | Markup:
-        if cell.low is None or cell.high is None:
-            return self.t("no_interval")
-        return f"{number(column, cell.low)}–{number(column, cell.high)}"
-
     # -- runs -----------------------------------------------------------------------------------------------------
 
     def runs(self, entries: Sequence[Entry]) -> list[tuple[Markup, Markup]]:
         """(engine and settings, the rows of the runs that were asked so)."""
-        found: dict[Markup, list[Markup]] = {}
+        found: dict[Markup, list[str]] = {}
         for entry in entries:
             found.setdefault(self._settings(entry.engine, entry.run.settings), []).append(self._run(entry))
-        return [(settings, Markup("\n").join(rows)) for settings, rows in found.items()]
+        return [(settings, Markup("\n".join(rows))) for settings, rows in found.items()]
 
-    def _run(self, entry: Entry) -> Markup:
+    def _run(self, entry: Entry) -> str:
         run = entry.run
-        return Markup(
+        return (
             f'<tr><th scope="row" class="mono">{escape(run.id)}</th><td>{self.head(entry).name}</td><td>{self.t("status_" + run.status)} '
             f"{count(run.done)} / {count(run.expected)}</td><td>{escape((run.started or DASH)[:19])}</td></tr>"
         )  # fmt: skip
@@ -182,9 +192,8 @@ class Rows:
         return inline(shown.settings_line(settings, self.view.options.samples != "none"))
 
 
-def number(column: Column, value: float | None) -> str:
-    """As _score.html.j2 writes it."""
-    return points(value) if column.percent else tenth(value) if column.composite else decimal(value)
+def _doubt(share: float | None) -> str:
+    return f'<td class="num{" flag" if (share or 0) > MARKED_SHARE else ""}">{points(share)}</td>'
 
 
 def signed(column: Column, value: float | None) -> str:
@@ -194,14 +203,6 @@ def signed(column: Column, value: float | None) -> str:
     text = f"{100 * value:+.1f}" if column.percent else f"{value:+.3g}"
     zero = not any(sign in "123456789" for sign in text)
     return text[1:] if zero else text.replace("-", "\u2212")
-
-
-def rank(cell: Cell) -> str:
-    if not cell.rank:
-        return DASH
-    if cell.tied:
-        return "1="
-    return str(cell.rank) if cell.best == cell.worst or cell.rank == 1 else f"{cell.best}–{cell.worst}"
 
 
 def form_words(t: Words, form: Form) -> Markup:
