@@ -334,7 +334,7 @@ def test_subjects_and_search_narrow_the_list(at: Any, columns: dict[str, str]) -
     total = sum(int(text) for text in seen(page, "#square b"))
     assert total == int(table.first.locator("td").first.inner_text())
     every = page.locator("#subject option").first
-    assert every.inner_text() == "Every subject"
+    assert every.inner_text() == "All subjects"
     page.locator("#language").click()
     assert every.inner_text() == "全部学科" and page.locator("#list-title").inner_text().endswith(" 题")
     page.locator("#language").click()
@@ -344,7 +344,7 @@ def test_subjects_and_search_narrow_the_list(at: Any, columns: dict[str, str]) -
     until(page, "document.querySelector('#square [aria-pressed=true]').dataset.f === 'both'")
     number = ready(page).locator("#items article").last.locator(".number").inner_text()[1:]
     page.locator("#q").fill(f"NEEDLE{int(number) - 1}")
-    until(page, "/of .* hold this text/.test(document.querySelector('#found').innerText)")
+    until(page, "/of .* contain this text/.test(document.querySelector('#found').innerText)")
     assert number in [text[1:] for text in seen(page, "#items .number")] and "q=NEEDLE" in page.url
     page.locator("#q").fill("no such text anywhere")
     until(page, "document.querySelector('#found').innerText.startsWith('0 of')")

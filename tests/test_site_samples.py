@@ -277,13 +277,13 @@ def test_search_looks_into_questions_and_answers_shard_by_shard(site: Path, open
     page = opened(site / "all" / "samples.html", at(site / "all", "base", "gsm8k"))
     ids(page)
     page.locator("#q").fill("wrong-5")
-    said(page, "4 of 60 hold this text.")
+    said(page, "4 of 60 contain this text.")
     assert ids(page) == ["s6", "s51", "s54", "s57"] and "q=wrong-5" in page.url
     again = opened(site / "all" / "samples.html", "#" + page.url.split("#")[1])
-    said(again, "4 of 60 hold this text.")
+    said(again, "4 of 60 contain this text.")
     assert ids(again) == ["s6", "s51", "s54", "s57"]
     again.locator("#q").fill("问题 7")
-    said(again, "1 of 60 hold this text.")
+    said(again, "1 of 60 contain this text.")
     assert ids(again) == ["s8"]
 
 

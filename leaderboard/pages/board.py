@@ -64,6 +64,9 @@ def _content(view: View, columns: Sequence[Shown], rows: Sequence[Row], places: 
         "shown": sum(place.score is not None for place in here),
         "presets": [c for c in columns if c.column.members],
         "composites": [c for c in columns if c.column.composite],
+        "parts": sorted(
+            {(p.name, p.kind) for c in columns if c.column.composite for p in c.column.composite.profile.part}
+        ),
         "legend": [mark for mark in LEGEND if mark in marks],
         "adapters": any(row.checkpoint.kind == "adapter" for row in rows),
         "runs": len(view.board.entries),
