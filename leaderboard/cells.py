@@ -82,7 +82,7 @@ class Cell:
     n: int
     unparsed: float | None
     truncated: float | None
-    marks: tuple[str, ...] = ()  # keys of i18n: partial subset ungraded below chance unparsed truncated
+    marks: tuple[str, ...] = ()  # keys of i18n: partial subset ungraded below chance unparsed truncated empty
     entry: Entry | None = None  # None: the mean of a group
     done: int = 0
     expected: int = 0

@@ -135,6 +135,7 @@ def _cell(entry: Entry, head: Numbers, full: int, better_high: bool) -> Cell:
         marks += ["below"] if top < chance else ["chance"] if bottom <= chance else []
     marks += ["unparsed"] if (unparsed or 0) > MARKED_SHARE else []
     marks += ["truncated"] if (truncated or 0) > MARKED_SHARE else []
+    marks += ["empty"] if (entry.value("empty_rate") or 0) > MARKED_SHARE else []
     return Cell(
         value, low, high, n, unparsed, truncated, tuple(marks), entry, entry.run.done, entry.run.expected,
         badges=entry.badges,
@@ -259,7 +260,7 @@ def _mean_cell(cells: Sequence[Cell]) -> Cell:
         value = sum(known) / len(known)
         if all(x is not None for x in [*lows, *highs]):
             low, high = stats.mover(known, [x for x in lows if x is not None], [x for x in highs if x is not None])
-    marks = tuple(m for m in ("partial", "subset", "ungraded", "below", "chance") if any(m in c.marks for c in cells))
+    marks = tuple(m for m in ("partial", "subset", "ungraded", "below", "chance", "empty") if any(m in c.marks for c in cells))
     shares = [_weighted([(getattr(c, name), c.n) for c in cells]) for name in ("unparsed", "truncated")]
     done, expected = sum(c.done for c in cells), sum(c.expected for c in cells)
     badges = tuple(b for b in ("stale", "trained") if any(b in c.badges for c in cells))

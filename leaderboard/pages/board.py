@@ -22,7 +22,9 @@ from leaderboard.pages import Data, Page, View
 
 NAV = (10, "board")
 PATH = "index.html"
-LEGEND = ("partial", "subset", "chance", "below", "guessing", "lacking", "uncounted", "ungraded", "stale", "trained")
+LEGEND = (
+    "partial", "subset", "chance", "below", "empty", "guessing", "lacking", "uncounted", "ungraded", "stale", "trained",
+)  # fmt: skip
 
 
 def pages(view: View) -> Iterator[Page | Data]:
