@@ -264,8 +264,8 @@ def test_pareto_points_are_data_too(world: Path) -> None:
     beaten = {point["name"]: [names[c] for c in point["dominated_by"]] for point in front["points"]}
     assert "bare" in beaten["good"]
     assert "dominated by" in (world / "site/pareto.html").read_text("utf-8")
-    board = (world / "site/index.html").read_text("utf-8")
-    assert "<b><bdi>AS</bdi></b>" in board and "right answers in a hundred" in board  # what the parts' names mean
+    text = (world / "site/index.html").read_text("utf-8")
+    assert "<b><bdi>AS</bdi></b>" in text and "right answers in a hundred" in text  # what the parts' names mean
 
 
 def test_a_stale_score_is_not_shown(tmp_path: Path) -> None:
