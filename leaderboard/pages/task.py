@@ -106,6 +106,7 @@ class Slices:
 def _breakdowns(column: Column) -> Iterator[Slices]:
     """Scores by category and by subject of the best checkpoints of a column."""
     ordered = sorted(column.cells.values(), key=lambda cell: order_of(column, cell))
+    ordered = [cell for cell in ordered if cell.ranked] or ordered  # one n stands for all of a row
     entries = [cell.entry for cell in ordered[:COMPARED] if cell.entry]
     for kind in ("category", "subject"):
         names = sorted(
