@@ -10,11 +10,11 @@ Positions are 0-based here; addresses of the site count from 1.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 from harness import identity
-from harness.records import Exam
+from harness.records import Exam, Settings
 from leaderboard.answers_packed import script
 from leaderboard.answers_runs import Asked, marks
 from leaderboard.answers_shards import SHARD_ITEMS, Reader, Shard, items, prefix, prefixes, shards_of, wanted
@@ -22,7 +22,7 @@ from leaderboard.cells import Form
 from leaderboard.pages import Data, View
 from leaderboard.words import Words
 
-FORMAT = 2  # of the scripts; another one makes them all anew
+FORMAT = 3  # of the scripts; another one makes them all anew
 
 
 def data(view: View, asked: Mapping[str, Sequence[Asked]]) -> Iterator[Data]:
@@ -154,11 +154,19 @@ def _runs(view: View, slug: str, runs: Sequence[Asked], shards: Sequence[Shard])
         for run in runs:
             mine = [{"path": s.path, "first": s.first, "last": s.last} for s in shards if run in s.runs]
             facts = {"run": run.entry.run.id, "n": len(run.entry.exam.samples), "repeats": run.entry.run.repeats}
+            facts |= _asked(run.entry.run.settings)
             told = {"shards": mine, "texts": texts, "unpublished": texts == "none"}
             made[run.column.slug] = facts | marks(view.store, run) | told | _score(run)
         return made
 
     return _packed(f"data/runs/{slug}.js", key, make)
+
+
+@lru_cache(maxsize=1024)
+def _asked(settings: Settings) -> dict[str, Any]:
+    """What two runs must share to be compared: a column overlooks settings that change no option's score."""
+    drawn = bool(settings.temperature) and settings.asked == "here"
+    return {"asked": identity.digest(identity.settings_fields(settings))[:8], "drawn": drawn}
 
 
 def _score(run: Asked) -> dict[str, Any]:

@@ -73,6 +73,8 @@ BENCH.pairs = (function () {
   }
 
   function pair(column, exam, before, after) { // the common questions, or {why, values}
+    if (before.asked !== after.asked) return { why: "cmp_why_settings", values: {} };
+    if (before.drawn && before.repeats !== after.repeats) return { why: "cmp_why_repeats", values: { n: before.repeats, m: after.repeats } };
     var left = side(before, exam.n), right = side(after, exam.n);
     var had = count(left.values), has = count(right.values);
     if (!had && !has) return { why: "cmp_why_ungraded", values: {} };
