@@ -25,9 +25,9 @@ import jinja2
 
 from harness import __version__
 from leaderboard.pages import Copy, Data, File, Page
+from leaderboard.swap import MARKER, told
 from leaderboard.words import seen
 
-MARKER = ".bench-site"  # a folder without it isn't ours to replace; it keeps of what key each file was made
 _ALONE = re.compile("[\ud800-\udfff]")
 
 
@@ -43,6 +43,7 @@ class Press:
     _old_keys: Mapping[str, str] = field(default_factory=dict)
     _templates: dict[str, jinja2.Template] = field(default_factory=dict)
     _folders: set[Path] = field(default_factory=set)
+    _own: set[str] = field(default_factory=set)  # files and folders at the top
 
     def __post_init__(self) -> None:
         self._old_keys = _keys_of(self.old) if self.old else {}
@@ -70,7 +71,8 @@ class Press:
             self._write(f"static/{source.name}", source.read_bytes())
 
     def finish(self) -> None:
-        about = {"made_by": "bench leaderboard; the next one replaces this folder", "keys": self._keys}
+        said = "bench leaderboard; the next one replaces what is named here"
+        about = {"made_by": said, "own": sorted({*self._own, MARKER}), "keys": self._keys}
         self._write(MARKER, (json.dumps(about, indent=0, sort_keys=True) + "\n").encode())
 
     def _data(self, item: Data) -> None:
@@ -115,6 +117,7 @@ class Press:
         if target.parent not in self._folders:
             target.parent.mkdir(parents=True, exist_ok=True)
             self._folders.add(target.parent)
+        self._own.add(path.partition("/")[0])
         return target
 
 
@@ -142,11 +145,7 @@ def _json(value: Any) -> str:
 
 
 def _keys_of(site: Path) -> dict[str, str]:
-    """Of a site that an older version made, or a broken one, nothing is known."""
-    try:
-        keys = json.loads((site / MARKER).read_text("utf-8"))["keys"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return {}
+    keys = told(site).get("keys")
     return {str(k): str(v) for k, v in keys.items()} if isinstance(keys, dict) else {}
 
 

@@ -7,10 +7,8 @@ bytes, because no clock, no random number and no folder name gets into a page.
 
 from __future__ import annotations
 
-import contextlib
-import shutil
-import tempfile
-from collections.abc import Callable, Iterator
+import sqlite3
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
@@ -22,7 +20,8 @@ from leaderboard import charts, pages, places, words
 from leaderboard.cells import MARKED_SHARE
 from leaderboard.entries import read_board
 from leaderboard.pages import Options, Samples, View
-from leaderboard.press import MARKER, Press, of_templates
+from leaderboard.press import Press, of_templates
+from leaderboard.swap import MARKER, aside
 
 FILTERS = ("visible", "inline", "attribute", "points", "decimal", "tenth", "count", "size", "parameters")
 
@@ -50,7 +49,7 @@ def render(
     board = read_board(store)
     view = View(store, board, places.of(board), options)
     try:
-        with _aside(out) as folder:
+        with aside(out) as folder:
             press = Press(folder, _templates(view), out if out.is_dir() else None)
             press.static()
             for done, item in enumerate(pages.everything(view), 1):
@@ -58,8 +57,9 @@ def render(
                 watch(item.path, done)
             press.finish()
         return Written(out, press.pages, press.size, press.rewritten)
-    except OSError as error:
-        raise UserError(f"the site {out} can't be written: {error.strerror}; nothing was changed") from error
+    except (OSError, sqlite3.OperationalError) as error:
+        why = getattr(error, "strerror", None) or str(error)
+        raise UserError(f"the site {out} can't be written: {why}; nothing was changed") from error
 
 
 def _checked(samples: str, title: str, language: str, database: bool) -> Options:
@@ -97,24 +97,3 @@ def _refuse_foreign(out: Path) -> None:
         raise UserError(f"{out} is no folder; pass another --out")
     if out.is_dir() and any(out.iterdir()) and not (out / MARKER).is_file():
         raise UserError(f"{out} holds files that are not a site made by bench; pass another --out, or empty it")
-
-
-@contextlib.contextmanager
-def _aside(out: Path) -> Iterator[Path]:
-    """A fresh folder beside `out` that takes its place at the end; on an error it goes and `out` stays as it was."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    workshop = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
-    try:
-        fresh, old = workshop / "new", workshop / "old"
-        fresh.mkdir()  # mkdtemp's own folder is closed to a web server's user
-        yield fresh
-        if out.exists():
-            out.rename(old)
-        try:
-            fresh.rename(out)
-        except OSError:
-            if old.exists():
-                old.rename(out)
-            raise
-    finally:
-        shutil.rmtree(workshop, ignore_errors=True)

@@ -44,8 +44,8 @@ TEXTS = (
 )  # fmt: skip
 KINDS = ("base", "full", "adapter", "merged", "endpoint", "outputs", "<script>alert(8)</script>", "__proto__")
 TASKS = ("__proto__", "constructor", "<script>alert(9)<_script>", "toString")
-OUTCOMES = [outcome for outcome in get_args(Outcome) if outcome != "ungraded"]
-STOPS = get_args(Stop)
+OUTCOMES: list[Outcome] = [outcome for outcome in get_args(Outcome) if outcome != "ungraded"]
+STOPS: tuple[Stop, ...] = get_args(Stop)
 Texts = Iterator[str]
 
 
@@ -117,7 +117,7 @@ def _run(store: Store, writer: Writer, who: Checkpoint, exam: Exam, at: tuple[in
     writer.start_run(run, "host", 1)
     partial = i % 6 == 5 and len(exam.samples) > 1
     for sample in exam.samples[: 5 if partial else None]:
-        outcome = OUTCOMES[(sample.position * 5 + i) % len(OUTCOMES)] if sample.position % 3 else "correct"
+        outcome: Outcome = OUTCOMES[(sample.position * 5 + i) % len(OUTCOMES)] if sample.position % 3 else "correct"
         mine = f"{outcome}-{i}-{k}-{sample.position}"
         text = f"{next(texts)} PLANTED-T-{mine} {next(texts)}" + "y" * (1_000_000 if at == (2, 1) else 0)
         writer.put(
