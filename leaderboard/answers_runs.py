@@ -49,18 +49,21 @@ def asked_of(view: View) -> dict[str, list[Asked]]:
     heads = _heads(view.store)
     turned = {uid for (uid,) in view.store.db.conn.execute(_TURNED).fetchall()}
     graded = {metric: _is_grade(metric) for metric in {column.metric for column in view.board.columns if column.task}}
-    found: dict[str, list[Asked]] = {view.where.slug(c.id): [] for c in view.board.checkpoints}
+    found: dict[str, list[Asked]] = {c.id: [] for c in view.board.checkpoints}
     for column in view.board.columns:
-        for checkpoint, cell in column.cells.items() if column.task else ():
+        if column.task is None or column.exam is None:
+            continue
+        exam, slug, metric = column.exam.id, column.slug, column.metric  # what its runs share
+        how = exam not in turned, graded[metric]
+        for checkpoint, cell in column.cells.items():
             if cell.entry and cell.entry.run.done:
                 run = cell.entry.run
                 row, scorer, state = heads[run.id]
-                full = [run.id, cell.entry.exam.id, column.slug, cell.entry.metric, run.repeats, *state]
-                how = cell.entry.exam.id not in turned, graded[cell.entry.metric]
-                found[view.where.slug(checkpoint)].append(Asked(cell.entry, column, row, scorer, full, *how))
+                full = [run.id, exam, slug, metric, run.repeats, *state]
+                found[checkpoint].append(Asked(cell.entry, column, row, scorer, full, *how))
     for runs in found.values():
         runs.sort(key=lambda asked: (asked.entry.run.started or "", asked.entry.run.id))
-    return {slug: runs for slug, runs in found.items() if runs}
+    return {view.where.slug(checkpoint): runs for checkpoint, runs in found.items() if runs}
 
 
 def _heads(store: Store) -> dict[str, tuple[int, int | None, list[Any]]]:

@@ -260,7 +260,9 @@ def _mean_cell(cells: Sequence[Cell]) -> Cell:
         value = sum(known) / len(known)
         if all(x is not None for x in [*lows, *highs]):
             low, high = stats.mover(known, [x for x in lows if x is not None], [x for x in highs if x is not None])
-    marks = tuple(m for m in ("partial", "subset", "ungraded", "below", "chance", "empty") if any(m in c.marks for c in cells))
+    marks = tuple(
+        m for m in ("partial", "subset", "ungraded", "below", "chance", "empty") if any(m in c.marks for c in cells)
+    )
     shares = [_weighted([(getattr(c, name), c.n) for c in cells]) for name in ("unparsed", "truncated")]
     done, expected = sum(c.done for c in cells), sum(c.expected for c in cells)
     badges = tuple(b for b in ("stale", "trained") if any(b in c.badges for c in cells))

@@ -1,6 +1,6 @@
 """The board for other programs: one table of scores, as rows and as nested records of a fixed schema.
 
-Example: `next(rows(board, where))` -> {"checkpoint": "base", "task": "ceval", "value": 0.273, "low": 0.25, "high": 0.298, …}.
+Example: `score(cell)` -> {"value": 0.273, "low": 0.25, "high": 0.298, "n": 1346, "rank": 4, …}, the end of a row of `table`.
 Trap: a checkpoint may be named `=HYPERLINK(…)`; a CSV that a spreadsheet opens must not run it.
 """
 
@@ -9,9 +9,10 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable
 from typing import Any
 
+from harness.records import Checkpoint
 from leaderboard import shown
 from leaderboard.cells import Cell, Column
 from leaderboard.entries import Board
@@ -19,29 +20,6 @@ from leaderboard.places import Places
 
 SCHEMA = "board/1"  # of board.json; another meaning of a field is another number
 _FORMULA = re.compile(r"[=+\-@\t\r]")
-
-
-def rows(board: Board, where: Places) -> Iterator[dict[str, Any]]:
-    """A row per checkpoint and column, in the order of the board; shares as fractions, missing as None."""
-    for checkpoint in board.checkpoints:
-        for column in board.columns:
-            cell = column.cells.get(checkpoint.id)
-            if cell:
-                yield {
-                    "checkpoint": checkpoint.name,
-                    "checkpoint_id": checkpoint.id,
-                    "kind": checkpoint.kind,
-                    "base": shown.name(board, checkpoint.base) or None,
-                    "bytes": checkpoint.bytes,
-                    "bytes_declared": checkpoint.bytes_declared,
-                    "parameters": checkpoint.parameters,
-                    "column": column.slug,
-                    "task": column.name,
-                    "version": column.task.version if column.task else None,
-                    "metric": column.metric,
-                    "form": _form(column),
-                    **score(cell),
-                }
 
 
 def score(cell: Cell) -> dict[str, Any]:
@@ -64,16 +42,55 @@ def score(cell: Cell) -> dict[str, Any]:
 
 
 def table(board: Board, where: Places) -> str:
-    """CSV with a byte order mark, because spreadsheets take Chinese names for Latin without one."""
+    """A row per checkpoint and column, in the order of the board; shares as fractions, missing as nothing.
+
+    CSV with a byte order mark, because spreadsheets take Chinese names for Latin without one. What the rows of a
+    checkpoint or a column share is quoted once; the rest is numbers, marks of ours and hexadecimal ids.
+    """
+    columns = [(column, _line(_of_column(column).values())) for column in board.columns]
+    written = []
+    for checkpoint in board.checkpoints:
+        first = _line(_of_checkpoint(board, checkpoint).values())
+        for column, middle in columns:
+            cell = column.cells.get(checkpoint.id)
+            if cell:
+                told = score(cell)
+                told["marks"] = " ".join(told["marks"])
+                if not written:
+                    written.append(_line([*_of_checkpoint(board, checkpoint), *_of_column(column), *told]))
+                run = told.pop("run")
+                last = _line([run]) if run and not run.isalnum() else run or ""
+                numbers = ",".join(["" if value is None else str(value) for value in told.values()])
+                written.append(f"{first},{middle},{numbers},{last}")
+    return "\ufeff" + "".join([f"{line}\r\n" for line in written])
+
+
+def _of_checkpoint(board: Board, checkpoint: Checkpoint) -> dict[str, Any]:
+    return {
+        "checkpoint": checkpoint.name,
+        "checkpoint_id": checkpoint.id,
+        "kind": checkpoint.kind,
+        "base": shown.name(board, checkpoint.base) or None,
+        "bytes": checkpoint.bytes,
+        "bytes_declared": checkpoint.bytes_declared,
+        "parameters": checkpoint.parameters,
+    }
+
+
+def _of_column(column: Column) -> dict[str, Any]:
+    return {
+        "column": column.slug,
+        "task": column.name,
+        "version": column.task.version if column.task else None,
+        "metric": column.metric,
+        "form": _form(column),
+    }
+
+
+def _line(values: Iterable[Any]) -> str:
     written = io.StringIO()
-    out: Any = None
-    for row in rows(board, where):
-        row["marks"] = " ".join(row["marks"])
-        if out is None:
-            out = csv.DictWriter(written, list(row), lineterminator="\r\n")
-            out.writeheader()
-        out.writerow({key: _safe(value) for key, value in row.items()})
-    return "\ufeff" + written.getvalue()
+    csv.writer(written, lineterminator="").writerow([_safe(value) for value in values])
+    return written.getvalue()
 
 
 def records(board: Board, where: Places, title: str, store_uuid: str) -> dict[str, Any]:
