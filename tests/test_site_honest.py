@@ -6,6 +6,7 @@ import csv
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from site_world import ENGINE, checkpoint, exam_of, put_run, task
@@ -14,26 +15,32 @@ from harness import identity
 from harness.records import Checkpoint, Exam, Lineage, Outcome, Response, Run, Score, Settings
 from harness.store.open import open_store
 from harness.store.write import Writer
+from leaderboard import parents
+from leaderboard.entries import read_board
 from leaderboard.site import render
 
 
-def answered(writer: Writer, who: Checkpoint, exam: Exam, right: Sequence[bool], empty: int = 0) -> None:
+def answered(
+    writer: Writer, who: Checkpoint, exam: Exam, right: Sequence[bool], empty: int = 0, settings: Settings | None = None,
+    repeats: int = 1,
+) -> None:  # fmt: skip
     """A run with these answers, the first `empty` ones of them empty; shorter than the exam: not finished."""
+    settings = settings or Settings()
     run = Run(
-        identity.run_id(who.id, exam.id, Settings(), ENGINE.id), who.id, exam.id, Settings(), ENGINE.id,
-        expected=len(exam.samples), started="2026-01-02T03:04:05Z",
+        identity.run_id(who.id, exam.id, settings, ENGINE.id), who.id, exam.id, settings, ENGINE.id,
+        expected=len(exam.samples) * repeats, repeats=repeats, started="2026-01-02T03:04:05Z",
     )  # fmt: skip
     writer.add_checkpoint(who)
     writer.add_exam(exam)
     writer.add_engine(ENGINE)
     writer.start_run(run, "host", 1)
-    for i, (sample, hit) in enumerate(zip(exam.samples, right, strict=False)):
-        writer.put(
-            Response(run.id, sample.id, 0, "" if i < empty else "B" if hit else "C", output_tokens=int(i >= empty))
-        )
+    asked = [(sample, hit, k) for sample, hit in zip(exam.samples, right, strict=False) for k in range(repeats)]
+    for i, (sample, hit, k) in enumerate(asked):
+        text, options = "" if i < empty else "B" if hit else "C", (-1.0, -2.0, -3.0, -4.0) if sample.choices else None
+        writer.put(Response(run.id, sample.id, k, text, output_tokens=int(i >= empty), logprobs=options))
         outcome: Outcome = "empty" if i < empty else "correct" if hit else "wrong"
         score = Score(exam.task.scorer, 1, float(hit), None if i < empty else "B" if hit else "C", "cue", outcome)
-        writer.put_score(run.id, sample.id, 0, score, exam.key)
+        writer.put_score(run.id, sample.id, k, score, exam.key)
     writer.finish_run(run.id, "done" if len(right) == len(exam.samples) else "interrupted")
 
 
@@ -101,3 +108,31 @@ def test_a_partial_run_has_no_point_in_the_history(tmp_path: Path) -> None:
         render(store, tmp_path / "site")
     page = (tmp_path / "site" / "history.html").read_text("utf-8")
     assert "whole" in page and "part-" not in page and ">part<" not in page
+
+
+@pytest.mark.browser
+def test_what_was_asked_otherwise_is_refused_in_the_browser_as_by_the_command(tmp_path: Path, opened: Any) -> None:
+    """Option scores of two limits of length stand in one column, and so do one draw and four; a change is neither's."""
+    base = checkpoint("base", kind="base")
+    child = checkpoint("child", lineage=Lineage("sft", parent=base.id))
+    exams = [exam_of(task("letters", ask="letters", scorer="options")), exam_of(task("drawn")), exam_of(task("plain"))]
+    asked = {
+        base.id: [(Settings(max_tokens=10), 1), (Settings(temperature=0.7), 1), (Settings(), 1)],
+        child.id: [(Settings(max_tokens=99), 1), (Settings(temperature=0.7), 4), (Settings(), 1)],
+    }
+    with open_store(tmp_path / "bench.db") as store, Writer(store) as writer:
+        for who in (base, child):
+            for exam, (settings, repeats) in zip(exams, asked[who.id], strict=True):
+                right = [who is child or i % 3 == 0 for i in range(40)]
+                answered(writer, who, exam, right, settings=settings, repeats=repeats)
+        writer.flush()
+        render(store, tmp_path / "site")
+        board = read_board(store)
+        against = parents.against(board, store)[child.id]
+    assert [board.column(key).name for key in against.lines] == ["plain"]
+    a, b = (next((tmp_path / "site").glob(f"checkpoint/{name}-*.html")).stem for name in ("base", "child"))
+    page = opened(tmp_path / "site" / "compare.html", f"#a={a}&b={b}")
+    page.locator("#sentence").filter(has_text="Better").wait_for()
+    assert "DRAWN" not in page.locator("#sentence").inner_text() and "PLAIN" in page.locator("#sentence").inner_text()
+    table = page.locator("#lines").inner_text()
+    assert "drawn 1 times before and 4 times after" in table and "Asked with other settings" in table
