@@ -24,6 +24,8 @@ FLOORS = {  # the longest prefix wins
     "harness.scoring": 4, "harness.composites": 4, "harness._grades": 4, "harness.evaluate": 4, "harness.lookup": 4, "harness.pairs": 4, "harness.gating": 4, "harness._commands": 4, "harness.replicates": 4, "harness.imports": 4, "harness.matching": 4, "harness.foreign": 4, "harness.published": 4, "harness.estimate": 4, "harness.variations": 4,
     "harness.diagnosis": 4, "harness._diagnosis_facts": 4,
     "harness.noise": 4, "harness.judge": 4, "harness.contamination": 4,
+    "harness._contamination_tokens": 2, "harness._contamination_index": 2, "harness._contamination_rows": 2,
+    "harness._contamination_clean": 2, "harness._contamination_split": 2,
     "harness.reports": 5, "leaderboard": 5, "trainers": 5,
     "harness.cli": 6,
 }  # fmt: skip

@@ -198,3 +198,11 @@ def m005_composites(db: Database) -> None:
     """What a composite was made by: the text of its profile, and how well a judge of chains did on labelled ones."""
     db.execute("create table profiles (sha text primary key, name text not null, text text not null) strict")
     db.execute("create table judges (sha text primary key, name text not null, calibration text not null) strict")
+
+
+@MIGRATIONS()
+def m006_overlaps(db: Database) -> None:
+    """Of a training file's overlap with a question: how much, by which row, and whether with the answer."""
+    for column in ("coverage real", "longest integer", "renumbered integer", "answered integer", "line integer"):
+        db.execute(f"alter table overlaps add column {column}")
+    db.execute("create table train_files (sha text primary key, name text not null, rows integer not null) strict")
