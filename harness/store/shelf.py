@@ -22,7 +22,7 @@ from harness.store.open import Store
 Key = tuple[str, str]  # metric and slice
 Numbers = tuple[float | None, float | None, float | None, int]  # value, low, high, n
 SLICES = ("", "micro", "macro")  # of headlines
-BESIDE = ("unparsed_rate", "truncated_rate", "answer_tokens", "answer_characters")
+BESIDE = ("unparsed_rate", "truncated_rate", "empty_rate", "answer_tokens", "answer_characters")
 KEPT = 256  # runs whose other results are remembered
 ROWS = 1_000  # fetched at once
 
