@@ -1,4 +1,4 @@
-/* The board as it is seen, for a spreadsheet: visible rows and columns, each score with its interval, rank, n and health.
+/* The board as it is seen, for a spreadsheet: visible rows and columns, each score with interval, rank, n, health and marks.
    Loaded when it is asked for. */
 (function () {
   "use strict";
@@ -20,7 +20,8 @@
     var name = text(th.querySelector("b"));
     if (!th.classList.contains("score")) return [name];
     name += " · " + text(th.querySelector(".sub"));
-    var more = ["say-low", "say-high", "say-rank"].map(function (id) { return document.getElementById(id); }).concat(last(th));
+    function by(id) { return document.getElementById(id); }
+    var more = ["say-low", "say-high", "say-rank"].map(by).concat(last(th), by("say-marks"));
     return [name].concat(more.map(function (node) { return name + " · " + text(node).replace(/:$/, ""); }));
   }
 
@@ -31,7 +32,8 @@
     var ends = said(box.querySelector(".interval")).split("–").map(plain);
     if (ends.length !== 2) ends = ["", ""];
     var rank = box.querySelector(".rank").firstChild.textContent;
-    return [plain(said(box.querySelector(".value")))].concat(ends, plain(rank), last(box).map(function (span) { return plain(said(span)); }));
+    var marks = Array.prototype.map.call(box.querySelectorAll(".mark"), said).join("; ");
+    return [plain(said(box.querySelector(".value")))].concat(ends, plain(rank), last(box).map(function (span) { return plain(said(span)); }), marks);
   }
 
   BENCH.put("view", function (table) {
