@@ -231,7 +231,12 @@ def test_the_csv_holds_what_is_seen_with_intervals_ranks_and_n(small: Path, open
     assert row[f"{lead} · n"] == "40" and row[f"{lead} · unparsed"] == "0.0" and row[f"{lead} · Rank"] == "1"
     low, high = shown.locator(".interval").inner_text().split("–")
     assert (row[f"{lead} · 95 % low"], row[f"{lead} · 95 % high"]) == (low, high)
-    assert row["Against its parent"] == "better" and row["Size"] == str(3 << 29)
+    assert row["Against its parent"] == "better" and row["Size"] == str(3 << 29) and row[f"{lead} · Marks"] == ""
+    page.locator("#filter").fill("模型")
+    with page.expect_download() as download:
+        page.locator("#csv").click()
+    _, line = Path(download.value.path()).read_text("utf-8-sig").splitlines()
+    assert "partial: 25 of 40" in next(csv_of(line))
 
 
 def csv_of(line: str) -> Iterator[list[str]]:
