@@ -102,7 +102,11 @@ def entrants(store: Store, specs: Sequence[str], asked: Asked, quiet: bool) -> t
     composites.ensure(store, [run for runs in found.values() for run in runs], Grading(quiet))
     read = {spec: packed.get(spec) or composites.outcomes(store, runs, rules, cqs) for spec, runs in found.items()}
     counter = composite.counter(read, rules)
-    name, why = (counter.name, counter.why) if asked.counter == "auto" else (asked.counter, f"{asked.counter} tokens")
+    name, why = (
+        (counter.name, counter.why)
+        if asked.counter == "auto"
+        else (asked.counter, say("{counter} tokens", counter=asked.counter))
+    )
     made = [
         Entrant(
             spec, runs, read[spec],

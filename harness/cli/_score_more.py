@@ -53,7 +53,7 @@ def dominated(found: Sequence[Dominated]) -> Iterator[str]:
 def spread_of(shares: Mapping[str, float]) -> Iterator[str]:
     """Which part the order comes from."""
     if shares:
-        parts = listed(f"{name} {100 * share:.0f} %" for name, share in shares.items())
+        parts = listed(say("{name} {n} %", name=name, n=f"{100 * share:.0f}") for name, share in shares.items())
         yield ""
         template = "What tells these Overalls apart: {parts}."
         if min(shares.values()) < -0.005:

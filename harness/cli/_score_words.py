@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from harness.cli import _tables
 from harness.verdicts import wording
-from harness.words import heads, listed, say
+from harness.words import CHINESE, heads, language, listed, say
 
 if TYPE_CHECKING:
     from harness.cli._score import Entrant
@@ -21,6 +21,12 @@ CAVEAT = say(
 CAVEAT_OTHER = say("A composite of your own making: it ranks what was scored by the same profile, and nothing else.")
 
 
+MEANINGS = {  # a profile's own words are in one language
+    "accuracy": say("right answers in a hundred"),
+    "cot": say("health of the written steps"),
+    "tokens": say("right answers, worth more the fewer tokens they took"),
+    "bytes": say("bytes needed to serve"),
+}
 TIES = say("1= can't be told from the leader, 3-4 are the ranks in 95 % of draws of the questions.")
 
 
@@ -93,7 +99,7 @@ def explained(wanted: Profile, found: Sequence[Entrant]) -> Iterator[str]:
     for i, plan in enumerate(wanted.part):
         parts = [one.overall.parts[i] for one in found]
         yield ""
-        meaning = plan.meaning or plan.kind
+        meaning = MEANINGS[plan.kind] if language() == CHINESE and plan.kind in MEANINGS else plan.meaning or plan.kind
         yield say("{part}, weight {weight:g}: {meaning}", part=plan.name, weight=plan.weight, meaning=meaning)
         for rule in _rules(wanted, plan, found):
             yield say("  {said}", said=rule)

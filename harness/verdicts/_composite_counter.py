@@ -13,6 +13,7 @@ from typing import Literal
 from harness.records import Outcomes
 from harness.verdicts._composite_worth import writes
 from harness.verdicts.profile import Profile
+from harness.words import say
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,9 @@ class Counter:
 def counter(entrants: Mapping[str, Sequence[Outcomes]], profile: Profile) -> Counter:
     """Whose tokens a ranking of these entrants counts: their own where all have one tokenizer, else neutral ones."""
     if profile.counter != "auto":
-        return Counter(profile.counter, f"profile {profile.name} counts {profile.counter} tokens")
+        return Counter(
+            profile.counter, say("profile {name} counts {counter} tokens", name=profile.name, counter=profile.counter)
+        )
     uncounted = sorted(
         name
         for name, outcomes in entrants.items()
@@ -35,18 +38,22 @@ def counter(entrants: Mapping[str, Sequence[Outcomes]], profile: Profile) -> Cou
         )
     )
     if uncounted:
-        return Counter("neutral", f"neutral tokens (o200k_base), {uncounted[0]} came without a count of its own")
+        return Counter(
+            "neutral", say("neutral tokens (o200k_base), {name} came without a count of its own", name=uncounted[0])
+        )
     own = {
         name: {one.fingerprint.get("own", {}).get("tokenizer") for one in outcomes if one.task in profile.task}
         for name, outcomes in entrants.items()
     }
     if len(own) <= 1:
-        return Counter("own", "own tokens, there is one entrant")
+        return Counter("own", say("own tokens, there is one entrant"))
     unknown = sorted(name for name, found in own.items() if not found or None in found)
     if unknown:
-        more = f" and {len(unknown) - 1} more" if len(unknown) > 1 else ""
-        return Counter("neutral", f"neutral tokens (o200k_base), the tokenizer of {unknown[0]}{more} is not known")
+        names = say("{name} and {n} more", name=unknown[0], n=len(unknown) - 1) if len(unknown) > 1 else unknown[0]
+        return Counter(
+            "neutral", say("neutral tokens (o200k_base), the tokenizer of {names} is not known", names=names)
+        )
     several = len(set().union(*own.values()))
     if several > 1:
-        return Counter("neutral", f"neutral tokens (o200k_base), the entrants have {several} tokenizers")
-    return Counter("own", "own tokens, all entrants have the same tokenizer")
+        return Counter("neutral", say("neutral tokens (o200k_base), the entrants have {n} tokenizers", n=several))
+    return Counter("own", say("own tokens, all entrants have the same tokenizer"))
