@@ -130,9 +130,8 @@ def _cell(entry: Entry, head: Numbers, full: int, better_high: bool) -> Cell:
         marks.append("subset")
     if entry.ungraded:
         marks.append("ungraded")
-    if value is not None and chance is not None and better_high:
-        bottom, top = value if low is None else low, value if high is None else high
-        marks += ["below"] if top < chance else ["chance"] if bottom <= chance else []
+    if better_high:
+        marks += _by_luck(value, low, high, chance)
     marks += ["unparsed"] if (unparsed or 0) > MARKED_SHARE else []
     marks += ["truncated"] if (truncated or 0) > MARKED_SHARE else []
     marks += ["empty"] if (entry.value("empty_rate") or 0) > MARKED_SHARE else []
@@ -140,6 +139,14 @@ def _cell(entry: Entry, head: Numbers, full: int, better_high: bool) -> Cell:
         value, low, high, n, unparsed, truncated, tuple(marks), entry, entry.run.done, entry.run.expected,
         badges=entry.badges,
     )  # fmt: skip
+
+
+def _by_luck(value: float | None, low: float | None, high: float | None, chance: float | None) -> list[str]:
+    """Whether guessing does as well or better."""
+    if value is None or chance is None:
+        return []
+    bottom, top = value if low is None else low, value if high is None else high
+    return ["below"] if top < chance else ["chance"] if bottom <= chance else []
 
 
 def _told_apart(found: dict[str, Column], by_key: Mapping[str, list[Entry]]) -> dict[str, Column]:
@@ -234,9 +241,10 @@ def _way(form: Form) -> tuple[object, ...]:
 
 
 def _mean(group: Group, suffix: str, members: Sequence[Column], have: Sequence[str]) -> Column:
-    cells = {c: _mean_cell([column.cells[c] for column in members]) for c in have}
-    chances = [column.chance for column in members]
-    chance = sum(c for c in chances if c is not None) / len(chances) if None not in chances else None
+    chances = [column.chance for column in members if column.better_high]
+    known = [c for c in chances if c is not None]
+    chance = sum(known) / len(members) if len(known) == len(members) else None
+    cells = {c: _mean_cell([column.cells[c] for column in members], chance) for c in have}
     form = replace(members[0].form, shots=tuple(dict.fromkeys(s for m in members for s in m.form.shots)),
                    extras=tuple(dict.fromkeys(x for m in members for x in m.form.extras)))  # fmt: skip
     key = identity.digest([group.name, group.version, [m.key for m in members]])
@@ -248,7 +256,7 @@ def _mean(group: Group, suffix: str, members: Sequence[Column], have: Sequence[s
     )  # fmt: skip
 
 
-def _mean_cell(cells: Sequence[Cell]) -> Cell:
+def _mean_cell(cells: Sequence[Cell], chance: float | None) -> Cell:
     """Members are different questions, so their errors are independent: MOVER joins their intervals."""
     n = sum(c.n for c in cells)
     values, lows, highs = [c.value for c in cells], [c.low for c in cells], [c.high for c in cells]
@@ -261,8 +269,9 @@ def _mean_cell(cells: Sequence[Cell]) -> Cell:
         if all(x is not None for x in [*lows, *highs]):
             low, high = stats.mover(known, [x for x in lows if x is not None], [x for x in highs if x is not None])
     marks = tuple(
-        m for m in ("partial", "subset", "ungraded", "below", "chance", "empty") if any(m in c.marks for c in cells)
+        m for m in ("partial", "subset", "ungraded", "empty") if any(m in c.marks for c in cells)
     )
+    marks += tuple(_by_luck(value, low, high, chance))  # its own: a good mean may have a member that is guessed
     shares = [_weighted([(getattr(c, name), c.n) for c in cells]) for name in ("unparsed", "truncated")]
     done, expected = sum(c.done for c in cells), sum(c.expected for c in cells)
     badges = tuple(b for b in ("stale", "trained") if any(b in c.badges for c in cells))

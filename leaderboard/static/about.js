@@ -35,19 +35,25 @@
       });
       var rows = composite.rows.map(function (row, i) {
         var sum = row[2].reduce(function (total, value, k) { return total + w[k] * value; }, 0);
-        return { row: row, before: i + 1, now: w === own ? row[3] : sum };
+        return { row: row, order: i, now: w === own ? row[3] : sum };
       });
-      rows.sort(function (a, b) { return b.now - a.now || a.before - b.before; });
+      var now = rows.map(function (line) { return line.now; }), before = rows.map(function (line) { return line.row[3]; });
+      rows.forEach(function (line) { line.place = place(now, line.now); line.before = place(before, line.row[3]); });
+      rows.sort(function (a, b) { return b.now - a.now || a.order - b.order; });
       var body = box.querySelector(".trial tbody");
       body.textContent = "";
-      rows.slice(0, SHOWN).forEach(function (line, i) { body.appendChild(drawn(line, i + 1)); });
-      var moved = rows.filter(function (line, i) { return line.before !== i + 1; }).length;
+      rows.slice(0, SHOWN).forEach(function (line) { body.appendChild(drawn(line, line.place)); });
+      var moved = rows.filter(function (line) { return line.before !== line.place; }).length;
       BENCH.fill(box, { moved: moved + " / " + rows.length });
       if (write) {
         BENCH.state.w = w === own ? "" : composite.slug + ":" + sliders.map(function (s) { return s.value; }).join("-");
         BENCH.write();
       }
     }
+  }
+
+  function place(values, mine) { // equal ones share it
+    return 1 + values.filter(function (value) { return value > mine + 1e-9; }).length;
   }
 
   function drawn(line, place) {
