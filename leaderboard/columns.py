@@ -268,9 +268,7 @@ def _mean_cell(cells: Sequence[Cell], chance: float | None) -> Cell:
         value = sum(known) / len(known)
         if all(x is not None for x in [*lows, *highs]):
             low, high = stats.mover(known, [x for x in lows if x is not None], [x for x in highs if x is not None])
-    marks = tuple(
-        m for m in ("partial", "subset", "ungraded", "empty") if any(m in c.marks for c in cells)
-    )
+    marks = tuple(m for m in ("partial", "subset", "ungraded", "empty") if any(m in c.marks for c in cells))
     marks += tuple(_by_luck(value, low, high, chance))  # its own: a good mean may have a member that is guessed
     shares = [_weighted([(getattr(c, name), c.n) for c in cells]) for name in ("unparsed", "truncated")]
     done, expected = sum(c.done for c in cells), sum(c.expected for c in cells)
