@@ -145,18 +145,21 @@ def _items(exam: Exam, positions: Sequence[int]) -> Iterator[Data]:
 def _runs(view: View, slug: str, runs: Sequence[Asked], shards: Sequence[Shard]) -> Data:
     """What a checkpoint made of every task: a mark per answer, and where the texts lie."""
     texts = view.options.samples
+    scores = [_score(run) for run in runs]
     key = _key(
-        texts, [(run.state, _score(run)) for run in runs], [(s.path, s.first, s.last, len(s.runs)) for s in shards]
+        texts,
+        [(run.state, score) for run, score in zip(runs, scores, strict=True)],
+        [(s.path, s.first, s.last, len(s.runs)) for s in shards],
     )
 
     def make() -> dict[str, Any]:
         made = {}
-        for run in runs:
+        for run, score in zip(runs, scores, strict=True):
             mine = [{"path": s.path, "first": s.first, "last": s.last} for s in shards if run in s.runs]
             facts = {"run": run.entry.run.id, "n": len(run.entry.exam.samples), "repeats": run.entry.run.repeats}
             facts |= _asked(run.entry.run.settings)
             told = {"shards": mine, "texts": texts, "unpublished": texts == "none"}
-            made[run.column.slug] = facts | marks(view.store, run) | told | _score(run)
+            made[run.column.slug] = facts | marks(view.store, run) | told | score
         return made
 
     return _packed(f"data/runs/{slug}.js", key, make)
@@ -170,8 +173,8 @@ def _asked(settings: Settings) -> dict[str, Any]:
 
 
 def _score(run: Asked) -> dict[str, Any]:
-    head = run.entry.headline
-    return {"score": [head.value, head.low, head.high, head.n] if head else None}
+    head = run.entry.results.numbers((run.column.metric, ""))
+    return {"score": None if head == (None, None, None, 0) else head}
 
 
 def _answers(view: View, reader: Reader, shard: Shard) -> Data:

@@ -108,7 +108,7 @@ def _table(store: Store, exam_id: str, run_ids: Sequence[str], sql: str, first: 
 
 
 def _laid(rows: Sequence[tuple[int, int, float | None]], runs: Sequence[int], places: Floats) -> Floats:
-    run, sample, number = np.array(rows, float).T
+    run, sample, number = (np.array(column, float) for column in zip(*rows, strict=True))
     order = np.argsort(runs)
     row = order[np.searchsorted(np.array(runs, float)[order], run)]
     column = np.argsort(places)[np.searchsorted(np.sort(places), sample)]

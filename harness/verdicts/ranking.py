@@ -109,9 +109,15 @@ def pareto(points: Mapping[str, tuple[float, ...]], higher: tuple[bool, ...]) ->
     if np.isnan(x).any():
         raise ValueError("a point without a coordinate can't be compared; leave it out and say so")
     x = np.where(higher, x, -x)
-    beats = np.array([(row >= x).all(axis=1) & (row > x).any(axis=1) for row in x]).reshape(len(names), len(names))
-    front = ~beats.any(axis=0)
+    beats, more = np.ones((len(names), len(names)), bool), np.zeros((len(names), len(names)), bool)
+    for axis in x.T:
+        beats &= axis[:, None] >= axis
+        more |= axis[:, None] > axis
+    beats &= more
+    front = np.flatnonzero(~beats.any(axis=0))
+    above = np.ascontiguousarray(beats[front].T)
+    leading = [names[i] for i in front.tolist()]
     return [
-        Dominated(name, points[name], tuple(names[i] for i in np.flatnonzero(beats[:, j] & front)))
-        for j, name in enumerate(names)
+        Dominated(name, points[name], tuple(leading[i] for i in np.flatnonzero(by).tolist()))
+        for (name, by) in zip(names, above, strict=True)
     ]
