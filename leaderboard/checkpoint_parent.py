@@ -205,7 +205,7 @@ def _limit(limit: GuardPolicy, share: bool) -> list[tuple[str, dict[str, str]]]:
         return [("c_limit_ratio", {"low": f"{limit.min_ratio:g}", "high": f"{limit.max_ratio:g}"})]
     rise, top = plain(limit.max_increase), plain(limit.max)
     if top is not None:
-        found.append(("c_limit_max", {"n": f"{100 * top:g} %" if share else f"{top:g}"}))
+        found.append(("c_limit_share", {"n": f"{100 * top:g}"}) if share else ("c_limit_max", {"n": f"{top:g}"}))
     if rise is not None:
         found.append(("c_limit_rise", {"n": f"{100 * rise:g}" if share else f"{rise:g}"}))
     return found

@@ -150,7 +150,7 @@ class Rows:
         if line is None:
             return f'<td class="num" data-v="">{DASH}</td>'
         word = line.verdict.replace(" ", "_")
-        ends = f"{signed(column, line.low)} … {signed(column, line.high)}"
+        ends = f"[{signed(column, line.low)}, {signed(column, line.high)}]"
         return (
             f'<td class="num" data-v="{line.change}"><a href="{href}">{signed(column, line.change)}</a> <small class="word {word}">'
             f'{self._turns[word]}</small><br><small class="soft">{ends}</small></td>'
