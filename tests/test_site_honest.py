@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from site_world import ENGINE, checkpoint, exam_of, put_run, task
+from site_world import ENGINE, MATHCOT, checkpoint, exam_of, put_run, task
 
 from harness import identity
 from harness.records import Checkpoint, Exam, Lineage, Outcome, Response, Run, Score, Settings
@@ -136,3 +136,15 @@ def test_what_was_asked_otherwise_is_refused_in_the_browser_as_by_the_command(tm
     assert "DRAWN" not in page.locator("#sentence").inner_text() and "PLAIN" in page.locator("#sentence").inner_text()
     table = page.locator("#lines").inner_text()
     assert "drawn 1 times before and 4 times after" in table and "Asked with other settings" in table
+
+
+def test_a_mean_is_at_chance_by_its_own_interval(tmp_path: Path) -> None:
+    """Three members all right and one that is guessed: the mean is no guess."""
+    with open_store(tmp_path / "bench.db") as store, Writer(store) as writer:
+        for name in MATHCOT:
+            right = [name != MATHCOT[0] or i % 4 == 0 for i in range(40)]
+            answered(writer, checkpoint("one"), exam_of(task(name, chance=0.25)), right)
+        writer.flush()
+        board = read_board(store)
+    marks = {column.name: next(iter(column.cells.values())).marks for column in board.columns}
+    assert marks == {"mathcot": (), MATHCOT[0]: ("chance",)} | dict.fromkeys(MATHCOT[1:], ())
