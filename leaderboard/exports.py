@@ -48,7 +48,7 @@ def table(board: Board, where: Places) -> str:
     checkpoint or a column share is quoted once; the rest is numbers, marks of ours and hexadecimal ids.
     """
     columns = [(column, _line(_of_column(column).values())) for column in board.columns]
-    written = []
+    written: list[str] = []
     for checkpoint in board.checkpoints:
         first = _line(_of_checkpoint(board, checkpoint).values())
         for column, middle in columns:
