@@ -252,7 +252,7 @@ def test_a_verdict_names_parent_change_and_task_and_leads_to_the_answers(small: 
     page = (small / "index.html").read_text("utf-8")
     cell = re.search(r'<td role="cell" class="said" data-v="4">.*?</td>', page, re.S)
     assert cell and 'class="stand better"' in cell[0] and "base" in cell[0]
-    assert re.search(r"<b>\+\d+\.\d</b> \+\d+\.\d … \+\d+\.\d", cell[0])
+    assert re.search(r"<b>\+\d+\.\d</b> \[\+\d+\.\d, \+\d+\.\d\]", cell[0])
     assert re.search(r'href="compare.html#a=base-\w+&amp;b=good-\w+"', cell[0])
 
 
