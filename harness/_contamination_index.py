@@ -26,7 +26,7 @@ WORD_FOR_WORD = 4  # such grams are too short for anything but a whole text
 SHARED = 10  # questions of one exam that a gram may be in
 NEAR, PARTIAL = 0.8, 0.4  # coverage
 SPAN = 2  # grams' lengths that the longest match of a partial copy has at least, where the text has so many
-_BITS = 24
+_BITS = 22
 _SHIFT = np.uint64(64 - _BITS)
 
 

@@ -1,7 +1,7 @@
 """Texts as runs of 64-bit words, many texts at once: what overlap is counted in.
 
 Example: "A．甲、１,000元" and "a) 甲 1000 元" are the same three tokens: 甲, 1000, 元. NFKC and lower case; each Chinese
-character, word of letters and number (1,000.5 and 一千二百 alike) is a token; punctuation, spaces and the letters before
+character, word of letters and number (1,000.5, 一千二百, twelve) is a token; punctuation, spaces and the letters before
 options are none. Trap: grams of words between spaces see nothing in Chinese.
 """
 
@@ -20,12 +20,17 @@ Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 
 _NUMERALS = "零〇一二三四五六七八九十百千万亿两"
+_SPELT = (
+    "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen "
+    "nineteen twenty thirty forty fifty sixty seventy eighty ninety hundred thousand million billion dozen half twice"
+)
 _OTHER, _LETTER, _HAN, _NUMBER = range(4)
 _BMP = 0x10000
 _BASE = np.uint64(0x9E3779B97F4A7C15)
 _BACK = np.uint64(pow(0x9E3779B97F4A7C15, -1, 1 << 64))
 _MIX = np.uint64(0xBF58476D1CE4E5B9)
 _ANY_NUMBER = np.uint64(0x2545F4914F6CDD1D)
+_TOP = np.uint64(48)  # bits that the highest sixteen stand above
 _END = "\0"  # after each text
 _AFTER_LABEL = ".:、)"
 
@@ -57,10 +62,30 @@ def tokens(texts: Sequence[str]) -> Tokens:
     sums = np.zeros(len(codes) + 1, np.uint64)
     np.cumsum(_mixed(codes.astype(np.uint64)) * up, out=sums[1:])
     words = _mixed((sums[ends] - sums[starts]) * down[starts])
-    masked = np.where(kinds[starts] == _NUMBER, _ANY_NUMBER, words)
+    number = kinds[starts] == _NUMBER
+    if _SPELT not in texts:  # which is read to know those words
+        number |= _spelt(words)
+    masked = np.where(number, _ANY_NUMBER, words)
     bounds = np.searchsorted(starts, np.flatnonzero(codes == 0))
-    telling = (kinds[starts] == _HAN) | ((kinds[starts] == _LETTER) & (ends - starts > 1))
+    telling = ~number & ((kinds[starts] == _HAN) | (ends - starts > 1))
     return Tokens(words, masked, telling, np.concatenate([np.zeros(1, np.int64), bounds]))
+
+
+def _spelt(words: Words) -> Flags:
+    """Which of the tokens are English words for numbers."""
+    known, maybe = _spelt_words()
+    found: Flags = maybe[words >> _TOP]
+    places = np.flatnonzero(found)
+    found[places] = np.isin(words[places], known)
+    return found
+
+
+@functools.cache
+def _spelt_words() -> tuple[Words, Flags]:
+    known = tokens([_SPELT]).words
+    maybe = np.zeros(1 << 16, np.bool_)
+    maybe[known >> _TOP] = True
+    return known, maybe
 
 
 def grams(words: Words, n: int) -> Words:
