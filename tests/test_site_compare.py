@@ -225,7 +225,10 @@ def test_the_browser_finds_what_bench_compare_finds(
         assert ours["p"] == pytest.approx(change.p, abs=loose), key
         assert ours["pBetter"] == pytest.approx(change.p_better, abs=loose), key
         assert mine[key]["verdict"] == line.verdict, key
-        for name, p in (("worse", line.p_worse), ("better", line.p_better)):  # by what the browser can't test, never below
+        for name, p in (
+            ("worse", line.p_worse),
+            ("better", line.p_better),
+        ):  # by what the browser can't test, never below
             assert mine[key][name] > p - len(expected) * loose, (key, name)
         assert mine[key]["mde"] == pytest.approx(change.mde and line.change.mde, abs=1e-6), key
         more = mine[key]["more"]
