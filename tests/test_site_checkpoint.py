@@ -152,6 +152,18 @@ def test_a_store_of_one_checkpoint_without_runs_has_a_page(tmp_path: Path) -> No
     assert "No runs of this checkpoint yet." in text and not (tmp_path / "site" / "history.html").exists()
 
 
+def test_a_parent_with_nothing_in_common_is_no_verdict(tmp_path: Path) -> None:
+    root = checkpoint("root", kind="base")
+    child = checkpoint("child", lineage=Lineage("full", parent=root.id))
+    with open_store(tmp_path / "bench.db") as store, Writer(store) as writer:
+        put_run(writer, store, root, exam_of(task("one"), 40), 0.5)
+        put_run(writer, store, child, exam_of(task("other"), 40), 0.5)
+        writer.flush()
+        render(store, tmp_path / "site")
+    text = next((tmp_path / "site").glob("checkpoint/child-*.html")).read_text("utf-8")
+    assert "No score can be held against" in text and "of 0 scores" not in text and "没有可以比较的分数" in text
+
+
 def test_answers_from_elsewhere_have_no_facts_that_nobody_can_know(tmp_path: Path) -> None:
     exam = exam_of(task("alone"), 40)
     with open_store(tmp_path / "bench.db") as store, Writer(store) as writer:
