@@ -59,7 +59,7 @@ def texts(row: files.Row) -> Text:
         if not isinstance(lowered[key], list) or not all(isinstance(turn, dict) for turn in lowered[key]):
             raise UserError(f"{row.where}: '{key}' is not a list of turns, each with who speaks and what")
     for key in known if not talks else ():
-        if isinstance(lowered[key], bool | int | float) and key != "label":
+        if isinstance(lowered[key], bool | int | float) and key != "input":
             raise UserError(f"{row.where}: '{key}' is {type(lowered[key]).__name__} {lowered[key]!r}, not a text")
     parts: tuple[list[str], list[str]] = ([], [])
     for key, value in lowered.items():

@@ -238,6 +238,7 @@ def test_tokens_are_what_the_documentation_says() -> None:
 SHAPES: list[tuple[dict[str, Any], Text]] = [
     ({"instruction": "算", "input": "3+5", "output": "8"}, Text("算\n3+5", "8")),
     ({"instruction": "算", "input": None, "output": 8}, Text("算", "8")),
+    ({"instruction": "加一", "input": 7, "output": 8.5}, Text("加一\n7", "8.5")),
     ({"conversations": [{"from": "human", "value": "问"}, {"from": "gpt", "value": "答"}]}, Text("问", "答")),
     ({"messages": [{"role": "system", "content": "你是"}, {"role": "user", "content": [{"type": "text", "text": "问"}]},
                    {"role": "assistant", "content": "答"}]}, Text("你是\n问", "答")),

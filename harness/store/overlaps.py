@@ -36,13 +36,16 @@ def record(store: Store, sha: str, name: str, rows: int, exam: Exam, found: Iter
         samples = dict(conn.execute("SELECT uid, id FROM samples WHERE exam = ?", [number]).fetchall())
         conn.execute(
             "INSERT INTO train_files VALUES (?, ?, ?) ON CONFLICT (sha) DO UPDATE SET name = excluded.name",
-            [sha, texts.readable(name), rows],
+            [sha[:SHOWN], texts.readable(name), rows],
         )
-        conn.execute("DELETE FROM overlaps WHERE train = ? AND exam = ?", [sha, number])
+        conn.execute("DELETE FROM overlaps WHERE train = ? AND exam = ?", [sha[:SHOWN], number])
         conn.executemany(
             "INSERT INTO overlaps (train, exam, sample, level, coverage, longest, renumbered, answered, line)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            [(sha, number, samples[f.sample], *f[1:4], int(f.renumbered), int(f.answered), f.line) for f in found],
+            [
+                (sha[:SHOWN], number, samples[f.sample], *f[1:4], int(f.renumbered), int(f.answered), f.line)
+                for f in found
+            ],
         )
 
 
@@ -51,7 +54,7 @@ def levels(store: Store, shas: Sequence[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     for sha in shas:
         sql = "SELECT DISTINCT s.uid AS uid, o.level AS level FROM overlaps o JOIN samples s ON s.id = o.sample"
-        for row in runs.query(store, f"{sql} WHERE substr(o.train, 1, {SHOWN}) = ?", [sha[:SHOWN]]):
+        for row in runs.query(store, f"{sql} WHERE o.train = ?", [sha[:SHOWN]]):
             known = found.get(row["uid"], "none")
             found[row["uid"]] = min(known, row["level"], key=LEVELS.index)
     return found
