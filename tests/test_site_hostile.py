@@ -11,9 +11,11 @@ from typing import Any, get_args
 
 import pytest
 from hostile_world import TEXTS, build
+from site_world import checkpoint, exam_of, put_run, task
 from test_site_samples import everything, payload
 
 from harness.store.open import open_store
+from harness.store.write import Writer
 from leaderboard.pages import Samples
 from leaderboard.site import render
 from leaderboard.words import attribute, inline, seen, visible
@@ -150,3 +152,34 @@ def test_the_browser_shows_what_python_shows(sites: Path, opened: Any) -> None:
     for text, html in zip(TEXTS, drawn, strict=True):
         wanted = str(visible(text)).replace("&#34;", '"').replace("&#39;", "'")
         assert html == wanted, sys.getsizeof(text)
+
+
+@pytest.mark.browser
+def test_the_keyboards_focus_is_never_lost(tmp_path: Path, opened: Any) -> None:
+    exam = exam_of(task("gsm8k", chance=0.0), 90)
+    with open_store(tmp_path / "bench.db") as store, Writer(store) as writer:
+        for name, right in (("one", 0.2), ("two", 0.9), ("three", 0.5)):
+            put_run(writer, store, checkpoint(name), exam, right)
+        writer.flush()
+        render(store, tmp_path / "site")
+    slugs = [next((tmp_path / "site" / "checkpoint").glob(f"{name}-*.html")).stem for name in ("one", "two")]
+
+    def pressed(page: Any, what: str) -> None:
+        page.locator(what).last.focus()
+        page.keyboard.press("Enter")
+        page.wait_for_function("document.activeElement !== document.body")
+        page.wait_for_timeout(200)  # time enough to lose it
+        assert page.evaluate("document.activeElement !== document.body"), what
+
+    page = opened(tmp_path / "site" / "index.html")
+    pressed(page, "#board .pin")
+    assert page.evaluate("document.activeElement.className") == "pin"  # its row has moved to the top
+    page = opened(tmp_path / "site" / "samples.html", f"#c={slugs[0]}&s=40")
+    page.locator(".sample.at").wait_for()
+    while page.locator("#earlier").is_visible():
+        pressed(page, "#earlier")
+    page = opened(tmp_path / "site" / "compare.html", f"#a={slugs[0]}&b={slugs[1]}&f=gained")
+    page.locator("#items article").first.wait_for()
+    assert page.locator("#more").is_visible()
+    while page.locator("#more").is_visible():
+        pressed(page, "#more")

@@ -45,11 +45,12 @@
   }
 
   function place(order) { // moves only what does not stand right: a filter moves nothing
-    var next = body.firstElementChild;
+    var next = body.firstElementChild, held = document.activeElement;
     order.forEach(function (row) {
       if (row === next) next = next.nextElementSibling;
       else body.insertBefore(row, next);
     });
+    if (held !== document.activeElement && body.contains(held)) held.focus({ preventScroll: true }); // a row that moves lets go
   }
 
   function firstDirection(head) { return head.getAttribute("data-best") === "high" ? "descending" : "ascending"; }

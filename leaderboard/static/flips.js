@@ -210,6 +210,11 @@ BENCH.flips = (function () {
     mark(Number(node.getAttribute("data-position")), true);
   }
 
+  function focus(at) { // where a button was that may be hidden now, the new ones begin
+    var node = by("items").children[at];
+    if (node) node.focus({ preventScroll: true });
+  }
+
   function speak() { // an option holds one text, not one a language
     var every = by("subject").options[0];
     every.textContent = every.getAttribute("data-label-" + document.documentElement.lang);
@@ -231,8 +236,13 @@ BENCH.flips = (function () {
         show(line, sides, address, go);
       }, 200);
     });
-    by("more").addEventListener("click", function () { more(round); });
-    by("earlier").addEventListener("click", function () { earlier(round); });
+    by("more").addEventListener("click", function () {
+      var at = by("items").children.length;
+      more(round).then(function () { focus(at); });
+    });
+    by("earlier").addEventListener("click", function () {
+      earlier(round).then(function () { if (by("earlier").hidden) focus(0); });
+    });
     document.addEventListener("keydown", function (event) {
       var typing = /^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName);
       if (typing || event.ctrlKey || event.metaKey || event.altKey || !line || by("one").hidden) return;

@@ -227,7 +227,7 @@ BENCH.ready(function () {
   new MutationObserver(function () { // an option can hold one language only
     if (shown) { subjects(); node("subject").value = BENCH.state.subject || ""; }
   }).observe(document.documentElement, { attributes: true, attributeFilter: ["lang"] });
-  node("stop").addEventListener("click", function () { if (hunt) hunt.given(); });
+  node("stop").addEventListener("click", function () { if (hunt) hunt.given(); node("q").focus(); });
   node("next").addEventListener("click", list.next);
   node("previous").addEventListener("click", list.previous);
   node("q").addEventListener("input", function () {

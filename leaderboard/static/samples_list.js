@@ -103,7 +103,10 @@ BENCH.answerList = function (box, earlier, more, turned) {
     forward();
     box.children[first - from].focus({ preventScroll: true }); // where the button was, the new ones begin
   });
-  earlier.addEventListener("click", back);
+  earlier.addEventListener("click", function () {
+    back();
+    if (earlier.hidden) box.firstChild.focus({ preventScroll: true }); // nothing that is hidden keeps the focus
+  });
 
   return {
     show: function (itsContext, fitting, first) {
