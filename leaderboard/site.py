@@ -45,7 +45,10 @@ def render(
 ) -> Written:
     """Write the whole site to `out`; `watch` hears of each file, with how many are done."""
     options = _checked(samples, title, language, database)
-    _refuse_foreign(out)
+    try:
+        _refuse_foreign(out)
+    except OSError as error:
+        raise _unwritable(out, error) from error
     board = read_board(store)
     view = View(store, board, places.of(board), options)
     try:
@@ -58,8 +61,12 @@ def render(
             press.finish()
         return Written(out, press.pages, press.size, press.rewritten)
     except (OSError, sqlite3.OperationalError) as error:
-        why = getattr(error, "strerror", None) or str(error)
-        raise UserError(f"the site {out} can't be written: {why}; nothing was changed") from error
+        raise _unwritable(out, error) from error
+
+
+def _unwritable(out: Path, error: Exception) -> UserError:
+    why = getattr(error, "strerror", None) or str(error)
+    return UserError(f"the site {out} can't be written: {why}; nothing was changed")
 
 
 def _checked(samples: str, title: str, language: str, database: bool) -> Options:

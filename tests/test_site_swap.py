@@ -125,6 +125,13 @@ def test_a_broken_marker_is_no_trouble(store: Path, tmp_path: Path, told: str) -
     assert [path.name for path in out.iterdir()] == ["a"]
 
 
+def test_a_folder_that_can_not_be_is_a_mistake_in_one_sentence(store: Path, tmp_path: Path) -> None:
+    for out in (tmp_path / ("x" * 300), tmp_path / "a file" / "site"):
+        (tmp_path / "a file").touch()
+        with pytest.raises(UserError, match="nothing was changed"):
+            make(store, out)
+
+
 def test_a_workshop_that_is_a_link_elsewhere_is_not_used(tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere"
     (elsewhere / "new").mkdir(parents=True)
