@@ -299,6 +299,7 @@ def test_an_answer_is_shown_with_its_question_its_span_and_its_prompt(site: Path
     assert sample.locator(".verdict").inner_text().split() == ["wrong", "extracted", "9", "gold", gold(32)]
     assert sample.locator(".number").get_attribute("href").endswith("&s=33&t=" + page.url.split("t=")[1])
     page.keyboard.press("e")
+    sample.locator(".thought", has_text="THOUGHTS").wait_for()  # drawn when its fold has told that it is open
     assert sample.locator(".thought").inner_text() == "THOUGHTS of it"
     sample.locator(".prompt", has_text="问题 32").wait_for()
     assert sample.locator(".prompt").inner_text() == f"{SHOTS}Question: gsm8k 问题 32\nAnswer:"
