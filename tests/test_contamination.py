@@ -459,7 +459,7 @@ def test_a_checkpoint_is_scored_apart_on_what_it_has_seen(tmp_path: Path) -> Non
     world(store, lambda i: i < 4 or i % 4 == 0, seen, SHA)
     told = invoke("contam", "--checkpoint", "leaky", "--store", store)
     assert told.exception is None and told.stdout.startswith(
-        "leaky has seen 4 questions of quiz and scores +75.0 points on them against the others (95 % interval "
+        "4 questions of quiz stand in the training files; leaky scores +75.0 points on them against the others (95 % interval "
     )
     rows = re.findall(r"^quiz +(not seen|seen) +(\d+) +([\d.]+) +.*?([+-][\d.]+) +[+-]", told.stdout, re.MULTILINE)
     assert rows == [("not seen", "8", "25.0", "+0.0"), ("seen", "4", "100.0", "+50.0")]
@@ -470,7 +470,7 @@ def test_a_checkpoint_is_scored_apart_on_what_it_has_seen(tmp_path: Path) -> Non
         and read["clean"]["change_low"] < 0 < read["clean"]["change_high"]
     )
     chinese = invoke("contam", "--checkpoint", "leaky", "--store", store, env="zh").stdout
-    assert chinese.startswith("leaky 见过 quiz 的 4 道题")
+    assert chinese.startswith("quiz 有 4 道题出现在训练文件中；leaky ")
 
 
 def test_without_a_hash_in_the_lineage_nothing_is_claimed(tmp_path: Path) -> None:
@@ -489,13 +489,13 @@ def test_a_checkpoint_that_saw_nothing_and_one_that_saw_all(tmp_path: Path) -> N
     world(tmp_path / "s.db", lambda i: True, Lineage(data=({"name": "sft", "sha": SHA},)), SHA)
     with open_store(tmp_path / "s.db") as store:
         for level, said in (
-            ("none", "has seen none of the questions of quiz"),
-            ("exact", "has seen 12 questions of quiz; too few"),
+            ("none", "No question of quiz that leaky was asked"),
+            ("exact", "12 questions of quiz stand in the training files, so leaky has too few"),
         ):
             found = [overlaps.Found(f"s{i}", level, 0.0, 0, False, False, None) for i in range(12)]
             overlaps.record(store, SHA, "sft.jsonl", 12, store_world.exam(), found)
             told = invoke("contam", "--checkpoint", "leaky", "--store", store.path).stdout
-            assert f"leaky {said}" in told and "nan" not in told and "–" in told
+            assert said in told and "nan" not in told and "–" in told
 
 
 # -- real questions --------------------------------------------------------------------------------------------------

@@ -144,16 +144,19 @@ def _beside(left: str, right: str) -> Iterator[str]:
 def _split_sentence(split: Split, name: str) -> str:
     values = {"name": name, "task": split.task, "n": split.dirty.n}
     if not split.dirty.n:
-        return say("{name} has seen none of the questions of {task}.", **values)
+        return say("No question of {task} that {name} was asked stands in the training files.", **values)
     if split.difference is None or split.low is None or split.high is None:
-        return say("{name} has seen {n:,} questions of {task}; too few on one side to compare.", **values)
+        return say(
+            "{n:,} questions of {task} stand in the training files, so {name} has too few on one side to compare.",
+            **values,
+        )
     points = {
         "change": f"{100 * split.difference:+.1f}",
         "low": f"{100 * split.low:+.1f}",
         "high": f"{100 * split.high:+.1f}",
     }
     return say(
-        "{name} has seen {n:,} questions of {task} and scores {change} points on them against the others"
+        "{n:,} questions of {task} stand in the training files; {name} scores {change} points on them against the others"
         " (95 % interval {low} to {high}).",
         **values, **points,
     )  # fmt: skip

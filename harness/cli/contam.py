@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 )  # fmt: skip
 @click.option(
     "--write-clean", "clean", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False),
-    help="Write the rows of the one --train file that overlap with nothing.",
+    help="Write the rows of the one --train file whose overlap stays below --level.",
 )  # fmt: skip
 @click.option(
     "--examples", type=click.IntRange(0), default=3, show_default=True, metavar="N", help="Overlaps shown per task."
