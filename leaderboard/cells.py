@@ -31,7 +31,7 @@ class Entry:
     results: Results
     engine: str = ""
     scorer: str = ""  # name@version that graded it: other versions stand in other columns
-    badges: tuple[str, ...] = ()  # stale trained
+    badges: tuple[str, ...] = ()  # stale trained contaminated
 
     @property
     def task(self) -> Task:
@@ -91,7 +91,7 @@ class Cell:
     worst: int | None = None
     tied: bool = False  # can't be told from the leader
     overall: Overall | None = None  # of a composite's column
-    badges: tuple[str, ...] = ()  # stale trained: facts beside the score, which stays ranked
+    badges: tuple[str, ...] = ()  # stale trained contaminated: facts beside the score, which stays ranked
 
     @property
     def ranked(self) -> bool:

@@ -21,6 +21,7 @@ from leaderboard import composites
 from leaderboard.badges import badges
 from leaderboard.cells import Cell, Column, Entry
 from leaderboard.columns import columns, places
+from leaderboard.overlapping import Overlapping
 from leaderboard.ranks import ranked
 from leaderboard.sides import Sides
 from leaderboard.values import Matrices, Values
@@ -104,6 +105,7 @@ def _entries(store: Store, by_id: Mapping[str, Checkpoint], scorers: Mapping[str
     named = {engine: f"{info.name} {info.version}".strip() for engine, info in engines.items()}
     scorer = {run: name for run, (_, name) in scorers.items()}
     badge = badges(((run, exams[run.exam].task, scorer.get(run.id, "")) for run in runs), by_id)
+    overlapping = Overlapping(store)
     shelf = Shelf(store)
     lacking = frozenset(shelf.lacking())
     for run in runs:
@@ -113,6 +115,8 @@ def _entries(store: Store, by_id: Mapping[str, Checkpoint], scorers: Mapping[str
 
             shelf.put(run.id, metrics.summarise(read.table(store, run.id), exam.task, run.id))
         beside = badge(run, exam.task, graded_by)
+        overlap = overlapping.of(by_id[run.checkpoint], exam)
+        beside = (*beside, "contaminated") if overlap and overlap.seen else beside
         yield Entry(run, by_id[run.checkpoint], exam, shelf.of(run.id), named[run.engine], graded_by, beside)
 
 

@@ -18,12 +18,14 @@ from leaderboard.board_cells import Cells
 from leaderboard.board_columns import Place, Shown
 from leaderboard.board_rows import Row
 from leaderboard.cells import MARKED_SHARE, Column
+from leaderboard.overlapping import Overlapping
 from leaderboard.pages import Data, Page, View
 
 NAV = (10, "board")
 PATH = "index.html"
 LEGEND = (
     "partial", "subset", "chance", "below", "empty", "guessing", "lacking", "uncounted", "ungraded", "stale", "trained",
+    "contaminated",
 )  # fmt: skip
 
 
@@ -70,6 +72,7 @@ def _content(view: View, columns: Sequence[Shown], rows: Sequence[Row], places: 
             {(p.name, p.kind) for c in columns if c.column.composite for p in c.column.composite.profile.part}
         ),
         "legend": [mark for mark in LEGEND if mark in marks],
+        "checked": Overlapping(view.store).any,
         "adapters": any(row.checkpoint.kind == "adapter" for row in rows),
         "runs": len(view.board.entries),
         "tasks": shown.tasks(view.board, view.where),

@@ -20,6 +20,7 @@ from leaderboard.checkpoint_again import Again
 from leaderboard.checkpoint_parent import Both, Health
 from leaderboard.checkpoint_rows import Quick, Rows
 from leaderboard.family import Kin
+from leaderboard.overlapping import Overlapping
 from leaderboard.pages import Page, View
 from leaderboard.parents import Against
 from leaderboard.words import size
@@ -42,12 +43,14 @@ class _Maker:
     rows: Rows = field(init=False)
     health: Health = field(init=False)
     again: Again = field(init=False)
+    overlapping: Overlapping = field(init=False)
     judged: Mapping[str, list[dict[str, Any]]] = field(init=False)
 
     def __post_init__(self) -> None:
         t = Quick()
         self.kin, self.rows = Kin(self.view), Rows(self.view, t)
         self.health, self.judged = Health(self.view, t), _judged(self.view)
+        self.overlapping = Overlapping(self.view.store)
         self.again = Again(texts=self.view.options.samples != "none")
 
     def content(self, checkpoint: Checkpoint) -> dict[str, Any]:
@@ -77,6 +80,7 @@ class _Maker:
             "guards": self.health.guards(pairs),
             "contamination": _contamination(lineage, mine),
             "tested": _on_tests(lineage, mine),
+            "overlaps": _overlaps(checkpoint, mine, self.overlapping),
             "verdicts": self.judged.get(checkpoint.id, [])[:VERDICTS],
             "verdicts_left": max(0, len(self.judged.get(checkpoint.id, [])) - VERDICTS),
             "again": self.again.lines(checkpoint, mine),
@@ -178,6 +182,13 @@ def _on_tests(lineage: Lineage | None, mine: Sequence[Entry]) -> list[dict[str, 
     asked = sorted({e.task.key for e in mine}) if lineage else []
     found = [(task, trained.on_test(lineage, task)) for task in asked] if lineage else []
     return [{"task": task, "names": names} for task, names in found if names]
+
+
+def _overlaps(checkpoint: Checkpoint, mine: Sequence[Entry], overlapping: Overlapping) -> list[dict[str, Any]]:
+    """Of each task that was looked for in its training data: how many questions stand there."""
+    exams = {e.exam.id: e.exam for e in mine}
+    found = [(exam.task.key, overlapping.of(checkpoint, exam)) for exam in exams.values()]
+    return [{"task": task, "overlap": overlap} for task, overlap in sorted(found, key=lambda pair: pair[0]) if overlap]
 
 
 def _judged(view: View) -> dict[str, list[dict[str, Any]]]:
