@@ -7,8 +7,10 @@ bytes, because no clock, no random number and no folder name gets into a page.
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
@@ -52,7 +54,7 @@ def render(
     board = read_board(store)
     view = View(store, board, places.of(board), options)
     try:
-        with aside(out) as folder:
+        with _kept(), aside(out) as folder:
             press = Press(folder, _templates(view), out if out.is_dir() else None)
             press.static()
             for done, item in enumerate(pages.everything(view), 1):
@@ -62,6 +64,16 @@ def render(
         return Written(out, press.pages, press.size, press.rewritten)
     except (OSError, sqlite3.OperationalError) as error:
         raise _unwritable(out, error) from error
+
+
+@contextlib.contextmanager
+def _kept() -> Iterator[None]:
+    """A board of a million records stays as it is while pages are printed: the collector of cycles need not look at it."""
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 def _unwritable(out: Path, error: Exception) -> UserError:
