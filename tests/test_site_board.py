@@ -227,9 +227,9 @@ def test_the_csv_holds_what_is_seen_with_intervals_ranks_and_n(small: Path, open
     row = dict(zip(next(csv_of(head)), next(csv_of(line)), strict=True))
     lead = next(key for key in row if key.startswith("GSM8K % · accuracy"))
     shown = page.locator("#board tbody tr:visible .cell").first
-    assert row[lead] == shown.locator(".value").inner_text()
+    assert row[lead] == shown.locator(".value").text_content()
     assert row[f"{lead} · n"] == "40" and row[f"{lead} · unparsed"] == "0.0" and row[f"{lead} · Rank"] == "1"
-    low, high = shown.locator(".interval").inner_text().split("–")
+    low, high = shown.locator(".interval").text_content().split("–")
     assert (row[f"{lead} · 95 % low"], row[f"{lead} · 95 % high"]) == (low, high)
     assert row["Against its parent"] == "better" and row["Size"] == str(3 << 29) and row[f"{lead} · Marks"] == ""
     page.locator("#filter").fill("模型")
@@ -370,4 +370,4 @@ def test_hostile_names_are_inert_in_lazy_columns(tmp_path: Path, opened: Any) ->
     page.locator("#narrow").click()
     page.locator('fieldset[data-facet="kind"] input').first.uncheck()
     assert page.locator("main img").count() == 0 and len(names(page)) == 1
-    assert evil in page.locator(SCORES).last.inner_text()
+    assert evil in page.locator(SCORES).last.text_content()

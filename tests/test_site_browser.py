@@ -22,7 +22,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def names(page: Any) -> list[str]:
-    return list(page.locator("#board tbody tr:visible th a").all_inner_texts())
+    return list(page.locator("#board tbody tr:visible th a").all_text_contents())
 
 
 def kinds(site: Path) -> list[Path]:
