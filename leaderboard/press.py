@@ -8,13 +8,10 @@ a name with `</script>` in it must not end one, nor U+2028 a line.
 
 from __future__ import annotations
 
-import base64
 import filecmp
 import json
 import os
-import re
 import shutil
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.resources import files
@@ -27,8 +24,6 @@ from harness import __version__
 from leaderboard.pages import Copy, Data, File, Page
 from leaderboard.swap import MARKER, told
 from leaderboard.words import seen
-
-_ALONE = re.compile("[\ud800-\udfff]")
 
 
 @dataclass
@@ -129,14 +124,6 @@ def script(name: str, payload: Any) -> bytes:
     if isinstance(payload, bytes):
         return payload
     return f"BENCH.put({_json(name)},{_json(payload)})\n".encode("ascii")
-
-
-def packed(payload: Any, level: int = 6) -> str:
-    """Base64 of deflate-raw of JSON, what BENCH.packed reads: less than half the size for long answers."""
-    squeezer = zlib.compressobj(level, zlib.DEFLATED, -zlib.MAX_WBITS)
-    raw = json.dumps(payload, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    raw = _ALONE.sub(lambda found: f"\\u{ord(found[0]):04x}", raw)  # half a character has no UTF-8
-    return base64.b64encode(squeezer.compress(raw.encode("utf-8")) + squeezer.flush()).decode("ascii")
 
 
 def _json(value: Any) -> str:

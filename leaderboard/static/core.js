@@ -71,13 +71,6 @@ var BENCH = (function () {
 
   me.forget = function (id) { delete asked[id]; }; // a long read need not keep every shard
 
-  me.packed = function (text) { // base64 of deflate-raw of JSON
-    var raw = atob(text), bytes = new Uint8Array(raw.length);
-    for (var i = 0; i < raw.length; i++) bytes[i] = raw.charCodeAt(i);
-    var inflated = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate-raw"));
-    return new Response(inflated).text().then(JSON.parse);
-  };
-
   // -- text that stays text ---------------------------------------------------------------------------------
 
   // the ones that words.visible shows too: controls, bidi marks and overrides, separators, signs without ink, half characters,
