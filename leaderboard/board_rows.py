@@ -130,7 +130,7 @@ def _stands(view: View) -> Mapping[str, Stand]:
     board = view.board
     by_key = {column.key: column for column in board.columns}
     found = {}
-    for child, against in parents.against(board, view.store).items():
+    for child, against in view.against.items():
         line = against.lines.get(against.first)
         place = ORDER.index(against.word) if against.word in ORDER else None
         name, href = shown.name(board, against.parent), view.where.compare(against.parent, child)

@@ -59,7 +59,7 @@ class Kin:
 
     def __post_init__(self) -> None:
         board = self.view.board
-        self.against = parents.against(board, self.view.store)
+        self.against = self.view.against
         self.parent = {child: found.parent for child, found in self.against.items()}
         for checkpoint in sorted(board.by_id.values(), key=lambda c: (c.name, c.id)):
             if checkpoint.id in self.parent:

@@ -17,7 +17,7 @@ from harness import stats
 from harness.records import Checkpoint, Outcomes
 from harness.store import read
 from harness.store.open import Store
-from harness.verdicts import comparison
+from harness.verdicts import comparison, wording
 from leaderboard import paired
 from leaderboard.cells import Entry
 from leaderboard.entries import Board
@@ -88,30 +88,10 @@ def _known(board: Board, told: str) -> str | None:
 
 
 def against(board: Board, store: Store) -> Mapping[str, Against]:
-    """Child id -> how it stands to its parent, for every child whose parent the board knows. Reckoned once a board.
+    """Child id -> how it stands to its parent, for every child whose parent the board knows.
 
     `store`: for what the board's own values can't settle, measures that are no mean and unanswered questions.
     """
-    return _once(_Same(board, store))
-
-
-@dataclass(frozen=True, eq=False)
-class _Same:
-    """A board is its own key: two that were read alike are reckoned twice."""
-
-    board: Board
-    store: Store
-
-    def __hash__(self) -> int:
-        return id(self.board)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Same) and other.board is self.board
-
-
-@functools.lru_cache(maxsize=1)
-def _once(key: _Same) -> Mapping[str, Against]:
-    board = key.board
     pairs = {c.id: p for c in board.by_id.values() if (p := parent_of(board, c))}
     raw: dict[str, dict[str, paired.Tested]] = {child: {} for child in pairs}
     refused: dict[str, list[str]] = {child: [] for child in pairs}
@@ -119,7 +99,7 @@ def _once(key: _Same) -> Mapping[str, Against]:
         both = [(c, p) for c, p in pairs.items() if c in column.cells and p in column.cells]
         if column.task is None or not both:
             continue
-        found = dict(paired.tested(column, board.values(column.key), both, functools.partial(_outcomes, key.store)))
+        found = dict(paired.tested(column, board.values(column.key), both, functools.partial(_outcomes, store)))
         for child, _ in both:
             if child in found:
                 raw[child][column.key] = found[child]
@@ -140,22 +120,21 @@ def _against(
     better = stats.holm([x.better for x in raw.values()])
     lines = {
         key: Line(
-            x.before, x.after, x.change, x.low, x.high, x.n, x.lost, x.gained, p, q, _verdict(x, p, q, units[key])
+            x.before,
+            x.after,
+            x.change,
+            x.low,
+            x.high,
+            x.n,
+            x.lost,
+            x.gained,
+            p,
+            q,
+            comparison.verdict(p, q, x.low, x.high, wording.is_share(units[key], x.before, x.after)),
         )
         for (key, x), p, q in zip(raw.items(), worse, better, strict=True)
     }
     return Against(child, parent, lines, refused, _whole({x.verdict for x in lines.values()}))
-
-
-def _verdict(x: paired.Tested, worse: float, better: float, unit: str) -> comparison.Verdict:
-    """By the rule of comparison.compare_all."""
-    if worse <= comparison.ALPHA:
-        return "worse"
-    if better <= comparison.ALPHA:
-        return "better"
-    share = unit == "share" if unit else all(0 <= v <= 1 for v in (x.before, x.after))
-    within = abs(x.low) <= comparison.SAME and abs(x.high) <= comparison.SAME
-    return "alike" if share and within else "not separable"
 
 
 def _whole(verdicts: set[comparison.Verdict]) -> Whole:

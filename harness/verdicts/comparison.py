@@ -74,29 +74,28 @@ def compare_all(pairs: Sequence[tuple[Outcomes, Outcomes]]) -> list[Line | NotCo
 def _line(
     paired: Paired, change: Change, before: Outcomes, after: Outcomes, ps: tuple[float, float], alpha: float
 ) -> Line:
-    verdict = _verdict(change, *ps)
+    said = verdict(*ps, change.low, change.high, wording.in_points(change))
     rates = {name: (_aligned.rate(before, name), _aligned.rate(after, name)) for name in wording.UNREAD}
     return Line(
         change=dataclasses.replace(change, mde=paired.mde(alpha)),
         name=after.name or "the candidate",
-        verdict=verdict,
+        verdict=said,
         p_worse=ps[0],
         p_better=ps[1],
-        more=_more(paired, change.change or 0.0, alpha) if verdict == "not separable" else None,
+        more=_more(paired, change.change or 0.0, alpha) if said == "not separable" else None,
         variables=audit.variables(before, after),
         beside={name: both for name, both in rates.items() if any(both)},
         length=_length(before, after),
     )
 
 
-def _verdict(change: Change, worse: float, better: float) -> Verdict:
+def verdict(worse: float, better: float, low: float | None, high: float | None, share: bool) -> Verdict:
+    """Of p-values after Holm and a 90 % interval; only shares can be called alike, since other units have no "small"."""
     if worse <= ALPHA:
         return "worse"
     if better <= ALPHA:
         return "better"
-    ends = (change.low, change.high)
-    share = wording.in_points(change)
-    return "alike" if share and all(v is not None and abs(v) <= SAME for v in ends) else "not separable"
+    return "alike" if share and all(v is not None and abs(v) <= SAME for v in (low, high)) else "not separable"
 
 
 def _more(paired: Paired, change: float, alpha: float) -> int | None:

@@ -27,10 +27,12 @@ def printable(text: str) -> str:
 
 def in_points(change: Change) -> bool:
     """Shares (0..1) are spoken of in points of 100; other units as they are."""
-    if change.unit:
-        return change.unit == "share"
-    ends = (change.before, change.after)
-    return all(v is None or 0 <= v <= 1 for v in ends)
+    return is_share(change.unit, change.before, change.after)
+
+
+def is_share(unit: str, *values: float | None) -> bool:
+    """By the unit or, of a metric that names none, by what was measured."""
+    return unit == "share" if unit else all(v is None or 0 <= v <= 1 for v in values)
 
 
 def unit_of(change: Change) -> str:

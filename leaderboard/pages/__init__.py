@@ -8,6 +8,7 @@ Example: `[*about.pages(view)]` -> [Page("about.html", "about.html.j2", {"page":
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +17,9 @@ from typing import Any, Literal
 
 from harness import plugins
 from harness.store.open import Store
+from leaderboard import parents
 from leaderboard.entries import Board
+from leaderboard.parents import Against
 from leaderboard.places import Places
 
 Samples = Literal["all", "wrong", "none"]
@@ -40,6 +43,11 @@ class View:
     board: Board
     where: Places
     options: Options = field(default_factory=Options)
+
+    @functools.cached_property
+    def against(self) -> Mapping[str, Against]:
+        """Each checkpoint against its parent: several pages speak of it, and it is tested once."""
+        return parents.against(self.board, self.store)
 
 
 @dataclass(frozen=True)

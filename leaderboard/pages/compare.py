@@ -71,7 +71,7 @@ class Child:
 
 def _children(view: View, singles: Sequence[Column]) -> Mapping[str, Any]:
     """Every child against its parent, in the order of the board; first the columns that most of them have."""
-    found = parents.against(view.board, view.store)
+    found = view.against
     counted = {c.key: sum(c.key in one.lines for one in found.values()) for c in singles}
     columns = sorted((c for c in singles if counted[c.key]), key=lambda c: -counted[c.key])[:COLUMNS]
     ordered = [c.id for c in view.board.checkpoints if c.id in found and found[c.id].lines]
