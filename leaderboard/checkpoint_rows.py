@@ -22,8 +22,6 @@ from leaderboard.pages import View
 from leaderboard.parents import Against, Line
 from leaderboard.words import DASH, Words, attribute, count, decimal, inline, points, visible
 
-OPEN_MARKS = ("unparsed", "truncated")  # stand in columns of their own
-
 
 class Quick(Words):
     """Words that remember what they said: a thousand pages say the same hundred things."""
@@ -71,6 +69,7 @@ class Rows:
                 self.heads[column.key] = self._head(column)
         self._read, self._no_interval = self.t("read"), self.t("no_interval")
         self._doubt = functools.cache(_doubt)
+        self._badges = written.Marks(self.t)
         self._turns = {word: self.t(f"c_turn_{word}") for word in ("worse", "better", "alike", "not_separable")}
         self._settings = functools.cache(lambda engine, settings: inline(engine) + " · " + self._line(settings))
 
@@ -157,20 +156,9 @@ class Rows:
         )  # fmt: skip
 
     def _marks(self, cell: Cell, older: bool) -> Markup:
-        if not cell.marks and not cell.badges and not older:
-            return Markup("")
-        found = [
-            Markup('<span class="mark{}">{}</span>').format("" if mark in ("subset", "ungraded") else " odd", self._mark(mark, cell))
-            for mark in (*cell.marks, *cell.badges)
-            if mark not in OPEN_MARKS
-        ]  # fmt: skip
+        found = self._badges.each(cell)
         found += [Markup('<span class="mark">{}</span>').format(self.t("older"))] if older else []
         return Markup(" ").join(found)
-
-    def _mark(self, mark: str, cell: Cell) -> Markup:
-        if mark != "partial":
-            return self.t(f"mark_{mark}")
-        return self.t("mark_partial", done=count(cell.done), expected=count(cell.expected))
 
     # -- runs -----------------------------------------------------------------------------------------------------
 

@@ -92,14 +92,17 @@ class Marks:
         self._badge = functools.cache(functools.partial(_badge, t))
 
     def __call__(self, cell: Cell, said: Sequence[str] = ()) -> Markup:
+        badges = self.each(cell, said)
+        return Markup('<span class="marks">{}</span>').format(Markup(" ").join(badges)) if badges else Markup("")
+
+    def each(self, cell: Cell, said: Sequence[str] = ()) -> list[Markup]:
         if not cell.marks and not cell.badges:
-            return Markup("")
+            return []
         shown = [mark for mark in (*cell.marks, *cell.badges) if mark not in OWN_COLUMN and mark not in said]
-        badges = [
+        return [
             self._badge(mark, cell.done if mark == "partial" else 0, cell.expected if mark == "partial" else 0)
             for mark in shown
         ]
-        return Markup('<span class="marks">{}</span>').format(Markup(" ").join(badges)) if badges else Markup("")
 
 
 def _badge(t: Words, mark: str, done: int, expected: int) -> Markup:
