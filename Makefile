@@ -14,7 +14,7 @@ $(READY): pyproject.toml Makefile
 	$(BIN)/pip uninstall --quiet --yes torchvision torchaudio torchcodec triton
 	touch $(READY)
 
-.PHONY: install demo test bench lint docs board screenshots clean
+.PHONY: install demo test soak bench lint docs board screenshots clean
 install: $(READY)
 
 demo: $(READY)  ## train tiny checkpoints, run, rank and gate them (about three minutes on two cores)
@@ -22,6 +22,9 @@ demo: $(READY)  ## train tiny checkpoints, run, rank and gate them (about three 
 
 test: $(READY) lint  ## everything that must hold
 	$(BIN)/pytest -n $(WORKERS) --dist loadfile
+
+soak: $(READY)  ## what takes too long for `make test`: every way of training, the demo's ranking over three seeds
+	$(BIN)/pytest -m soak -n $(WORKERS) --dist loadfile
 
 bench: $(READY)  ## side by side with lm-eval, every answer compared, then the site of 1,000 x 60; the tables for results/LOG.md
 	$(BIN)/python tests/benchmarks/vs_lm_eval.py --markdown

@@ -42,6 +42,13 @@ class Lineage:
     template_sha: str | None = None
     versions: Mapping[str, str] = field(default_factory=dict)
     trained_on: tuple[str, ...] = ()  # scorers used as a reward
+    on_test: tuple[str, ...] = ()  # val and test splits of tasks that were trained on
+    epochs: float | None = None
+    ended: str | None = None  # why it stopped before its last step; None: it did not
+    looks: Sequence[Mapping[str, Any]] = ()  # the held-out slice on the way: step, score, loss, answer_tokens …
+    merge: Mapping[str, Any] | None = None  # merged against unmerged: dtype, kl_nats, argmax_changed, probes
+    stop_ids: Mapping[str, Any] | None = None  # {"before": [ids], "after": [ids]}: training may realign them
+    note: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

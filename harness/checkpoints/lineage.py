@@ -21,7 +21,7 @@ from harness.records import Lineage
 
 FILE = "bench_lineage.json"
 LOSS_POINTS = 200
-TEXTS = ("method", "recipe_sha", "parent", "teacher", "template_sha")
+TEXTS = ("method", "recipe_sha", "parent", "teacher", "template_sha", "ended", "note")
 COUNTS = ("seed", "steps", "tokens", "peak_bytes")
 
 
@@ -50,7 +50,7 @@ def problem(folder: Path) -> str | None:
 def write(folder: Path, lineage: Lineage) -> Path:
     """Put the lineage into a checkpoint folder, replacing an older one whole."""
     fields = asdict(lineage) | {"loss": thin(lineage.loss)}
-    fields["trained_on"] = list(lineage.trained_on)
+    fields |= {"trained_on": list(lineage.trained_on), "on_test": list(lineage.on_test)}
     aside = folder / f".{FILE}.{os.getpid()}"
     aside.write_text(json.dumps(fields, ensure_ascii=False, indent=1, allow_nan=False) + "\n", "utf-8")
     return aside.replace(folder / FILE)
@@ -71,11 +71,15 @@ def _parse(raw: Mapping[str, Any]) -> Lineage:
         values[name] = _typed(raw, name, (str,))
     for name in COUNTS:
         values[name] = _typed(raw, name, (int,))
-    values["seconds"] = _typed(raw, "seconds", (int, float))
-    values["recipe"] = _typed(raw, "recipe", (dict,))
+    for name in ("seconds", "epochs"):
+        values[name] = _typed(raw, name, (int, float))
+    for name in ("recipe", "merge", "stop_ids"):
+        values[name] = _typed(raw, name, (dict,))
     values["versions"] = {str(k): str(v) for k, v in (_typed(raw, "versions", (dict,)) or {}).items()}
     values["data"] = tuple(_rows(raw, "data", dict))
-    values["trained_on"] = tuple(_rows(raw, "trained_on", str))
+    values["looks"] = tuple(_rows(raw, "looks", dict))
+    for name in ("trained_on", "on_test"):
+        values[name] = tuple(_rows(raw, name, str))
     values["loss"] = thin([_point(p) for p in _rows(raw, "loss", list)])
     return Lineage(**values)
 

@@ -161,8 +161,8 @@ def checkpoint(row: Mapping[str, Any]) -> Checkpoint:
 def lineage(values: Mapping[str, Any]) -> Lineage:
     made = known(Lineage, values)
     made["loss"] = tuple((int(step), float(loss)) for step, loss in made.get("loss") or ())
-    made["data"] = tuple(made.get("data") or ())
-    made["trained_on"] = tuple(made.get("trained_on") or ())
+    for name in ("data", "trained_on", "on_test", "looks"):
+        made[name] = tuple(made.get(name) or ())
     return Lineage(**made)
 
 
