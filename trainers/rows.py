@@ -2,7 +2,7 @@
 
 Example: Row(({"role": "user", "content": "3+5=?"},), "8", source="sft.jsonl", number=12) becomes an Example whose ids are
 those of the prompt that `bench run` would ask, followed by those of "8<|im_end|>", of which only the latter are learnt.
-Trap: bench run asks a checkpoint without a chat template in another wording; `text` holds it, for such a parent only.
+Trap: a row that only asks has an empty reply, and so has a dirty file's; the first is for grpo and for teachers alone.
 """
 
 from __future__ import annotations
@@ -26,8 +26,6 @@ class Row:
     language: str = "zh"
     sample: Sample | None = None  # rows of a task: what a scorer needs to grade an answer
     scorer: str | None = None
-    text: str | None = None  # rows of a task: the prompt as a parent without a chat template is asked
-    text_reply: str | None = None  # and the reply that follows it, where it isn't `reply` (" 8" after "Answer:")
 
 
 @dataclass(frozen=True, slots=True)
