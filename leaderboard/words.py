@@ -1,7 +1,7 @@
 """Words and numbers on a page: both languages at once, numbers to one decimal, hostile text made harmless.
 
-A page holds every short text twice, `<span class="e">Rank</span><span class="z">名次</span>`, and CSS shows the one
-of `<html lang>`: switching needs no reload, and works the same from file://.
+A page holds every short text twice, `<i lang=en>Rank</i><i lang=zh>名次</i>`, and CSS shows the one of `<html lang>`:
+switching needs no reload, and works the same from file://. The tags are short because a page has hundreds of them.
 Trap: autoescaping stops `<script>`, but not U+202E, which turns the rest of a line around so that a wrong answer
 reads like a right one; `visible` prints such characters as their code.
 """
@@ -48,15 +48,27 @@ def dictionaries() -> dict[str, dict[str, str]]:
 
 
 class Words:
-    """`t("shots", n=5)` in a template; an unknown key is a KeyError at build time, not a hole on the page."""
+    """`t("shots", n=5)` in a template; an unknown key is a KeyError at build time, not a hole on the page.
+
+    What is said with no value, or with numbers alone, is remembered: a thousand pages say the same hundred things.
+    """
 
     def __init__(self) -> None:
         self._texts = dictionaries()
+        self._said: dict[Any, Markup] = {}
 
     def __call__(self, key: str, /, **values: Any) -> Markup:
-        """The text of a key in both languages; a value that is plain text is made visible first."""
-        shown = {name: visible(value) if type(value) is str else value for name, value in values.items()}
-        return self.pair({lang: Markup(texts[key]).format(**shown) for lang, texts in self._texts.items()})
+        """The text of a key in both languages; a value that is no number is made visible first."""
+        if any(type(value) is not int for value in values.values()):
+            return self._new(key, values)
+        said = (key, *values.items()) if values else key
+        if said not in self._said:
+            self._said[said] = self._new(key, values)
+        return self._said[said]
+
+    def _new(self, key: str, values: Mapping[str, Any]) -> Markup:
+        shown = {name: value if type(value) in (int, float) else str(visible(value)) for name, value in values.items()}
+        return self.pair({lang: Markup(texts[key].format(**shown)) for lang, texts in self._texts.items()})
 
     def plain(self, key: str, language: str) -> str:
         """For attributes and <title>, which cannot hold two."""
@@ -77,16 +89,17 @@ class Words:
         en, zh = (texts.get(lang) or (known[0] if known else "") for lang in LANGUAGES)
         if en == zh:
             return visible(en)
-        return Markup('<span class="e" lang="en">{}</span><span class="z" lang="zh">{}</span>').format(
-            visible(en), visible(zh)
-        )
+        return Markup(f"<i lang=en>{visible(en)}</i><i lang=zh>{visible(zh)}</i>")
 
 
 def visible(text: Any) -> Markup:
     """Escaped, with the characters nobody can see (and everybody can be fooled by) as their code."""
     if isinstance(text, Markup):
         return text
-    raw = str(text).replace("\r\n", "\n")
+    raw = str(text)
+    if raw.isascii() and raw.isprintable() and len(raw) <= CLIP_CHARACTERS:  # most names
+        return escape(raw)
+    raw = raw.replace("\r\n", "\n")
     if len(raw) > CLIP_CHARACTERS:
         cut = len(raw) - CLIP_CHARACTERS
         head, tail = raw[: CLIP_CHARACTERS - CLIP_TAIL_CHARACTERS], raw[-CLIP_TAIL_CHARACTERS:]
@@ -101,7 +114,13 @@ def visible(text: Any) -> Markup:
 def inline(text: Any) -> Markup:
     """A name inside a line: visible and isolated, so that right-to-left letters do not move its neighbours."""
     shown = visible(text)
-    return Markup("<bdi>{}</bdi>").format(shown if shown.strip() else DASH)  # a link without a text can't be found
+    return Markup(f"<bdi>{shown if shown.strip() else DASH}</bdi>")  # a link without a text can't be found
+
+
+def alone(text: Any) -> Markup:
+    """A name that fills a cell of a long table: isolated where some letter of it could need that."""
+    name = str(text)
+    return escape(name) if name.isascii() and name.isprintable() and name.strip() else inline(name)
 
 
 def attribute(text: Any) -> str:

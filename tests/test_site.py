@@ -41,7 +41,7 @@ def one(folder: Path, pattern: str) -> Path:
 
 def cells(page: str) -> dict[tuple[str, str], str]:
     """(checkpoint, column title) -> the text of a board's cell, in English."""
-    page = re.sub(r'<span class="z".*?</span>', "", re.search(r'<table class="board.*?</table>', page, re.S)[0])  # type: ignore[index]
+    page = re.sub(r"<i lang=zh>.*?</i>", "", re.search(r'<table class="board.*?</table>', page, re.S)[0])  # type: ignore[index]
     heads = [re.sub(r"<[^>]+>", "", h).strip() for h in re.findall(r"<th scope=\"col\".*?<b>(.*?)</b>", page)]
     forms = re.findall(r"<th scope=\"col\".*?</th>", page, re.S)
     found = {}

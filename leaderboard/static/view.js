@@ -6,7 +6,7 @@
   function text(node) { return node ? node.innerText.replace(/\s+/g, " ").trim() : ""; }
 
   function said(node) { // innerText is empty in rows that are out of sight
-    return node ? (node.querySelector(document.documentElement.lang === "zh" ? ".z" : ".e") || node).textContent.trim() : "";
+    return node ? (node.querySelector('i[lang="' + document.documentElement.lang + '"]') || node).textContent.trim() : "";
   }
 
   function plain(shown) { return shown === "–" ? "" : shown.replace(/,/g, ""); }
