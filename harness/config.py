@@ -23,26 +23,30 @@ T = TypeVar("T")
 
 def read(path: Path, into: type[T]) -> T:
     """Parse the TOML file at `path` into the dataclass `into` (nested dataclasses are tables)."""
+    return fill(into, table(path), str(path))
+
+
+def table(path: Path) -> dict[str, Any]:
+    """What a TOML file holds, as it stands there."""
     try:
         with path.open("rb") as file:
-            table = tomllib.load(file)
+            return tomllib.load(file)
     except FileNotFoundError:
         raise UserError(f"{path} does not exist") from None
     except UnicodeDecodeError as error:
         raise UserError(f"{path} is not UTF-8 (byte {error.start}); save it as UTF-8") from None
     except tomllib.TOMLDecodeError as error:
         raise UserError(f"{path} is not valid TOML: {error}") from None
-    return fill(into, table, str(path))
 
 
-def fill(into: type[T], table: dict[str, Any], where: str, prefix: str = "") -> T:
+def fill(into: type[T], given: dict[str, Any], where: str, prefix: str = "") -> T:
     """A dataclass from a mapping; unknown keys, missing keys and wrong types are UserErrors naming `where`."""
     hints = typing.get_type_hints(into)
     fields = {f.name: f for f in dataclasses.fields(into)}  # type: ignore[arg-type]  # T is a dataclass by contract
-    for key in table:
+    for key in given:
         if key not in fields:
             raise UserError(f"{where}: unknown key '{prefix}{key}'; {nearest(key, fields)}")
-    values = {k: _convert(hints[k], v, where, prefix + k) for k, v in table.items()}
+    values = {k: _convert(hints[k], v, where, prefix + k) for k, v in given.items()}
     for name, f in fields.items():
         required = f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING
         if required and name not in values:

@@ -9,14 +9,14 @@ as dotted keys, parent, teacher, data by content, steps, tokens, template and ve
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from harness.records import Difference, Outcomes
 from harness.verdicts._fields import flat
-from harness.verdicts._variable_words import change, content, counted, one_word, plain, spoken
+from harness.verdicts._variable_data import data, number
+from harness.verdicts._variable_words import change, counted, one_word, plain, spoken
 from harness.words import listed, say
 
 Fingerprint = Mapping[str, Mapping[str, Any]]
@@ -37,6 +37,7 @@ IDLE = (
     "run_name",
     "num_workers",
 )
+ROWS = ("data", "mix", "clean")  # keys that decide which rows there are
 UNORDERED = ("target_modules", "targets", "modules_to_save")  # sets: peft writes them in any order
 OUTWARD = (
     "dataloader",
@@ -49,6 +50,8 @@ OUTWARD = (
     "tracker",
 )  # where it went and what was written down
 GRADING = ("bench", "python", "driver", "lm-eval", "math-verify")  # of the software: asks nothing, answers nothing
+TRAINER = "trainer"  # of a recipe that was read from another trainer's folder
+NAMED = "parent_name"  # what such a folder calls its parent
 TOLD = ("seed", "method", "parent", "teacher", "base", "model")  # of a recipe: the lineage says these itself
 
 
@@ -136,16 +139,23 @@ def _without_twins(own: Sequence[Difference], trained: Sequence[Difference]) -> 
 def _training(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Difference]:
     """Of two trainings: recipe keys, what they started from, data, and the length where no key asked for another."""
     left, right = (_keys(side) for side in (before, after))
+    if left.get(TRAINER) != right.get(TRAINER):  # what only one of two trainers tells comes with that trainer
+        both = (left.keys() & right.keys()) | {TRAINER}
+        left, right = ({name: value for name, value in side.items() if name in both} for side in (left, right))
+    if before.get("parent") and after.get("parent"):
+        left, right = ({name: v for name, v in side.items() if name != NAMED} for side in (left, right))
     found = [*one_word(_unequal(left, right, "recipe"))]
     for name in ("method", "parent", "teacher", "template"):
         found += _unequal({name: before.get(name)}, {name: after.get(name)}, "recipe")
-    found += _data(before, after)
+    found += data(before, after)
     if not any(d.field.rpartition(".")[2] in LENGTH for d in found):
         for name in ("steps", "tokens"):
             a, b = before.get(name), after.get(name)
             if a != b and not _near(a, b):
                 found.append(Difference(name, a, b, "recipe"))
                 break  # steps and tokens are one length of training
+            if a is not None and b is not None and any(d.field.partition(".")[0] in ROWS for d in found):
+                break  # as many steps: other rows are as long as they are
     versions = [flat(side.get("versions") or {}) for side in (before, after)]
     if all(versions):
         found += list(_unequal(versions[0], versions[1], "recipe", "trained with "))[:1]
@@ -180,55 +190,6 @@ def _is_seed(name: str) -> bool:
     return name == "seed" or name.endswith("_seed")
 
 
-def _data(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Difference]:
-    """Data sets by content: each added or left out is a variable, one for another is one, and so is another mix.
-
-    Weights are shares of what both have, so that adding a set isn't also a change of all the others' weights.
-    """
-    left, right = _sources(before), _sources(after)
-    gone, new = [s for s in left if s not in right], [s for s in right if s not in left]
-    found = []
-    for i in range(max(len(gone), len(new))):
-        a, b = (left[gone[i]][0] if i < len(gone) else None), (right[new[i]][0] if i < len(new) else None)
-        if a == b and a is not None:
-            a, b = f"{a} ({content(gone[i])})", f"{b} ({content(new[i])})"
-        found.append(Difference("data", a, b, "recipe"))
-    both = [s for s in left if s in right]
-    shares = [_shares([side[s][1] for s in both]) for side in (left, right)]
-    if any(not math.isclose(a, b, abs_tol=1e-3) for a, b in zip(*shares, strict=True)):
-        mixes = [":".join(f"{10 * share:.3g}" for share in side) for side in shares]
-        found.append(Difference("mix", mixes[0], mixes[1], "recipe"))
-    return found
-
-
-def _sources(recipe: Mapping[str, Any]) -> dict[str, tuple[str, float]]:
-    """Content hash (else name) -> name, weight; from the lineage's own list and the weights in the recipe."""
-    found: dict[str, tuple[str, float]] = {}
-    told = recipe.get("data")
-    if isinstance(told, Mapping):
-        found = {str(sha): (str(name), 1.0) for name, sha in told.items()}
-    elif isinstance(told, list | tuple):
-        found = {str(sha): (str(sha), 1.0) for sha in told}
-    inner = recipe.get("recipe")
-    rows = inner.get("data") if isinstance(inner, Mapping) else None
-    known = {name: sha for sha, (name, _) in found.items()}
-    if isinstance(rows, Mapping):  # {"medical": 7, "general": 3}
-        rows = [{"name": name, "weight": weight} for name, weight in rows.items()]
-    for row in rows if isinstance(rows, list | tuple) else ():
-        if not isinstance(row, Mapping):
-            row = {"name": row}
-        name = str(row.get("name") or row.get("source") or row.get("sha") or row.get("path") or "?")
-        sha = str(row.get("sha") or known.get(name) or row.get("source") or name)
-        weight = plain(row.get("weight", 1.0))
-        found[sha] = (found.get(sha, (name,))[0], float(weight) if _number(weight) else 1.0)
-    return found
-
-
-def _shares(weights: Sequence[float]) -> list[float]:
-    whole = math.fsum(weights)
-    return [w / whole for w in weights] if whole > 0 else [0.0 for _ in weights]
-
-
 def _unequal(
     left: Mapping[str, Any],
     right: Mapping[str, Any],
@@ -242,11 +203,7 @@ def _unequal(
 
 
 def _near(a: Any, b: Any) -> bool:
-    return _number(a) and _number(b) and bool(abs(a - b) <= NEAR * max(abs(a), abs(b)))
-
-
-def _number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return number(a) and number(b) and bool(abs(a - b) <= NEAR * max(abs(a), abs(b)))
 
 
 # -- what follows -------------------------------------------------------------------------------------------------
@@ -254,7 +211,10 @@ def _number(value: Any) -> bool:
 
 def _told(recipe: Mapping[str, Any]) -> bool:
     """Whether it is known how a checkpoint was trained: a recipe, not only the steps that some trainer left behind."""
-    return bool(recipe.get("recipe")) or recipe.get("method") == "pretrain"
+    inner = recipe.get("recipe")
+    if isinstance(inner, Mapping) and TRAINER in inner:  # the files of other trainers may have told only a part
+        return "optim.learning_rate" in flat(inner) and bool(recipe.get("data"))
+    return bool(inner) or recipe.get("method") == "pretrain"
 
 
 def _parent(side: Outcomes) -> Any:
