@@ -36,9 +36,9 @@ def data(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Difference
         found.append(Difference("mix", mixes[0], mixes[1], "recipe"))
     taken = [_settings(side) for side in (before, after)]
     for name in [left[s][0] for s in both]:
-        a, b = (side.get(name, {}) for side in taken)
-        keys = sorted(key for key in a.keys() & b.keys() if plain(a[key]) != plain(b[key]))
-        found += [Difference(f"data.{name}.{key}", a[key], b[key], "recipe") for key in keys]
+        was, now = (side.get(name, {}) for side in taken)
+        keys = sorted(key for key in was.keys() & now.keys() if plain(was[key]) != plain(now[key]))
+        found += [Difference(f"data.{name}.{key}", was[key], now[key], "recipe") for key in keys]
     return found
 
 
