@@ -23,13 +23,18 @@ from harness.records import Checkpoint
 @contextmanager
 def merged(checkpoint: Checkpoint) -> Iterator[Path]:
     with temporary("merged") as folder:
-        model = with_adapter(weights_of(checkpoint, torch.float32), checkpoint)
-        _untie(model)
-        model = model.merge_and_unload()
-        _say_whether_tied(model)
+        model = merged_model(with_adapter(weights_of(checkpoint, torch.float32), checkpoint))
         model.save_pretrained(folder)
         tokenizer_of(checkpoint).save_pretrained(folder)
         yield folder
+
+
+def merged_model(adapted: Any) -> Any:
+    """The adapter's weights added to its base's, in place; adapter and base are gone afterwards."""
+    _untie(adapted)
+    model = adapted.merge_and_unload()
+    _say_whether_tied(model)
+    return model
 
 
 def _untie(model: Any) -> None:
