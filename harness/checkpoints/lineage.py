@@ -1,4 +1,4 @@
-"""How a checkpoint came to be: bench_lineage.json, ours; or trainer_state.json, that other trainers leave behind.
+"""How a checkpoint came to be: bench_lineage.json, ours; or what other trainers leave behind (see _lineage_foreign).
 
 The file's keys are the fields of records.Lineage; unknown keys are ignored, a broken file is no lineage (and a
 warning of the doctor), never a crash. Example:
@@ -16,7 +16,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from harness.checkpoints._folder import Unreadable, load_json, table
+from harness.checkpoints import _lineage_foreign
+from harness.checkpoints._folder import Unreadable, load_json
+from harness.checkpoints._lineage_values import LARGEST, number
 from harness.records import Lineage
 
 FILE = "bench_lineage.json"
@@ -29,9 +31,14 @@ def read(folder: Path) -> Lineage | None:
     """The lineage of a checkpoint folder; None when there is none or it is broken (see `problem`)."""
     try:
         raw = load_json(folder / FILE)
-        return _parse(raw) if raw is not None else _foreign(folder)
+        return _parse(raw) if raw is not None else _lineage_foreign.read(folder)
     except ValueError:
         return None
+
+
+def parent_place(folder: Path) -> str | None:
+    """Path or hub id that another trainer's files name as the beginning; None where ours tell the parent, or nothing does."""
+    return None if (folder / FILE).exists() else _lineage_foreign.parent_place(folder)
 
 
 def problem(folder: Path) -> str | None:
@@ -88,6 +95,8 @@ def _typed(raw: Mapping[str, Any], name: str, types: tuple[type, ...]) -> Any:
     value = raw.get(name)
     if value is not None and (not isinstance(value, types) or isinstance(value, bool)):
         raise ValueError(f"{name!r} can't be {str(value)[:40]!r}")
+    if isinstance(value, int | float) and not abs(value) < LARGEST:  # NaN too: no database and no page can hold them
+        raise ValueError(f"{name!r} is no usable number")
     return value
 
 
@@ -101,30 +110,7 @@ def _rows(raw: Mapping[str, Any], name: str, type_: type) -> list[Any]:
 
 
 def _point(value: list[Any]) -> tuple[int, float]:
-    if len(value) != 2 or not all(isinstance(v, int | float) for v in value) or not math.isfinite(value[0]):
+    if len(value) != 2 or not all(isinstance(v, int | float) for v in value) or number(value[0]) is None:
         raise ValueError("'loss' must be pairs of step and loss")
-    return int(value[0]), float(value[1])
-
-
-def _foreign(folder: Path) -> Lineage | None:
-    """What a Hugging Face Trainer (so LLaMA-Factory, ms-swift, axolotl, TRL) leaves in its checkpoints."""
-    state = table(folder / "trainer_state.json")
-    log = state.get("log_history")
-    if not isinstance(log, list):
-        return None
-    points = [
-        (e["step"], e["loss"]) for e in log if isinstance(e, dict) and _number(e.get("step")) and _number(e.get("loss"))
-    ]
-    steps, tokens = state.get("global_step"), state.get("num_input_tokens_seen")
-    runtime = next((e["train_runtime"] for e in log if isinstance(e, dict) and _number(e.get("train_runtime"))), None)
-    return Lineage(
-        method="lora" if (folder / "adapter_config.json").is_file() else "full",
-        steps=steps if type(steps) is int else None,
-        tokens=tokens if type(tokens) is int and tokens > 0 else None,
-        seconds=runtime,
-        loss=thin(points),
-    )
-
-
-def _number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    loss = number(value[1])
+    return int(value[0]), math.nan if loss is None else loss

@@ -12,6 +12,7 @@ import glob
 import os
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from harness import identity
 from harness.checkpoints import _facts, _hub, _tokens, lineage, served
 from harness.checkpoints._folder import Weights, adapter_weights, load_json, table, weights
 from harness.errors import UserError
-from harness.records import Checkpoint
+from harness.records import Checkpoint, Lineage
 
 VOLATILE = {
     "config.json": ("_name_or_path", "transformers_version"),
@@ -34,6 +35,7 @@ VOLATILE = {
     ),
     "adapter_config.json": ("base_model_name_or_path", "revision", "peft_version", "parent_library"),
 }
+CHEAP_BYTES = 1 << 30  # a second to hash
 MEANINGLESS = re.compile(
     r"^(checkpoints?|ckpts?|step|epoch|iter|global_step|run|v|version)?[-_]?\d*$|"
     r"^(final|best|last|latest|models?|output|out|hf|merged|adapter|adapters|lora|weights|export|exported)$",
@@ -161,7 +163,7 @@ def _full(folder: Path, name: str, cache: dict[str, str] | None) -> Checkpoint:
     config = table(folder / "config.json")
     quantization = _facts.quantization(config, found)
     parameters, dtype = _facts.counted(found)
-    history = lineage.read(folder)
+    history = _with_parent(lineage.read(folder), folder, cache)
     return Checkpoint(
         id=identity.checkpoint_id(parts, None),
         name=name,
@@ -207,7 +209,33 @@ def _adapter(folder: Path, base: Path | None, name: str | None, cache: dict[str,
         architecture=under.architecture,
         context_tokens=under.context_tokens,
         stop_ids=tuple(sorted({*_tokens.stop_ids(folder), *under.stop_ids})),
-        lineage=lineage.read(folder),
+        lineage=_with_parent(lineage.read(folder), folder, cache, (base, under.id)),
+    )
+
+
+def _with_parent(
+    history: Lineage | None, folder: Path, cache: dict[str, str] | None, base: tuple[Path, str] | None = None
+) -> Lineage | None:
+    """Other trainers name a parent by its place: its id, where that is the base given or a small folder on this machine."""
+    named = lineage.parent_place(folder) if history and history.parent is None else None
+    if history is None or named is None or "\0" in named:
+        return history
+    try:
+        if base is not None:  # one that was given instead of the named one is not what it was trained from
+            return replace(history, parent=base[1]) if base[0] == _base_of(folder) else history
+        places = [_absolute(at / Path(named).expanduser()) for at in (folder, folder.parent, Path.cwd())]
+        found = next((_small_id(p, cache) for p in places if p != folder and (p / "config.json").is_file()), None)
+    except (OSError, ValueError, RuntimeError, UserError):  # too long a name, a link to itself, ~nobody, no base
+        return history
+    return replace(history, parent=found)
+
+
+def _small_id(folder: Path, cache: dict[str, str] | None) -> str | None:
+    found = weights(folder)
+    if not found.format or found.missing or found.bytes > CHEAP_BYTES:
+        return None
+    return identity.checkpoint_id(
+        {"weights": _weights_digest(found, cache), **_text_parts([folder], "config.json", cache)}, None
     )
 
 

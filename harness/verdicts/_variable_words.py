@@ -24,7 +24,7 @@ WORDS = {
     "lr": say("learning rate"), "learning_rate": say("learning rate"), "rate": say("learning rate"), "num_train_epochs": say("epochs"),
     "warmup": say("warm-up"), "warmup_steps": say("warm-up"), "weight_decay": say("weight decay"), "lr_scheduler_type": say("learning-rate schedule"),
     "batch": say("batch size"), "per_device_train_batch_size": say("batch size"), "max_length": say("longest training sample"),
-    "method": say("training method"), "parent": say("parent"), "steps": say("optimiser steps"), "max_steps": say("optimiser steps"),
+    "method": say("training method"), "parent": say("parent"), "parent_name": say("parent"), "trainer": say("trainer"), "steps": say("optimiser steps"), "max_steps": say("optimiser steps"),
     "tokens": say("tokens trained on"), "template": say("chat template"), "tokenizer": say("tokenizer"), "exam": say("questions"), "key": say("golds"),
     "generation": say("generation config"), "config": say("model config"), "mix": say("data mix"),
 }  # fmt: skip
