@@ -16,10 +16,9 @@ from transformers import TrainerCallback
 
 from trainers import _training_log
 from trainers._last_good import LastGood
-from trainers.callbacks import table
 from trainers.looking import Looker, steps_of_looks
 from trainers.recipe import Watched
-from trainers.watch import Look, Step, Watch
+from trainers.watch import Look, Step, Watch, table
 
 KNOWN = {"loss", "learning_rate", "epoch", "step", "total_flos"}
 SUMMARY = "train_runtime"  # in the entry with which a Trainer ends its log

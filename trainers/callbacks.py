@@ -7,13 +7,12 @@ The Trainer should log every step (logging_steps=1): a loss that is no number is
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from trainers.looking import Looker
 from trainers.recipe import Watched
-from trainers.watch import Look, Watch
+from trainers.watch import Watch
 
 if TYPE_CHECKING:
     from trainers._watching import Watching
@@ -28,9 +27,3 @@ def callback(watch: Watch, looker: Looker | None, watched: Watched, *, folder: P
     from trainers._watching import Watching
 
     return Watching(watch, looker if looker is not None and len(looker) else None, watched, folder)
-
-
-def table(look: Look) -> Mapping[str, Any]:
-    """A look as the lineage and the log keep it: what could not be said is left out."""
-    names = ("step", "n", "score", "loss", "answer_tokens", "empty", "cut", "collapsed")
-    return {name: value for name in names if (value := getattr(look, name)) is not None}

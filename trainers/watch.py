@@ -6,8 +6,8 @@ answer_tokens 8.2 with the same score is the collapse that short-answer fine-tun
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,11 @@ class Look:
     empty: float | None  # share
     cut: float | None  # share that ran into the limit
     collapsed: str | None = None  # why it counts as a collapse
+
+
+def table(look: Look) -> dict[str, Any]:
+    """A look as log and lineage keep it: what could not be said is left out."""
+    return {name: value for name, value in asdict(look).items() if value is not None}
 
 
 class Watch(Protocol):
