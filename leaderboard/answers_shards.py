@@ -1,38 +1,34 @@
 """Texts of answers and questions, cut into shards that a page can load in a moment: some 200 answers or 256 kB each.
 
 Example: a run of 12,342 short answers lies in 62 shards of its own; 60 runs of 17 answers share six. A shard holds a
-block of columns per run: {"runs": {RUN: {"position": [0, 1], "text": ["… #### 18", [head, 1200, tail]], …}}, "prompts": …}.
+block of columns per run, as answers_blocks makes them: {"runs": {RUN: {"n": 17, "text": [ … ], …}}, "prompts": …}.
 A text of more than 20,000 characters is [head, how many are left out, tail]; its span counts head and tail as one.
 A prompt is [prefix or null, pieces]: question and options stand between the pieces and aren't stored a second time; the
-solved examples before them lie once in data/prompts/. A column that is empty throughout is null.
+solved examples before them lie once in data/prompts/.
 """
 
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from harness import spans
 from harness.records import Exam, Sample
-from harness.store import rows, texts
+from harness.store import texts
 from harness.store.answers import Decoder
 from harness.store.open import Store
 from harness.store.prompts import PromptReader
+from leaderboard.answers_blocks import READ, Block, Clipped, block, clip
 from leaderboard.answers_runs import NOT_RIGHT, Asked
 from leaderboard.pages import View
-from leaderboard.words import CLIP_CHARACTERS, CLIP_TAIL_CHARACTERS
+from leaderboard.words import CLIP_CHARACTERS
 
 SHARD_ITEMS = 200
 SHARD_BYTES = 256_000
 REMEMBERED = 20_000  # prompts
 LEAST = 10  # answers to a shard, however long they are
 TOKEN_BYTES = 4  # about, of a token in any language
-HEAD = CLIP_CHARACTERS - CLIP_TAIL_CHARACTERS
-
-Clipped = str | list[Any]
 
 
 @dataclass(frozen=True)
@@ -117,35 +113,15 @@ def _item(sample: Sample) -> dict[str, Any]:
     }
 
 
-def clip(text: str) -> Clipped:
-    if len(text) <= CLIP_CHARACTERS:
-        return text
-    return [text[:HEAD], len(text) - CLIP_CHARACTERS, text[-CLIP_TAIL_CHARACTERS:]]
-
-
-def _moved(span: tuple[int, int] | None, length: int) -> list[int] | None:
-    """A span in a text as it is after clipping; None where a piece of it is left out."""
-    if span is None or length <= CLIP_CHARACTERS or span[1] <= HEAD:
-        return None if span is None else list(span)
-    out = length - CLIP_CHARACTERS
-    return [span[0] - out, span[1] - out] if span[0] >= HEAD + out else None
-
-
 # -- answers --------------------------------------------------------------------------------------------------
 
 
-_COLUMNS = (
-    "position", "repeat", "outcome", "value", "answer", "rule", "text", "thinking", "span", "stop", "tokens",
-    "prompt_tokens", "thinking_tokens", "logprobs", "notes", "error", "prompt",
-)  # fmt: skip
 # CROSS JOIN keeps the order of the tables: the exam's positions first, or each shard would walk the whole run
-_ANSWERS = """SELECT s.position, p.repeat, x.outcome, x.value, x.answer, x.rule, t.enc, t.dict, t.text, t.thinking,
-        p.stop, p.output_tokens, p.prompt_tokens, p.thinking_tokens, p.logprobs, p.notes, p.error,
-        CASE x.outcome WHEN 'error' THEN x.detail END, p.prompt
+_ANSWERS = f"""SELECT {READ}
     FROM samples s CROSS JOIN responses p ON p.run = :run AND p.sample = s.id
         LEFT JOIN response_texts t ON t.response = p.id
         LEFT JOIN scores x ON x.response = p.id AND x.scorer = :scorer
-    WHERE s.exam = (SELECT exam FROM runs WHERE id = :run) AND s.position BETWEEN :first AND :last{}
+    WHERE s.exam = (SELECT exam FROM runs WHERE id = :run) AND s.position BETWEEN :first AND :last{{}}
     ORDER BY s.position, p.repeat"""
 _ONLY_PUBLISHED = f" AND x.outcome IN ({_PUBLISHED})"
 
@@ -167,34 +143,12 @@ class Reader:
         made = {run.entry.run.id: self._block(run, shard, forms, prompts) for run in shard.runs}
         return {"runs": made, "prompts": prompts}
 
-    def _block(
-        self, run: Asked, shard: Shard, forms: dict[str, int], prompts: list[list[Any]]
-    ) -> dict[str, list[Any] | None]:
+    def _block(self, run: Asked, shard: Shard, forms: dict[str, int], prompts: list[list[Any]]) -> Block:
         values = {"run": run.row, "scorer": run.scorer, "first": shard.first, "last": shard.last}
-        found = [self._line(row) for row in self._store.db.conn.execute(self._sql, values).fetchall()]
-        block: dict[str, list[Any] | None] = {}
-        for name, column in zip(_COLUMNS, zip(*found, strict=True) if found else [()] * len(_COLUMNS), strict=True):
-            block[name] = list(column) if any(value is not None for value in column) else None
-        asked, positions = block["prompt"], block["position"]
-        if asked and positions:
-            for i, number in enumerate(asked):
-                if number is not None:
-                    asked[i] = self._number(number, run.entry.exam.samples[positions[i]], forms, prompts)
-        return block
-
-    def _line(self, row: Sequence[Any]) -> tuple[Any, ...]:
-        (position, repeat, outcome, value, answer, rule, enc, dictionary, raw, thought, stop, tokens, prompt_tokens,
-         thinking_tokens, logprobs, notes, error, detail, prompt) = row  # fmt: skip
-        text, thinking = raw or "", thought or ""
-        if enc:
-            text, thinking = self._decoder.texts({"enc": enc, "dict": dictionary, "text": raw, "thinking": thought})
-        span = spans.locate(text, answer, rule) if answer is not None and text else None
-        return (
-            position, repeat, outcome or "none", value, None if answer is None else clip(answer), rule, clip(text),
-            clip(thinking) if thinking else None, _moved(span, len(text)), stop, tokens, prompt_tokens, thinking_tokens,
-            _numbers(logprobs), list(rows.load_tuple(notes)) or None if notes else None, _why(error, detail),
-            prompt,
-        )  # fmt: skip
+        found = self._store.db.conn.execute(self._sql, values).fetchall()
+        samples = run.entry.exam.samples
+        asked = [None if row[-1] is None else self._number(row[-1], samples[row[0]], forms, prompts) for row in found]
+        return block(found, self._decoder, asked)
 
     def _number(self, prompt: int, sample: Sample, forms: dict[str, int], prompts: list[list[Any]]) -> int:
         """The number of its form in this shard: prompts of one form differ in question and options only."""
@@ -265,24 +219,3 @@ _PREFIXES_OF = f"""SELECT DISTINCT h.id, h.sha FROM responses p JOIN scores x ON
 
 def prefix(store: Store, row: int) -> Clipped:
     return clip(PromptReader(store.db.conn).read(row))
-
-
-def _numbers(logprobs: str | None) -> list[float | str | None] | None:
-    if logprobs is None:
-        return None
-    found = rows.load_logprobs(logprobs) or ()
-    return [_number(value) for value in found]
-
-
-def _number(value: float) -> float | str | None:
-    """JSON has no infinity: an option that the model rules out is "-inf"."""
-    if math.isfinite(value):
-        return round(value, 4)
-    return None if math.isnan(value) else "inf" if value > 0 else "-inf"
-
-
-def _why(error: str | None, detail: str | None) -> Clipped | None:
-    if error:
-        return clip(error)
-    why = rows.load_mapping(detail).get("why") if detail else None
-    return clip(str(why)) if why else None

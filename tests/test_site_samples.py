@@ -18,6 +18,7 @@ from harness.records import Checkpoint, Exam, Lineage, Outcome, Response, Run, S
 from harness.store import read
 from harness.store.open import Store, open_store
 from harness.store.write import Writer
+from leaderboard.answers_blocks import unfolded
 from leaderboard.answers_packed import FIRST, script, unpacked
 from leaderboard.pages import Samples
 from leaderboard.site import render
@@ -119,7 +120,18 @@ def everything(site: Path) -> str:
 def shard_of(site: Path, run: Run) -> dict[str, Any]:
     shards = (payload(path) for path in (site / "data" / "answers").glob("*.js"))
     (found,) = (shard for shard in shards if run.id in shard["runs"])
-    return dict(found["runs"][run.id]) | {"prompts": found["prompts"]}
+    block = found["runs"][run.id]
+    return {column: unfolded(block, column) for column in block if column != "n"} | {"prompts": found["prompts"]}
+
+
+ODD = [
+    "x" * 1_000_000,
+    "".join(chr(sign) for sign in range(1, 0x10000)),  # every sign, halves of pairs too
+    "".join(chr(sign) for sign in range(0x1F300, 0x1F700)),
+    "Привет мир, 한국어, 日本語。" * 50,
+    "aaaa" + "b" * 259 + "\u3000",
+    "",
+]
 
 
 @pytest.mark.parametrize("length", [0, 1, 5, 14, 15, 16, 100, 4001])
@@ -145,6 +157,8 @@ def test_marks_answers_spans_and_prompts_are_those_of_the_store(site: Path) -> N
     for text, answer, span in zip(found["text"], found["answer"], found["span"], strict=True):
         assert (span and text[slice(*span)]) == answer
     assert all(span for span, answer in zip(found["span"], found["answer"], strict=True) if answer)
+    assert found["position"] == [*range(60)] and found["rule"] == [row["rule"] for row in rows]
+    assert set(found["outcome"]) == set(found["value"]) == {None}  # the marks tell
     assert len(found["prompts"]) <= 2  # one form for all questions; the first was asked before a beginning was shared
     for row, number in zip(rows, found["prompt"], strict=True):
         sha, pieces = found["prompts"][number]
@@ -171,11 +185,11 @@ def test_where_the_column_is_no_share_of_right_answers_its_values_stand_beside_t
 def test_long_texts_keep_head_and_tail_and_say_how_much_is_missing(site: Path) -> None:
     shards = [payload(path) for path in (site / "all" / "data" / "answers").glob("1-1-b-evil-*.js")]
     blocks = [block for shard in shards for block in shard["runs"].values() if block["logprobs"]]
-    ((head, left_out, tail),) = blocks[0]["text"][:1]
+    ((head, left_out, tail),) = unfolded(blocks[0], "text")[:1]
     assert len(head) == 16_000 and len(tail) == 4_000 and left_out == len(LONG) - 20_000 and tail.endswith("答案：B")
-    for span, answer in zip(blocks[0]["span"] or (), blocks[0]["answer"], strict=False):
+    for span, answer in zip(blocks[0]["span"] or (), unfolded(blocks[0], "answer"), strict=False):
         assert span is None or (head + tail)[slice(*span)] == answer
-    assert blocks[0]["logprobs"][0] == [-2.0, -0.5, -1.0, -3.0]
+    assert unfolded(blocks[0], "logprobs")[0] == [-2.0, -0.5, -1.0, -3.0]
 
 
 def test_without_texts_no_answer_no_question_and_no_gold_leaves_the_store(site: Path) -> None:
@@ -249,6 +263,18 @@ def at(site: Path, who: str, what: str) -> str:
     (runs,) = (site / "data" / "runs").glob(f"{who}-*.js")
     column = next(slug for slug in payload(runs) if slug.startswith(what))
     return f"#c={runs.stem}&t={column}"
+
+
+@pytest.mark.browser
+def test_a_page_unpacks_what_was_packed_sign_for_sign(site: Path, opened: Any) -> None:
+    (site / "all" / "data" / "runs" / "odd.js").write_bytes(script("runs/odd", ODD))
+    page = opened(site / "all" / "samples.html", at(site / "all", "child", "gsm8k"))
+    told = page.evaluate(
+        "BENCH.answers.runs('odd').then(all => all.map(text => Array.from({length: text.length}, (_, i) => text.charCodeAt(i))))"
+    )
+    (site / "all" / "data" / "runs" / "odd.js").unlink()
+    units = [text.encode("utf-16-le", "surrogatepass") for text in ODD]
+    assert [b"".join(unit.to_bytes(2, "little") for unit in text) for text in told] == units
 
 
 @pytest.mark.browser
