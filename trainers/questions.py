@@ -20,8 +20,8 @@ from harness.errors import MissingData, UserError
 from harness.questions import catalogue, load, prompts
 from harness.records import Exam, Prompt, Sample, Task
 from harness.text import language
-from trainers.rows import Row
 from trainers.recipe import Source
+from trainers.rows import Row
 
 IN_WORDS = "choice"  # the scorer of options that are answered in words
 LEAD = "lead"  # field of a sample: the space between a raw prompt and its answer
@@ -67,7 +67,7 @@ def read(
     return [
         Row(
             messages=_messages(prompt),
-            reply=_reply(module, sample),
+            reply=_reply(module, sample, listed=exam.task.ask != "texts"),
             source=chosen.name,
             number=number,
             role=source.role,
@@ -102,6 +102,13 @@ def on_test(sources: Iterable[Source]) -> tuple[str, ...]:
     """The sources that are a val or test split, by their names: for Lineage.on_test. Files and train splits are none."""
     chosen = (resolve(source) for source in sources if source.task)
     return tuple(dict.fromkeys(one.name for one in chosen if one.held_out))
+
+
+def held_out(name: str) -> bool:
+    """Whether rows of this `Row.source` are questions that checkpoints are ranked on; of a file nothing is known."""
+    task, _, split = name.rpartition(" ")
+    found = [card for card in catalogue.tasks() if card.name == task.partition(":")[0]]
+    return bool(found) and _held_out(found[0], split)
 
 
 def resolve(source: Source) -> Split:
@@ -185,10 +192,11 @@ def _lead(answer: str) -> str:
     return answer[: len(answer) - len(answer.lstrip())]
 
 
-def _reply(module: dialect.TaskModule, sample: Sample) -> str:
+def _reply(module: dialect.TaskModule, sample: Sample, listed: bool) -> str:
+    """An explanation speaks of the options by their letters, so it stands where these are `listed`."""
     fields: Mapping[str, Any] = sample.fields
     said = module.answer(fields).strip()
     explained = "\n".join(str(fields.get("explanation") or "").split("\r\n")).strip()
-    if not explained or not sample.choices:
+    if not explained or not sample.choices or not listed:
         return said
     return f"{said}\n{_EXPLAINED['en' if sample.language == 'en' else 'zh']}{explained}"
