@@ -16,7 +16,7 @@ from typing import Any
 from harness.checkpoints import _lineage_card, _lineage_keys
 from harness.checkpoints._lineage_card import Card
 from harness.checkpoints._lineage_files import Traces
-from harness.checkpoints._lineage_values import LARGEST, number, place, plain, text, whole
+from harness.checkpoints._lineage_values import LARGEST, number, place, plain, text, thin, whole
 from harness.records import Lineage
 
 ENTRIES = 500_000  # of log_history
@@ -187,8 +187,6 @@ def _log(traces: Traces) -> Iterator[Mapping[str, Any]]:
 
 
 def _points(log: Sequence[Mapping[str, Any]], key: str) -> list[tuple[int, float]]:
-    from harness.checkpoints.lineage import thin
-
     return [*thin([(int(e["step"]), v) for e in log if key in e and (v := number(e[key])) is not None])]
 
 

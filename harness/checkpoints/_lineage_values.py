@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
 LARGEST = 2**63
 LONGEST = 200  # characters of a text
 MEMBERS = 64  # of a list
+LOSS_POINTS = 200
 
 
 def number(value: Any) -> float | None:
@@ -65,3 +67,12 @@ def place(said: str) -> str:
         return said
     parts = PurePosixPath(said.replace("\\", "/")).parts
     return "/".join(p for p in parts[-2:] if p not in ("/", "~", "file:", "..")) or "/"
+
+
+def thin(loss: Sequence[tuple[int, float]], points: int = LOSS_POINTS) -> tuple[tuple[int, float], ...]:
+    """At most `points` points of a loss curve, the first and the last among them; what isn't finite is left out."""
+    kept = [(int(step), float(value)) for step, value in loss if math.isfinite(value)]
+    if len(kept) <= points:
+        return tuple(kept)
+    stride = (len(kept) - 1) / (points - 1)
+    return tuple(kept[round(i * stride)] for i in range(points))

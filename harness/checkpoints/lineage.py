@@ -11,18 +11,19 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from harness.checkpoints import _lineage_foreign
 from harness.checkpoints._folder import Unreadable, load_json
-from harness.checkpoints._lineage_values import LARGEST, number
+from harness.checkpoints._lineage_values import LARGEST, number, thin
 from harness.records import Lineage
 
+__all__ = ["FILE", "parent_place", "problem", "read", "thin", "write"]
+
 FILE = "bench_lineage.json"
-LOSS_POINTS = 200
 TEXTS = ("method", "recipe_sha", "parent", "teacher", "template_sha", "ended", "note")
 COUNTS = ("seed", "steps", "tokens", "peak_bytes")
 
@@ -61,15 +62,6 @@ def write(folder: Path, lineage: Lineage) -> Path:
     aside = folder / f".{FILE}.{os.getpid()}"
     aside.write_text(json.dumps(fields, ensure_ascii=False, indent=1, allow_nan=False) + "\n", "utf-8")
     return aside.replace(folder / FILE)
-
-
-def thin(loss: Sequence[tuple[int, float]], points: int = LOSS_POINTS) -> tuple[tuple[int, float], ...]:
-    """At most `points` points of a loss curve, the first and the last among them; what isn't finite is left out."""
-    kept = [(int(step), float(value)) for step, value in loss if math.isfinite(value)]
-    if len(kept) <= points:
-        return tuple(kept)
-    stride = (len(kept) - 1) / (points - 1)
-    return tuple(kept[round(i * stride)] for i in range(points))
 
 
 def _parse(raw: Mapping[str, Any]) -> Lineage:
