@@ -1,0 +1,53 @@
+"""What the rows of a training hold of the exams that checkpoints are ranked by; see `bench contam` for files.
+
+Example: said: "sft.jsonl holds 3 questions of demo_math word for word and 5 nearly"; in the lineage's data
+{"name": "sft.jsonl", …, "overlap": {"demo_math": {"exact": 3, "near": 5, "partial": 20}}}.
+Only what is trained on is looked at: a row that cleaning dropped does no harm.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from harness._contamination_rows import Text, TrainingRow
+from harness.contamination import Check, Questions
+from harness.records import Exam
+from trainers.rows import Prepared
+
+LEVELS = ("exact", "near", "partial")
+
+
+def checked(
+    prepared: Prepared, exams: Sequence[Exam], said: Callable[[str], None], keep: Callable[[Check], None] | None
+) -> tuple[Mapping[str, Any], ...]:
+    """The sources with their overlaps; each source's check is given to `keep`."""
+    if not exams:
+        return prepared.sources
+    questions, found = Questions(exams), []
+    for source in prepared.sources:
+        rows = [e.row for phase in prepared.phases for e in phase if e.row.source == source["name"]]
+        # a row that is trained twice is looked at once
+        texts = dict.fromkeys((row.number, "\n".join(t["content"] for t in row.messages), row.reply) for row in rows)
+        told = [TrainingRow(number, number, Text(asked, reply)) for number, asked, reply in sorted(texts)]
+        check = replace(questions.check_rows(told, str(source["name"]), str(source.get("sha") or "")), rows=len(told))
+        counts = {one.exam.task.key: {level: one.count(level) for level in LEVELS} for one in check.exams}
+        found.append({**source, "overlap": counts})
+        said(_sentence(str(source["name"]), counts))
+        if keep is not None and check.sha:
+            keep(check)
+    return tuple(found)
+
+
+def _sentence(name: str, counts: Mapping[str, Mapping[str, int]]) -> str:
+    some = [
+        f"{found['exact']:,} of {task} word for word and {found['near']:,} nearly"
+        for task, found in counts.items()
+        if found["exact"] or found["near"]
+    ]
+    if some:
+        return (
+            f"{name} holds questions that checkpoints are ranked by: {'; '.join(some)}; their scores count for little"
+        )
+    return f"{name} holds no question of {', '.join(counts)}"
