@@ -1,0 +1,84 @@
+"""What became of the rows of one source: counts per step and reason, and up to three examples of each.
+
+Example: after `ledger.drop("empty reply", 17, "…")` the source's lineage says {"dropped": {"empty reply": 1}} and row 17 can
+be shown. Trap: rows that somebody chose to leave out (a limit, a ratio, a selection) are no sign of dirty data, so only what
+cleaning drops counts against clean.max_dropped.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from harness.errors import UserError
+
+EXAMPLES = 3
+SHOWN = 160  # characters of an example
+CHOSEN = ("not selected", "over the limit", "outside the mix", "no answer of the teacher")  # not dirt
+HINTS = {
+    "duplicate": "clean.deduplicate = false keeps several answers to one question",
+    "too long": "clean.max_tokens says how many tokens a row may have",
+    "too short": "clean.min_tokens says how many tokens a reply needs",
+    "opened thinking": "the parent's template opens <think> before each answer and these answers never close it; give a "
+    "template that doesn't (template = FILE), or answers that think and clean.strip_thinking = false",
+    "refused by the template": "the parent's chat template raises on such conversations",
+}
+Kind = Literal["dropped", "changed", "noticed"]
+
+
+@dataclass
+class Ledger:
+    """One source's book."""
+
+    name: str
+    read: int = 0  # replies met, and questions without one
+    counts: dict[str, Counter[str]] = field(
+        default_factory=lambda: {"dropped": Counter(), "changed": Counter(), "noticed": Counter()}
+    )
+    examples: list[Mapping[str, Any]] = field(default_factory=list)
+    _met: dict[tuple[str, str], set[int]] = field(default_factory=dict)  # rows that stand among the examples
+
+    def drop(self, reason: str, number: int, text: str, n: int = 1) -> None:
+        self._note("dropped", reason, number, text, n)
+
+    def change(self, step: str, number: int, text: str) -> None:
+        self._note("changed", step, number, text)
+
+    def notice(self, what: str, number: int, text: str) -> None:
+        self._note("noticed", what, number, text)
+
+    def _note(self, kind: Kind, reason: str, number: int, text: str, n: int = 1) -> None:
+        self.counts[kind][reason] += n
+        met = self._met.setdefault((kind, reason), set())
+        if len(met) < EXAMPLES and number not in met:
+            met.add(number)
+            shown = text if len(text) <= SHOWN else f"{text[: SHOWN // 2]} … {text[-SHOWN // 2 :]}"
+            self.examples.append({"kind": kind, "reason": reason, "source": self.name, "number": number, "text": shown})
+
+    @property
+    def dropped(self) -> dict[str, int]:
+        return dict(self.counts["dropped"].most_common())
+
+    @property
+    def dirty(self) -> dict[str, int]:
+        """What was dropped for what it is, not by choice."""
+        return {reason: n for reason, n in self.dropped.items() if reason not in CHOSEN}
+
+    def check(self, most: float) -> None:
+        """Refuses a source of which cleaning leaves too little."""
+        lost = sum(self.dirty.values())
+        if lost > most * self.read:
+            hints = [f"{HINTS[reason]}" for reason in self.dirty if reason in HINTS]
+            worst = next(iter(self.dirty))
+            rows = [str(e["number"]) for e in self.examples if e["kind"] == "dropped" and e["reason"] == worst]
+            raise UserError(
+                f"{self.name}: {lost:,} of its {self.read:,} rows would be dropped ({listing(self.dirty)}; see row "
+                f"{', '.join(rows)}), more than clean.max_dropped = {most:g} allows" + "".join(f"; {h}" for h in hints)
+            )
+
+
+def listing(counts: Mapping[str, int]) -> str:
+    """`empty reply 12, duplicate 3`."""
+    return ", ".join(f"{reason} {n:,}" for reason, n in counts.items())
