@@ -40,6 +40,7 @@ class Watching(TrainerCallback):  # type: ignore[misc]  # transformers' base has
         self._waited = 0  # looks since the best one
         self.ended: str | None = None
         self.kept: int | None = None
+        self.broken = False  # the model has weights that give no number
         self.steps = 0
         self.loss: list[tuple[int, float]] = []
         self.looks: list[Look] = []
@@ -77,8 +78,9 @@ class Watching(TrainerCallback):  # type: ignore[misc]  # transformers' base has
         self._take_up(state.global_step)
         self._begun = time.monotonic()
         self._counter = model.register_forward_pre_hook(self._count, with_kwargs=True)
+        self._good.keep(model, state.global_step)
         if not state.global_step:
-            self._good.keep(model, 0)
+            self._good.confirm()  # the parent itself
             self._at(model, state, control)
 
     def on_step_end(self, args: Any, state: Any, control: Any, model: Any = None, **more: Any) -> None:
@@ -197,7 +199,10 @@ class Watching(TrainerCallback):  # type: ignore[misc]  # transformers' base has
 
     def _lost(self, what: str, model: Any, step: int, control: Any) -> None:
         self.kept = self._good.restore(model)
-        weights = "none were good" if self.kept is None else f"the weights are those of step {self.kept}"
+        weights = f"the weights are those of step {self.kept}"
+        if not self.kept:
+            self.broken = self.kept is None
+            weights = "no good weights are in memory" if self.broken else "the weights are the parent's again"
         self._end(f"{what} is no number from step {step} on; {weights}", control)
         control.should_save = False
 

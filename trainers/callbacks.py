@@ -22,7 +22,8 @@ def callback(watch: Watch, looker: Looker | None, watched: Watched, *, folder: P
     """A TrainerCallback. `folder`: the working folder of this training, where its log grows and large copies lie.
 
     It knows afterwards: `ended` (why before its last step; None: it did not), `kept` (the step whose weights the model
-    has, where that is not the last one), `looks`, `loss`, `tokens`, `seconds`, `peak_bytes`, `steps`, `log` (path).
+    has, where that is not the last one; 0: the parent's), `broken` (its loss was no number and no good weights were at
+    hand: it had just gone on after a kill), `looks`, `loss`, `tokens`, `seconds`, `peak_bytes`, `steps`, `log` (path).
     """
     from trainers._watching import Watching
 
