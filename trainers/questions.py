@@ -106,7 +106,7 @@ def on_test(sources: Iterable[Source]) -> tuple[str, ...]:
 
 def held_out(name: str) -> bool:
     """Whether rows of this `Row.source` are questions that checkpoints are ranked on; of a file nothing is known."""
-    task, _, split = name.rpartition(" ")
+    task, _, split = re.sub(r" #\d+$", "", name).rpartition(" ")  # "gsm8k train #2": named by two sources
     found = [card for card in catalogue.tasks() if card.name == task.partition(":")[0]]
     return bool(found) and _held_out(found[0], split)
 
