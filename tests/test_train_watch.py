@@ -19,7 +19,7 @@ from train_bench import Heard, Parent, example, model_of, parent_of, sums, train
 
 from harness.cli import _train_watch
 from harness.records import Prompt, Request, Settings
-from trainers import export, looking, memorised
+from trainers import export, memorised
 from trainers.callbacks import callback
 from trainers.looking import Looker, collapsed, steps_of_looks
 from trainers.recipe import Watched

@@ -7,6 +7,7 @@ head and embedding are one matrix, merging what was trained on the one changes t
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,17 +32,22 @@ def merged(checkpoint: Checkpoint) -> Iterator[Path]:
 
 def merged_model(adapted: Any) -> Any:
     """The adapter's weights added to its base's, in place; adapter and base are gone afterwards."""
-    _untie(adapted)
-    model = adapted.merge_and_unload()
-    _say_whether_tied(model)
+    tied = _untie(adapted)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # PEFT tells that they are no longer tied, and says so in the config
+        model = adapted.merge_and_unload()
+    if tied:
+        _tie_again(model)
     return model
 
 
-def _untie(model: Any) -> None:
-    """Give the head a matrix of its own where it shares the embedding's."""
+def _untie(model: Any) -> bool:
+    """Give the head a matrix of its own where it shares the embedding's; whether it did."""
     head, embedding = (_plain(m) for m in (model.get_output_embeddings(), model.get_input_embeddings()))
-    if head is not None and embedding is not None and head.weight is embedding.weight:
-        head.weight = torch.nn.Parameter(head.weight.detach().clone(), requires_grad=False)
+    if head is None or embedding is None or head.weight is not embedding.weight:
+        return False
+    head.weight = torch.nn.Parameter(head.weight.detach().clone(), requires_grad=False)
+    return True
 
 
 def _plain(module: Any) -> Any:
@@ -51,12 +57,11 @@ def _plain(module: Any) -> Any:
     return module
 
 
-def _say_whether_tied(model: Any) -> None:
+def _tie_again(model: Any) -> None:
+    """One matrix where the adapter changed neither, as nearly always; two where it did, and the config says which."""
     head, embedding = model.get_output_embeddings(), model.get_input_embeddings()
-    inner = getattr(model.config, "text_config", None) or model.config
-    if not (model.config.tie_word_embeddings or inner.tie_word_embeddings) or head is None:
-        return
-    if torch.equal(head.weight, embedding.weight):
+    same = torch.equal(head.weight, embedding.weight)
+    if same:
         head.weight = embedding.weight
-        return
-    model.config.tie_word_embeddings = inner.tie_word_embeddings = False
+    inner = getattr(model.config, "text_config", None) or model.config
+    model.config.tie_word_embeddings = inner.tie_word_embeddings = same
