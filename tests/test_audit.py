@@ -104,7 +104,7 @@ def test_lineages_as_people_write_them(tmp_path: Path) -> None:
             (tmp_path / str(i) / "bench_lineage.json").write_text(json.dumps({"method": "lora", **raw}), "utf-8")
             found = lineage.read(tmp_path / str(i))
             assert found is not None
-            told.append({"recipe": tables._recipe(found)})
+            told.append({"recipe": tables.recipe(found)})
         return audit.variables(*told).sentence
 
     r = {"recipe": {"lora": {"r": 8}}}

@@ -87,3 +87,10 @@ def print_json(value: Any) -> None:
 def names(value: str) -> list[str]:
     """`a,b` -> [a, b]"""
     return [part.strip() for part in value.split(",") if part.strip()]
+
+
+def note(given: str | None) -> str | None:
+    """A note in one line; an empty one is a mistake, such as a variable that was never set."""
+    if given is not None and not given.strip():
+        raise UserError("a note needs words, and this one is empty; leave out --note, or write why")
+    return None if given is None else " ".join(given.split())

@@ -40,6 +40,7 @@ command.add_command(refresh)
     "--accept-regression", "accept", metavar="REASON", help="Bless it although its gate against the old file fails."
 )
 @click.option("--tasks", default="", metavar="T,…", help="Only these.")
+@click.option("--note", metavar="TEXT", help="A line for the experiment log; `bench log` shows it.")
 @click.option(
     "-o", "--out", type=click.Path(path_type=Path, dir_okay=False), help="Default: results/baselines/NAME.json."
 )
@@ -47,8 +48,8 @@ command.add_command(refresh)
 @_options.include_option
 @_options.json_option
 def bless(
-    spec: str, name: str, reason: str, accept: str | None, tasks: str, out: Path | None, store: Path | None,
-    as_json: bool,
+    spec: str, name: str, reason: str, accept: str | None, tasks: str, note: str | None, out: Path | None,
+    store: Path | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Write the outcomes of a run as a baseline file to be committed and reviewed.
 
@@ -68,6 +69,7 @@ def bless(
     if accept is not None and not accept.strip():
         raise UserError("an accepted regression needs a reason: pass --accept-regression REASON")
     path = _packed.place(name, out)
+    note = _noted(note, _options.store_path(store))
     with _packed.store_for(_options.store_path(store), spec) as opened:
         outcomes = lookup.outcomes(spec, opened, tasks=lookup.tasks(_options.names(tasks)))
         old = lookup.outcomes(f"file:{path}", opened) if path.is_file() and _readable(path, accept) else []
@@ -86,6 +88,8 @@ def bless(
     else:
         content = baseline.dump(outcomes, name, reason, blessed_at, by, accepted, orders)
     _packed.write(path, content)
+    if note:
+        _keep(_options.store_path(store), note, name, [o.run for o in outcomes])
     if as_json:
         _options.print_json(_summary(path, baseline.load(content)))
         return
@@ -95,6 +99,22 @@ def bless(
     if accepted:
         echo(say("accepted: {why}", why=accepted))
     echo(say("commit it, then: bench gate CANDIDATE --baseline file:{path}", path=_packed.short(path)))
+
+
+def _noted(note: str | None, store: Path) -> str | None:
+    from harness.errors import UserError
+
+    if note and not store.exists():
+        raise UserError(f"a note is kept in the store, and there is none at {store}; pass --store, or leave out --note")
+    return _options.note(note)
+
+
+def _keep(store: Path, note: str, name: str, runs: Sequence[str]) -> None:
+    from harness.store import notes
+    from harness.store.open import open_store
+
+    with open_store(store) as opened:
+        notes.record(opened, "bless", note, runs, about=name)
 
 
 def _readable(path: Path, accept: str | None) -> bool:

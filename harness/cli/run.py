@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from harness.cli._echo import echo
 from harness.errors import UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from harness.errors import NotComparable, NothingToCompare
     from harness.evaluate import Job
@@ -79,6 +80,7 @@ if TYPE_CHECKING:
 @_options.store_option
 @click.option("--name", help="Name on the board; for a single checkpoint.")
 @click.option("--tag", "tags", multiple=True, help="Label on the runs, for `NAME@TAG` and `tag:TAG`. Repeatable.")
+@click.option("--note", metavar="TEXT", help="Why this was run, in a line; `bench log` shows it.")
 @click.option("--again", is_flag=True, help="Ask anew what is finished, as a new attempt.")
 @click.option("--vs", metavar="BASE", help="Also run BASE under the same prompt form and end with the comparison.")
 @click.option("--dry-run", is_flag=True, help="Show two real prompts per task and what a run would cost; ask nothing.")
@@ -94,6 +96,7 @@ def command(tasks: str, data: Path | None, hub: str, store: Path | None, as_json
     Example: bench run --model out/checkpoint-500 --tasks ceval,mathcot --data data/
              bench run --adapter lora/ --base Qwen/Qwen2.5-0.5B --tasks medqa --limit 200 --vs Qwen/Qwen2.5-0.5B
              bench run --endpoint http://127.0.0.1:8000/v1 --served-model qwen --tasks ceval --data data/
+             bench run --model out/r16 --tasks ceval --note "rank 16, since 8 underfits"
     """
     from harness import evaluate
     from harness.cli import _checkpoints, _exams, _form, _report, _score, _watch
@@ -103,6 +106,7 @@ def command(tasks: str, data: Path | None, hub: str, store: Path | None, as_json
 
     if given["dry_run"] and as_json:
         raise UserError("--dry-run prints prompts for people; leave out --json, or write them with `bench prompts`")
+    note = _options.note(given["note"])
     answering = _engine.chosen(given)
     if not tasks and not given["prompts"]:
         raise UserError("nothing to ask; name --tasks (see `bench tasks`), or give your own --prompts FILE")
@@ -126,7 +130,8 @@ def command(tasks: str, data: Path | None, hub: str, store: Path | None, as_json
             jobs = [evaluate.another_attempt(job, opened) for job in jobs]
         _form.announce(jobs, asked, examined.base)
         watch = _watch.choose(quiet=as_json)
-        runs = evaluate.evaluate(jobs, opened, watch, answering.load, examined.confirm)
+        with _noted(opened, note, jobs):
+            runs = evaluate.evaluate(jobs, opened, watch, answering.load, examined.confirm)
         lines, refused = _against(opened, jobs, examined.base)
         _report.report(opened, runs, as_json, path, [line.change for line in lines] if examined.base else None)
         if not as_json:
@@ -137,6 +142,18 @@ def command(tasks: str, data: Path | None, hub: str, store: Path | None, as_json
         _score.after(opened, runs, quiet=as_json)
         if refused:
             raise type(refused[0])("; ".join(dict.fromkeys(map(str, refused))))
+
+
+@contextmanager
+def _noted(store: Store, note: str | None, jobs: Sequence[Job]) -> Iterator[None]:
+    """The note stands beside the runs also where they were interrupted."""
+    from harness.store import notes
+
+    try:
+        yield
+    finally:
+        if note:
+            notes.record(store, "run", note, [job.run.id for job in jobs])
 
 
 def _asked(given: dict[str, Any], checkpoints: Sequence[Checkpoint]) -> dict[str, Any]:

@@ -206,3 +206,17 @@ def m006_overlaps(db: Database) -> None:
     for column in ("coverage real", "longest integer", "renumbered integer", "answered integer", "line integer"):
         db.execute(f"alter table overlaps add column {column}")
     db.execute("create table train_files (sha text primary key, name text not null, rows integer not null) strict")
+
+
+@MIGRATIONS()
+def m007_notes(db: Database) -> None:
+    """What somebody wrote beside runs, when they were asked or blessed; a checkpoint's own note lies in its lineage."""
+    db.execute(
+        """create table notes (
+            id integer primary key, at text not null, kind text not null, text text not null, about text not null) strict"""
+    )
+    db.execute(
+        """create table note_runs (
+            note integer not null references notes, run integer not null references runs, primary key (note, run)
+            ) strict, without rowid"""
+    )

@@ -201,7 +201,7 @@ def _fingerprint(
         },
         "should": {"engine": engine, "environment": runs.environment(store, run.environment)},
         "own": dict(checkpoint.parts),
-        "recipe": _recipe(checkpoint.lineage) if checkpoint.lineage else {},
+        "recipe": recipe(checkpoint.lineage) if checkpoint.lineage else {},
         "beside": secondary.graders(store, run.id),  # of no weight for the score: only composites ask
     }
 
@@ -214,7 +214,7 @@ def _hardware(store: Store, run: Run, engine: dict[str, Any]) -> str:
     return f"{engine['name']} on the CPU of {host}"
 
 
-def _recipe(lineage: Lineage) -> dict[str, Any]:
+def recipe(lineage: Lineage) -> dict[str, Any]:
     """One variable at a time: what a recipe set, and what the training then really had."""
     had = {
         "method": lineage.method,

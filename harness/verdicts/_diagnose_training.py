@@ -135,6 +135,8 @@ def _trained_on(pairs: Pairs, facts: Facts) -> Iterator[Symptom]:
     for task in sorted({after.task for _, after in pairs}):
         if held_out := trained.on_test(facts.lineage, task):
             what = say("{child} may have been trained on {task}'s own questions", child=facts.child, task=task)
+            if trained.admitted(facts.lineage, task):
+                what = say("{child} was trained on {task}'s own questions", child=facts.child, task=task)
             yield _warned(
                 "trained_on_test",
                 what,

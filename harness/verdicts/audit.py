@@ -12,9 +12,12 @@ from typing import Any, Literal
 from harness.errors import NotComparable
 from harness.records import Difference, Outcomes
 from harness.verdicts._fields import flat, shown
+from harness.verdicts._variable_words import change, spoken
 from harness.verdicts._variables import Variables, variables
 
-__all__ = ["Variables", "differences", "flat", "of", "promote", "refuse", "shown", "variables"]
+__all__ = [
+    "Variables", "change", "differences", "flat", "of", "promote", "refuse", "shown", "spoken", "variables",
+]  # fmt: skip
 
 Class = Literal["must", "should", "own", "recipe"]
 CLASSES: tuple[Class, ...] = ("must", "should", "own", "recipe")

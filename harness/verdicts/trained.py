@@ -1,8 +1,8 @@
 """What a lineage tells of the tests that a checkpoint has seen: a scorer that was its reward, data named after a test set.
 
 Example: `on_test(lineage, "gsm8k:texts")` -> ("gsm8k test",) where a source is called so, `on_metric(lineage, "number")`
--> True after GRPO with that scorer. Trap: only names are read, so silence proves nothing; the texts themselves are for
-a check of contamination.
+-> True after GRPO with that scorer. Trap: but for what `bench train` was let into, only names are read, so silence proves
+nothing; the texts themselves are for a check of contamination.
 """
 
 from __future__ import annotations
@@ -22,12 +22,20 @@ def on_metric(lineage: Lineage, scorer: str) -> bool:
 
 
 def held_out(lineage: Lineage) -> tuple[str, ...]:
-    """Names of the data that have the word for a split to evaluate on anywhere, even inside the name of a task."""
+    """What the lineage itself calls a split to evaluate on, and names of data that have the word for one anywhere."""
     names = [str(source.get("name") or "") for source in lineage.data]
-    return tuple(name for name in names if ANYWHERE.search(name.lower()))
+    return tuple(dict.fromkeys([*lineage.on_test, *(name for name in names if ANYWHERE.search(name.lower()))]))
+
+
+def admitted(lineage: Lineage, task: str) -> tuple[str, ...]:
+    """The splits of this task that the training was let into, knowingly: `gsm8k test`. These are certain."""
+    base = questions(task).lower()
+    return tuple(name for name in lineage.on_test if questions(name.rpartition(" ")[0] or name).lower() == base)
 
 
 def on_test(lineage: Lineage, task: str) -> tuple[str, ...]:
-    """Names of the data that name the task and a split to evaluate on."""
+    """What was admitted, and names of the data that name the task and a split to evaluate on."""
     base = questions(task).lower()
-    return tuple(n for n in held_out(lineage) if base in n.lower() and HELD_OUT.search(n.lower().replace(base, " ")))
+    named = (n for n in held_out(lineage) if base in n.lower() and HELD_OUT.search(n.lower().replace(base, " ")))
+    others = (n for n in named if n not in lineage.on_test)
+    return (*admitted(lineage, task), *others)
