@@ -63,7 +63,7 @@ def ending(tokenizer: Any) -> Ending:
         whole = str(tokenizer.apply_chat_template(list(TURNS), tokenize=False))
     except Exception:  # some want another conversation than this; the end of text still ends it
         whole = ""
-    head, _, after = whole.rpartition(MARK)
+    head, _, after = whole.rpartition(MARK) if MARK in whole else ("", "", "")
     between = head[len(prompt) :] if head.startswith(prompt) else ""
     before = between if between.isspace() else ""  # an empty <think> is nothing to learn, nor is it asked
     (ids,) = encode([after.strip()], False, tokenizer) if after.strip() else ([],)
@@ -85,8 +85,7 @@ class Tokens:
         self.ending = ending(tokenizer)
         window = getattr(tokenizer, "model_max_length", None) or ENDLESS
         self._most = min(rules.max_tokens, window)
-        unknown = getattr(tokenizer, "unk_token_id", None)
-        self._marks = frozenset({*tokenizer.all_special_ids, *self.ending.after} - {unknown})
+        self._marks = _marks(tokenizer) | frozenset(self.ending.after)
         # the same few thousand numbers stand in every row: one object each, or a row of 300 tokens takes 12 kB
         self._numbers = list(range(max([len(tokenizer), *(i + 1 for i in self._marks)])))
 
@@ -165,6 +164,14 @@ class Tokens:
 
     def _drop(self, reason: str, row: Row, text: str | None = None) -> None:
         self._ledgers[row.source].drop(reason, row.number, row.messages[-1]["content"] if text is None else text)
+
+
+def _marks(tokenizer: Any) -> frozenset[int]:
+    """Tokens that no reply holds inside: an end of turn, a beginning of the next. One for unknown text is none of them."""
+    found = set(tokenizer.all_special_ids)
+    added = getattr(tokenizer, "added_tokens_decoder", {})
+    found |= {number for number, token in added.items() if token.special and not is_thinking_mark(token.content)}
+    return frozenset(found - {getattr(tokenizer, "unk_token_id", None)})
 
 
 def _opened(reply: str) -> str:
