@@ -155,13 +155,18 @@ def _runs(view: View, slug: str, runs: Sequence[Asked], shards: Sequence[Shard])
     def make() -> dict[str, Any]:
         made = {}
         for run, score in zip(runs, scores, strict=True):
-            mine = [{"path": s.path, "first": s.first, "last": s.last} for s in shards if run in s.runs]
             facts = {"run": run.entry.run.id, "n": len(run.entry.exam.samples), "repeats": run.entry.run.repeats}
-            facts |= _asked(run.entry.run.settings)
-            told = {"shards": mine, "texts": texts, "unpublished": texts == "none"}
-            made[run.column.slug] = facts | marks(view.store, run) | told | score
-        return made
+            facts |= _asked(run.entry.run.settings) | marks(view.store, run)
+            made[run.column.slug] = facts | {"shards": places.get(run.row, []), "score": score}
+        first = next(iter(made.values()))
+        same = {name: first[name] for name in first if all(run[name] == first[name] for run in made.values())}
+        told = {slug: {name: run[name] for name in run if name not in same} for slug, run in made.items()}
+        return {"texts": texts, "shards": [[s.path, s.first, s.last] for s in shards], "same": same, "runs": told}
 
+    places: dict[int, list[int]] = {}
+    for place, shard in enumerate(shards):
+        for run in shard.runs:
+            places.setdefault(run.row, []).append(place)
     return _packed(f"data/runs/{slug}.js", key, make)
 
 
@@ -172,9 +177,11 @@ def _asked(settings: Settings) -> dict[str, Any]:
     return {"asked": identity.digest(identity.settings_fields(settings))[:8], "drawn": drawn}
 
 
-def _score(run: Asked) -> dict[str, Any]:
-    head = run.entry.results.numbers((run.column.metric, ""))
-    return {"score": None if head == (None, None, None, 0) else head}
+def _score(run: Asked) -> list[float | None] | None:
+    """Value, low, high and n, to as many digits as anyone reads."""
+    value, low, high, n = run.entry.results.numbers((run.column.metric, ""))
+    known = [None if number is None else round(number, 6) for number in (value, low, high)]
+    return [*known, n] if n or known != [None, None, None] else None
 
 
 def _answers(view: View, reader: Reader, shard: Shard) -> Data:

@@ -1,7 +1,7 @@
 """Whose answers stand on the site, and one mark for each of them; numbers only, never a text.
 
 Example: marks(store, run)["marks"] == "··×·?…" in exam order, one sign an answer, repeats beside each other; a space is
-an answer that isn't there. Trap: "·" stands for an outcome, and graded scores have values between 0 and 1, so `values`
+an answer that isn't there; its "tokens" == "323,74,null,…" are a text, which a page that asks for them cuts. Trap: "·" stands for an outcome, and graded scores have values between 0 and 1, so `values`
 are there wherever the column's number can't be counted from the marks alone.
 """
 
@@ -102,8 +102,8 @@ def _at_once(store: Store, asked: Asked) -> dict[str, Any] | None:
     if beside or not asked.graded or done != len(entry.exam.samples) * max(entry.run.repeats, 1):
         return None
     counts = {outcome: many for outcome, sign in _SIGNS.items() if (many := signs.count(sign))}
-    told = json.loads(f"[{tokens}]") if known else None
-    return {"marks": signs.replace(_SIGNS["none"], GLYPHS["none"]), "counts": counts, "tokens": told, "values": None}
+    marks = signs.replace(_SIGNS["none"], GLYPHS["none"])
+    return {"marks": marks, "counts": counts, "tokens": tokens if known else None, "values": None}
 
 
 _SIGNS = {**GLYPHS, "none": "n"}  # no grade is counted apart from an answer that can't be graded
@@ -129,8 +129,9 @@ def _one_by_one(store: Store, asked: Asked) -> dict[str, Any]:
         counts[outcome] = counts.get(outcome, 0) + 1
         grades.setdefault(position, []).append(value)
     values = _values(store, entry, signs, grades, repeats)
-    told = any(output is not None for output in tokens)
-    return {"marks": "".join(signs), "counts": counts, "tokens": tokens if told else None, "values": values}
+    known = any(output is not None for output in tokens)
+    told = ",".join("null" if output is None else str(output) for output in tokens) if known else None
+    return {"marks": "".join(signs), "counts": counts, "tokens": told, "values": values}
 
 
 _MARKS = """SELECT s.position, p.repeat, x.outcome, x.value, p.output_tokens
@@ -151,6 +152,17 @@ def _values(
     if means == [_mean(points(signs[i * repeats : (i + 1) * repeats])) for i in range(n)]:
         return None
     return [_short(mean) for mean in means]
+
+
+def unfolded(told: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Each run of a script of data/runs/ with all that is said of it, as a page reads them."""
+    found = {}
+    for slug, run in told["runs"].items():
+        whole = told["same"] | run | {"texts": told["texts"]}
+        whole["shards"] = [told["shards"][place] for place in whole["shards"]]
+        whole["tokens"] = json.loads(f"[{whole['tokens']}]") if whole["tokens"] else None
+        found[slug] = whole
+    return found
 
 
 def points(signs: Sequence[str]) -> list[float | None]:

@@ -20,6 +20,7 @@ from harness.store.open import Store, open_store
 from harness.store.write import Writer
 from leaderboard.answers_blocks import unfolded
 from leaderboard.answers_packed import FIRST, script, unpacked
+from leaderboard.answers_runs import unfolded as runs_unfolded
 from leaderboard.pages import Samples
 from leaderboard.site import render
 
@@ -103,7 +104,8 @@ def payload(path: Path) -> Any:
     text = raw.decode("utf-16") if raw[:2] == b"\xff\xfe" else raw.decode("ascii")
     found = re.fullmatch(r'BENCH\.put\("[^"]+",(.*)\)\n', text, re.S)
     assert found, path
-    return unpacked(found[1][1:-1]) if raw[:2] == b"\xff\xfe" else json.loads(found[1])
+    told = unpacked(found[1][1:-1]) if raw[:2] == b"\xff\xfe" else json.loads(found[1])
+    return runs_unfolded(told) if path.parent.name == "runs" else told
 
 
 def everything(site: Path) -> str:
@@ -199,7 +201,8 @@ def test_without_texts_no_answer_no_question_and_no_gold_leaves_the_store(site: 
     assert not re.search(r"70\d\d17", told)  # golds
     assert not (site / "none" / "data" / "answers").exists() and not (site / "none" / "data" / "items").exists()
     (path,) = (site / "none" / "data" / "runs").glob("base-*.js")
-    assert {run["unpublished"] for run in payload(path).values()} == {True}
+    assert {run["texts"] for run in payload(path).values()} == {"none"}
+    assert not any(run["shards"] for run in payload(path).values())
     assert {len(run["marks"]) for run in payload(path).values()} == {60, 40}
 
 
@@ -267,12 +270,12 @@ def at(site: Path, who: str, what: str) -> str:
 
 @pytest.mark.browser
 def test_a_page_unpacks_what_was_packed_sign_for_sign(site: Path, opened: Any) -> None:
-    (site / "all" / "data" / "runs" / "odd.js").write_bytes(script("runs/odd", ODD))
+    (site / "all" / "data" / "prompts" / "odd.js").write_bytes(script("prompts/odd", ODD))
     page = opened(site / "all" / "samples.html", at(site / "all", "child", "gsm8k"))
     told = page.evaluate(
-        "BENCH.answers.runs('odd').then(all => all.map(text => Array.from({length: text.length}, (_, i) => text.charCodeAt(i))))"
+        "BENCH.answers.packed('prompts/odd').then(all => all.map(text => Array.from({length: text.length}, (_, i) => text.charCodeAt(i))))"
     )
-    (site / "all" / "data" / "runs" / "odd.js").unlink()
+    (site / "all" / "data" / "prompts" / "odd.js").unlink()
     units = [text.encode("utf-16-le", "surrogatepass") for text in ODD]
     assert [b"".join(unit.to_bytes(2, "little") for unit in text) for text in told] == units
 

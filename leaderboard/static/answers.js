@@ -7,6 +7,7 @@
      exam(id)      -> Promise({n, subjects: [names], subject: [index per position], clusters})
      item(exam, position)          -> Promise({position, subject, question, choices, target, language} or null: not published)
      answer(run, position, repeat) -> Promise({text, thinking, answer, rule, outcome, span, logprobs, …} or null)
+     packed(id)    -> Promise(what the packed script data/ID.js holds)
      mark(run, position, repeat)   -> its sign "·×?…∅!- "; outcome(sign) -> "correct", "wrong" …, "" of " "
      value(run, position)          -> the number that the column is the mean of, null where there is none
      question(item, [answers], [names]) -> Node: question, options, gold, what each answer chose; names are drawn where given
@@ -23,11 +24,13 @@
 
   function plain(id) { return BENCH.load("data/" + id + ".js", id); }
 
+  me.packed = packed;
   function packed(id) { // the last few stay unpacked: a reader of a thousand answers need not keep them all
     for (var i = 0; i < kept.length; i++) {
       if (kept[i].id === id) { var found = kept.splice(i, 1)[0]; kept.push(found); return found.promise; }
     }
-    var promise = plain(id).then(function (text) { BENCH.forget(id); return unpacked(text); });
+    var promise = plain(id).then(function (text) { BENCH.forget(id); return unpacked(text); })
+      .then(function (told) { return id.indexOf("runs/") ? told : spread(told); });
     promise.catch(function () { kept = kept.filter(function (one) { return one.id !== id; }); });
     kept.push({ id: id, promise: promise });
     if (kept.length > KEPT) kept.shift();
@@ -183,6 +186,19 @@
     return plain("columns").then(function (told) { return Object.assign(Object.create(null), told); });
   };
   me.runs = function (slug) { return packed("runs/" + slug); };
+
+  function spread(told) { // data/runs/: what all runs of a checkpoint share is said once, tokens are a text
+    Object.keys(told.runs).forEach(function (slug) {
+      var run = told.runs[slug] = Object.assign({ texts: told.texts }, told.same, told.runs[slug]);
+      run.tokens = run.tokens === null ? null : JSON.parse("[" + run.tokens + "]");
+      run.shards = run.shards.map(function (place) {
+        var shard = told.shards[place];
+        return { path: shard[0], first: shard[1], last: shard[2] };
+      });
+    });
+    return told.runs;
+  }
+
   me.exam = function (id) { return plain("exam/" + id); };
 
   me.item = function (exam, position) {
