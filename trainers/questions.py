@@ -37,12 +37,7 @@ class Split:
     task: Task
     split: str
     held_out: bool  # somebody is ranked on it, or its name says so
-
-    @property
-    def name(self) -> str:
-        """What the lineage calls it: "gsm8k train", "ceval dev"; by it a board sees that a test was trained on."""
-        form = "" if self.task.form in ("", *_splits(self.task)) else f":{self.task.form}"  # ceval:test is a split
-        return f"{self.task.name}{form} {self.split}"
+    name: str  # in a lineage: "gsm8k train", "ceval dev"; by it a board sees that a test was trained on
 
 
 def read(
@@ -127,7 +122,10 @@ def resolve(source: Source) -> Split:
             f"task {task.key} has no split '{split}' here; {instead} (ranked or held out: "
             f"{', '.join(name for name in known if name not in mine)})"
         )
-    return Split(task, split, _held_out(task, split))
+    form = (
+        "" if task.form in ("", *known) else f":{task.form}"
+    )  # ceval:test is a split, medqa_zh:4options other questions
+    return Split(task, split, _held_out(task, split), f"{task.name}{form} {split}")
 
 
 def _task(name: str) -> Task:
