@@ -300,6 +300,16 @@ def test_a_folder_of_something_else_is_never_replaced(
     assert (tmp_path / "thesis" / "chapter.tex").read_text() == "…"
 
 
+def test_a_place_that_cannot_be_written_is_told(
+    bases: dict[str, Parent], trained: dict[str, Any], tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(
+        UserError, match=r"medical can't be written: Not a directory; free some space, or choose another"
+    ):
+        export.write(trained["plain"], bases["plain"], recipe(bases["plain"]), tmp_path / "file" / "medical", HISTORY)
+
+
 def test_an_epochs_checkpoint_does_not_disturb_the_training(bases: dict[str, Parent], tmp_path: Path) -> None:
     import torch
     from transformers import TrainerCallback

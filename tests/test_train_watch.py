@@ -79,6 +79,8 @@ def test_answers_are_those_of_bench_run(parent: Parent, tiny_other: Path, start:
     checkpoint = replace(parent.checkpoint, id="m", stop_ids=stops)
     rows = [example(parent, "患者因发热就诊。" * n + f"{n} + 1 = ?", "x", n) for n in (0, 5, 1, 9)]
     model = model_of(parent.folder).eval()
+    model.generation_config.update(min_new_tokens=9, no_repeat_ngram_size=1, stop_strings=["a"], do_sample=True)
+    habits = model.generation_config
     here = _answers.Asking(model, parent.tokenizer, stops, 20).answer(rows)
     asked = [
         Request("r", "m", str(i), 0, Prompt(str(i), messages=(("user", e.row.messages[0]["content"]),)), Settings(max_tokens=20, chat=True))
@@ -89,6 +91,7 @@ def test_answers_are_those_of_bench_run(parent: Parent, tiny_other: Path, start:
         other = there[str(i)]
         assert (response.text, response.output_tokens, response.stop) == (other.text, other.output_tokens, other.stop)
     assert {r.stop for r in here} == {"end", "length"}
+    assert model.generation_config is habits  # which no engine here heeds
 
 
 def test_the_held_out_loss_is_the_mean_over_all_learnt_tokens(parent: Parent) -> None:

@@ -1,13 +1,14 @@
 """What a model in training writes now: greedy answers in batches, and the loss on replies that it has not seen.
 
 Example: Asking(model, tokenizer, (2,), 256).written([[5, 9, 1]]) -> [[7, 7, 2]], the stop token included.
-Trap: generate() takes what a call leaves open from the checkpoint's generation_config.json: a sampling temperature there
-would draw numbers in the midst of the training, so everything that matters is given.
+Trap: generate() takes what a call leaves open from the checkpoint's generation_config.json, such as a minimal length or
+stop strings, which no engine here heeds; so the model is lent a bare one while it is asked.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -44,14 +45,15 @@ class Asking:
         """The ids of greedy answers in the order of the prompts; of like lengths together, since padding costs time."""
         order = sorted(range(len(prompts)), key=lambda i: len(prompts[i]))
         found: dict[int, list[int]] = {}
-        while len(found) < len(order):
-            some = order[len(found) : len(found) + self._rows]
-            try:
-                found |= dict(zip(some, self._batch([prompts[i] for i in some]), strict=True))
-            except Exception as error:
-                if not out_of_memory(error) or len(some) == 1:
-                    raise
-                self._rows = len(some) // 2
+        with _bare(self._model):
+            while len(found) < len(order):
+                some = order[len(found) : len(found) + self._rows]
+                try:
+                    found |= dict(zip(some, self._batch([prompts[i] for i in some]), strict=True))
+                except Exception as error:
+                    if not out_of_memory(error) or len(some) == 1:
+                        raise
+                    self._rows = len(some) // 2
         return [found[i] for i in range(len(prompts))]
 
     def _batch(self, prompts: Sequence[Sequence[int]]) -> list[list[int]]:
@@ -59,14 +61,13 @@ class Asking:
 
         device = self._model.get_input_embeddings().weight.device
         longest = max(map(len, prompts))
-        pad = self._tokenizer.pad_token_id
-        pad = self._stop_ids[0] if pad is None else pad
-        ids = torch.tensor([[pad] * (longest - len(p)) + list(p) for p in prompts], device=device)
+        # masked, so any token will do; one of the prompt's own adds none that a repetition penalty would see
+        ids = torch.tensor([[p[0]] * (longest - len(p)) + list(p) for p in prompts], device=device)
         mask = torch.tensor([[0] * (longest - len(p)) + [1] * len(p) for p in prompts], device=device)
         how = GenerationConfig(
             max_new_tokens=max(1, min(self._max_tokens, self._window - longest)), do_sample=False, num_beams=1,
-            eos_token_id=list(self._stop_ids), pad_token_id=pad, use_cache=True, repetition_penalty=self._penalty,
-            temperature=1.0, top_p=1.0, top_k=50, no_repeat_ngram_size=0, min_length=0,
+            eos_token_id=list(self._stop_ids), pad_token_id=self._stop_ids[0], use_cache=True,
+            repetition_penalty=self._penalty,
         )  # fmt: skip
         out = self._model.generate(input_ids=ids, attention_mask=mask, generation_config=how)
         return [self._until_stop(row) for row in out[:, longest:].tolist()]
@@ -83,6 +84,19 @@ class Asking:
         prompt = self._tokenizer.decode(list(example.ids[: example.prompt]))
         asked = Asked(request, prompt, example.ids[: example.prompt])
         return generated(asked, ids, self._tokenizer, bool(ids) and ids[-1] in self._stop_ids, 0.0)
+
+
+@contextmanager
+def _bare(model: Any) -> Iterator[None]:
+    from transformers import GenerationConfig
+
+    base = model.get_base_model() if hasattr(model, "peft_config") else model
+    own = base.generation_config
+    base.generation_config = GenerationConfig()
+    try:
+        yield
+    finally:
+        base.generation_config = own
 
 
 def loss(model: Any, rows: Sequence[Example]) -> float | None:

@@ -8,6 +8,7 @@ Trap: 64 texts of 200 tokens over 152,000 words are 8 GB of scores; only places 
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -57,7 +58,9 @@ def store(model: Any, folder: Path, dtype: str, held_out: Sequence[Example]) -> 
 def save(model: Any, folder: Path, dtype: str) -> None:
     """Weights in `dtype`, in the parent's names; the model stays as it is."""
     from transformers import GenerationConfig
+    from transformers.utils import logging
 
+    logging.disable_progress_bar()
     kind, cast = getattr(torch, dtype), {}
     state: dict[str, torch.Tensor] = {}
     for name, tensor in model.state_dict().items():
@@ -86,7 +89,7 @@ def drift_of(folder: Path, probes: Sequence[Sequence[int]], before: Scores) -> d
         changed += int((p.argmax(-1) != q.argmax(-1)).sum())
         places += len(p)
     return {
-        "kl_nats": max(0.0, nats / places),
+        "kl_nats": max(0.0, nats / places) if math.isfinite(nats) else None,
         "argmax_changed": changed / places,
         "probes": len(probes),
         "positions": places,

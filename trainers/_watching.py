@@ -186,7 +186,9 @@ class Watching(TrainerCallback):  # type: ignore[misc]  # transformers' base has
         """By the score, of rows without a gold by the held-out loss."""
         loss = None if look.loss is None else -look.loss
         value = loss if look.score is None else look.score
-        if value is not None and (self._best is None or value > self._best):
+        if value is None:
+            return
+        if self._best is None or value > self._best:
             self._best, self._waited = value, 0
         else:
             self._waited += 1

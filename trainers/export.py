@@ -9,13 +9,14 @@ model's likeliest tokens, so merging is done in float32, of a parent loaded anew
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
+
+from safetensors import SafetensorError
 
 from harness.checkpoints import doctor, lineage, read
 from harness.errors import UserError
@@ -155,18 +156,24 @@ def _published(out: Path, base: str | None = None) -> Iterator[Path]:
     """A folder beside `out` that takes its place when all is in it and the doctor lets it pass."""
     if out.exists() and not _ours(out):
         raise UserError(f"{out} holds something else than a trained checkpoint; choose another folder with --out")
-    aside, former = (out.with_name(f".{out.name}.{what}-{os.getpid()}") for what in ("writing", "former"))
-    shutil.rmtree(aside, ignore_errors=True)
-    aside.mkdir(parents=True)
+    aside, former = (out.with_name(f".{out.name}.{what}") for what in ("writing", "former"))
     try:
+        shutil.rmtree(aside, ignore_errors=True)  # of a process that was killed
+        aside.mkdir(parents=True)
         yield aside
         _must_pass(aside, out, base)
         if out.exists():
+            shutil.rmtree(former, ignore_errors=True)
             out.rename(former)
         aside.rename(out)
+        shutil.rmtree(former, ignore_errors=True)
+    except (OSError, SafetensorError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise UserError(
+            f"{out} can't be written: {why}; free some space, or choose another folder with --out"
+        ) from None
     finally:
         shutil.rmtree(aside, ignore_errors=True)
-        shutil.rmtree(former, ignore_errors=True)
 
 
 def _must_pass(folder: Path, out: Path, base: str | None) -> None:

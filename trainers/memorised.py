@@ -7,6 +7,7 @@ the same number of held-out rows beside it.
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -40,7 +41,8 @@ def measure(
             written = asking.written([e.ids[: e.prompt] for e in chosen])
             recited = sum(ids == _beginning(e, stop_ids) for e, ids in zip(chosen, written, strict=True))
             found[f"{name}_rows"] = len(chosen)
-            found[f"{name}_loss"] = _answers.loss(model, chosen)
+            loss = _answers.loss(model, chosen)
+            found[f"{name}_loss"] = loss if loss is not None and math.isfinite(loss) else None
             found[f"{name}_recall"] = recited / len(chosen) if chosen else None
     return found
 
