@@ -102,7 +102,7 @@ class _Maker:
             for c in note.checkpoints:
                 self.notes.setdefault(c, []).append(Written(note.text, note.kind, note.at, note.about))
         self.checked = overlaps.train_files(store)
-        self.outcomes = functools.lru_cache(KEPT)(lambda run: read.outcomes(store, run))
+        self.outcomes = functools.lru_cache(KEPT)(lambda run: tables.values_only(store, run))
 
     def experiment(self, checkpoint_id: str) -> Experiment:
         found = self.by_id[checkpoint_id]

@@ -82,12 +82,35 @@ def outcomes(store: Store, run_id: str, metric: str | None = None) -> Outcomes:
 
     Samples without any answer are left out; answered ones without a grade or a gold are None.
     """
+    answered = table(store, run_id)
+    return _outcomes(store, run_id, metric, answered, dict(_measures(answered, secondary.measured(store, run_id))))
+
+
+def values_only(store: Store, run_id: str) -> Outcomes:
+    """The headline without the measures beside it, which read every answer's text: for many runs at once."""
+    run = runs.get_run(store, run_id)
+    task = runs.get_task(store, run.exam)
+    found = metrics.of(task, task.metrics[0] if task.metrics else "accuracy")
+    if {"text", "thinking"}.isdisjoint(found.NEEDS):
+        try:
+            return _outcomes(store, run_id, None, _table(store, run_id, False), {})
+        except KeyError:
+            pass  # of a folder added with --include: it reads what it doesn't declare
+    return _outcomes(store, run_id, None, table(store, run_id), {})
+
+
+def _outcomes(
+    store: Store,
+    run_id: str,
+    metric: str | None,
+    answered: pd.DataFrame,
+    measures: Mapping[str, tuple[float | None, ...]],
+) -> Outcomes:
     run = runs.get_run(store, run_id)
     task = runs.get_task(store, run.exam)
     checkpoint = runs.find_checkpoint(store, run.checkpoint)
     assert checkpoint is not None  # a foreign key holds it
     metric = metric or (task.metrics[0] if task.metrics else "accuracy")
-    answered = table(store, run_id)
     found = metrics.of(task, metric)
     first = answered.drop_duplicates("sample")
     return Outcomes(
@@ -102,7 +125,7 @@ def outcomes(store: Store, run_id: str, metric: str | None = None) -> Outcomes:
         clusters=tuple(first["cluster"]),
         average=task.average,
         higher_is_better=found.HIGHER_IS_BETTER,
-        measures=dict(_measures(answered, secondary.measured(store, run_id))),
+        measures=measures,
         is_mean=found.IS_MEAN,
         statistics=dict(_statistics(answered, found)),
         unit=found.UNIT,
