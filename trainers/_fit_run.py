@@ -7,7 +7,6 @@ Trainer hides NaN from its log unless told not to; and the checkpoint written la
 
 from __future__ import annotations
 
-import gc
 import json
 import logging
 import math
@@ -26,7 +25,7 @@ from trainers.parent import Parent
 from trainers.recipe import Recipe
 from trainers.rows import Example
 
-CHECKPOINTS = 10  # over the whole training; the last two are kept
+CHECKPOINTS, FEWEST_STEPS = 10, 5  # over the whole training, and between two; the last two are kept
 SCHEDULES = {"cosine": "cosine", "linear": "linear", "constant": "constant_with_warmup"}
 OPTIMIZERS = {"adamw": "adamw_torch", "adafactor": "adafactor", "muon": "adamw_torch"}  # the last is put in its place
 
@@ -79,7 +78,7 @@ def arguments(fit: Fit) -> dict[str, Any]:
         "logging_steps": 1,
         "logging_nan_inf_filter": False,
         "save_strategy": "steps",
-        "save_steps": max(1, math.ceil(steps / CHECKPOINTS)),
+        "save_steps": max(FEWEST_STEPS, math.ceil(steps / CHECKPOINTS)),
         "save_total_limit": 2,
         "report_to": "none",
         "disable_tqdm": True,
@@ -153,9 +152,9 @@ def run(fit: Fit, build: Callable[[Fit, Sequence[TrainerCallback]], Any], guard:
         steps = _back(fit, trainer)
         ended = f"{str(ended).partition(';')[0]}; the weights are those of step {steps}"
     found = Fitted(model, steps, watching.tokens, watching.seconds, watching.peak_bytes, ended)
-    trainer.optimizer = trainer.lr_scheduler = None  # memory for what comes next
-    trainer.accelerator.free_memory()
-    gc.collect()
+    if fit.chosen.device == "cuda":  # memory for what comes next; a CPU has it without looking through all objects
+        trainer.optimizer = trainer.lr_scheduler = None
+        trainer.accelerator.free_memory()
     return found
 
 
