@@ -67,7 +67,7 @@ def test_a_recipe_is_its_keys_and_the_defaults_of_the_rest(file: Path) -> None:
 def test_every_shipped_recipe_reads_and_says_what_it_is_for(name: str) -> None:
     path = recipe_file.find(name)
     (only,) = recipe_file.read(path)
-    assert only.name == name and only.folder == Path.cwd()
+    assert only.name == only.recipe.name and only.folder == Path.cwd()
     first = path.read_text("utf-8").splitlines()[0]
     assert re.fullmatch(r"# .{30,110}", first), "the line that `bench train --list` shows"
     uncommented = [line for line in path.read_text("utf-8").splitlines() if re.match(r"# *\w+ = ", line)]
@@ -126,6 +126,16 @@ def test_set_takes_toml_values_and_plain_words(file: Path) -> None:
     assert recipe.lora and recipe.lora.targets == ("q_proj",)
 
 
+def test_a_key_without_a_value_is_taken_out(file: Path) -> None:
+    (only,) = recipe_file.read(file, ["lora.r=", "data[0].path=", "data[0].task=gsm8k"])
+    assert only.recipe.lora is not None and only.recipe.lora.r == 8  # the default's
+    assert (only.recipe.data[0].path, only.recipe.data[0].task) == (None, "gsm8k")
+    (shorter,) = recipe_file.read(file, ["data[1]=", "lora="])
+    assert len(shorter.recipe.data) == 1 and shorter.recipe.lora is None
+    by_file = recipe_file.read(recipe_file.find("distil_math"), ["teacher.model=", "teacher.answers=a.jsonl"])
+    assert by_file[0].recipe.teacher is not None and by_file[0].recipe.teacher.model is None
+
+
 def test_what_is_typed_is_relative_to_where_one_types(
     file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -179,7 +189,8 @@ REFUSED = [
     ("lora.r=[4, 0]", r"with lora\.r = 0: 'lora\.r' is 0"),
     ("lora.r=[4, 8", r"\[4, 8 is not valid TOML"),
     ("lora", r"is no key=value"),
-    ("lora.r=", r"gives no value"),
+    ("lora.rank=", r"'lora\.rank' does not stand in the recipe"),
+    ("data[4].path=", r"'data\[4\]\.path' does not stand in the recipe"),
     ("[x]=1", r"'\[x\]' is no key"),
     ("ablate.lora.r=3", r"'ablate\.lora\.r' must be a list"),
     ("ablate.data=[[0], [7]]", r"names source 7, and they go from 0 to 1"),
@@ -320,7 +331,7 @@ def made(recipe: Recipe, folder: Path, steps: int = 60, tokens: int = 9000, sour
     )  # fmt: skip
     read = lineage.read(folder)
     assert read is not None
-    return {"recipe": tables._recipe(read)}
+    return {"recipe": tables.recipe(read)}
 
 
 def judged(file: Path, sets: list[str], **second: Any) -> audit.Variables:

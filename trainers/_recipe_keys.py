@@ -51,6 +51,22 @@ def put(table: dict[str, Any], key: str, value: Any, where: str) -> None:
             at = at[part]
 
 
+def drop(table: dict[str, Any], key: str, where: str) -> None:
+    """Take a dotted key out, so that its default holds; UserError where it does not stand."""
+    parts = split(key, where)
+    at: Any = table
+    for part in parts[:-1]:
+        at = at.get(part) if isinstance(at, dict) else at[part] if _in(at, part) else None
+    if (isinstance(at, dict) and parts[-1] in at) or _in(at, parts[-1]):
+        del at[parts[-1]]
+    else:
+        raise UserError(f"{where}: '{key}' does not stand in the recipe, so it can't be taken out")
+
+
+def _in(at: Any, part: str | int) -> bool:
+    return isinstance(at, list) and isinstance(part, int) and part < len(at)
+
+
 def spelt(parts: list[str | int]) -> str:
     """["data", 0, "path"] -> data[0].path"""
     words = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts)

@@ -47,15 +47,13 @@ class Plan:
     def _facts(self) -> Iterator[tuple[str, str]]:
         one, counts, way = self.start.checkpoint, self.prepared.counts, self.course
         yield "parent", f"{one.name}: {_parameters(one.parameters)}, {size(one.bytes) if one.bytes else 'size unknown'}"
-        share = (
-            f"{100 * self.trained / one.parameters:.2g} % of them learn"
-            if one.parameters
-            else f"{self.trained:,} learn"
-        )
         lora = (self.recipe.lora or Lora()) if parent.trains_adapter(self.recipe) else None
         shape = f" through a LoRA of rank {lora.r}" if lora and self.recipe.method != "lora" else ""
         rank = f" of rank {lora.r}" if lora and self.recipe.method == "lora" else ""
-        yield "method", f"{self.recipe.method}: {METHODS[self.recipe.method]}{rank}{shape}; {share}"
+        yield (
+            "method",
+            f"{self.recipe.method}: {METHODS[self.recipe.method]}{rank}{shape}, {_learn(self.trained, one.parameters)}",
+        )
         if (teacher := self.recipe.teacher) is not None:
             yield (
                 "teacher",
@@ -88,7 +86,10 @@ def plan(
     if recipe.method == "grpo":
         batch //= recipe.grpo.generations
     way = course([len(phase) for phase in prepared.phases], recipe.optim, recipe.seed, max(1, batch))
-    chosen, trained = _computed(recipe, start.checkpoint, teacher, max(lengths))
+    longest = max(lengths)
+    if recipe.method == "seqkd" and recipe.teacher is not None:  # the replies are still to come
+        longest = min(longest + recipe.teacher.max_tokens, recipe.clean.max_tokens)
+    chosen, trained = _computed(recipe, start.checkpoint, teacher, longest)
     free = shutil.disk_usage(next(p for p in (out.absolute(), *out.absolute().parents) if p.is_dir())).free
     space = export.check_space(recipe, start, out)
     return Plan(recipe, out, start, teacher, prepared, way, chosen, trained, space, free)
@@ -130,6 +131,11 @@ def _parameters(count: int | None) -> str:
     if not count:
         return "parameters unknown"
     return f"{count / 1e9:.2f} B parameters" if count >= 1e8 else f"{count / 1e6:.1f} M parameters"
+
+
+def _learn(trained: int, whole: int | None) -> str:
+    share = f", {100 * trained / whole:.2g} % of the parent's number" if whole and trained < whole else ""
+    return f"{trained:,} weights learn{share}"
 
 
 def _teacher(recipe: Recipe, opened: Checkpoint | None) -> str:

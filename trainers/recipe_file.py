@@ -93,11 +93,14 @@ def _spelt(value: Any) -> str:
 
 
 def _set(table: dict[str, Any], one: str) -> None:
-    """`key=value` into the table; a value is TOML, and what is no TOML is a text."""
+    """`key=value` into the table; a value is TOML, what is no TOML is a text, and none at all takes the key out."""
     key, equals, text = one.partition("=")
     key, where = key.strip(), f"--set {one}"
     if not equals or not key:
         raise UserError(f"{where} is no key=value, such as --set optim.learning_rate=1e-4")
+    if not text.strip():  # the default again
+        keys.drop(table, key, where)
+        return
     value = _value(text.strip(), where)
     if keys.plain(key) in PLACES:
         value = [_here(v) for v in value] if isinstance(value, list) else _here(value)
@@ -105,8 +108,6 @@ def _set(table: dict[str, Any], one: str) -> None:
 
 
 def _value(text: str, where: str) -> Any:
-    if not text:
-        raise UserError(f'{where} gives no value; an empty text is ""')
     try:
         parsed = tomllib.loads(f"value = {text}")
     except tomllib.TOMLDecodeError:

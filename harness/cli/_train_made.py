@@ -148,14 +148,14 @@ def _keep(check: Check, path: Path, done: Done) -> None:
 
 
 def _told(made: Made) -> Iterator[str]:
-    """made results/train/lora: 60 steps in 12 s, loss 1.931 -> 0.412, 78.1 KiB"""
+    """results/train/lora: 60 steps in 12 s, loss 1.931 -> 0.412, 78.1 KiB to serve"""
     told, checkpoint = made.lineage, made.checkpoint
     facts = [say("{n:,} steps in {time}", n=told.steps or 0, time=duration(told.seconds or 0.0))]
     if len(told.loss) > 1:
         facts.append(say("loss {first:.3f} -> {last:.3f}", first=told.loss[0][1], last=told.loss[-1][1]))
     if checkpoint.bytes:
         facts.append(say("{size} to serve", size=size(checkpoint.bytes)))
-    yield say("made {folder}: {facts}", folder=made.folder, facts=listed(facts))
+    yield say("{name}: {facts}", name=made.folder, facts=listed(facts))
     if told.merge:
         drift = told.merge.get("kl_nats")
         if isinstance(drift, int | float):

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @click.argument("recipe", required=False)
 @click.option(
     "--set", "sets", multiple=True, metavar="KEY=VALUE",
-    help="Another value for a key, such as optim.learning_rate=1e-4 or lora.r=[4,8,16]; paths from here. Repeatable.",
+    help="Another value for a key, such as optim.learning_rate=1e-4 or lora.r=[4,8,16]; paths from here; KEY= takes it out. Repeatable.",
 )  # fmt: skip
 @click.option(
     "--out", type=click.Path(path_type=Path, file_okay=False),
