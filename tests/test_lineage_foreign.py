@@ -299,8 +299,14 @@ def test_a_save_takes_what_lies_in_the_output_folder_above_it(tmp_path: Path) ->
     llama_factory(tmp_path / "out")
     folder = adapter(tmp_path / "out/checkpoint-30")
     put(folder, "trainer_state.json", state(30, of=60))
+    put(
+        folder,
+        "README.md",
+        "---\nbase_model: x\ntags:\n- lora\n---\n# Model Card for Model ID\n### Framework versions\n\n- PEFT 0.15.0",
+    )
     history = found(folder)
     assert (history.steps, history.loss[-1], history.seed, history.seconds) == (30, (30, 2.7), 7, None)
+    assert [s["name"] for s in history.data] == ["ward_notes", "triage", "chat_zh"]
     assert keys(folder)["optim.learning_rate"] == 8e-05
     (folder / "trainer_state.json").unlink()
     assert (found(folder).steps, found(folder).loss[-1]) == (30, (30, 2.7)), (
@@ -380,14 +386,16 @@ def test_a_real_trainer_of_trl_leaves_what_is_read(tiny_checkpoint: Path, tmp_pa
     assert whole.lineage.parent == whole.base == half.lineage.parent, "its base lies on this machine"
     assert [look["step"] for look in whole.lineage.looks] == [2, 4] and (whole.lineage.seconds or 0) > 0
     assert (whole.lineage.tokens or 0) > (half.lineage.tokens or 0) > 0
-    told = audit.flat(whole.lineage.recipe or {})
+    told = audit.flat(half.lineage.recipe or {})
+    assert told == audit.flat(whole.lineage.recipe or {})
     assert (told["trainer"], told["lora.r"], told["lora.alpha"], told["lora.targets"]) == (
         "TRL",
         4,
         12,
         ("q_proj", "v_proj"),
     )
-    assert [s["name"] for s in whole.lineage.data] == ["ward_notes"] and "trl" in whole.lineage.versions
+    for one in (half.lineage, whole.lineage):
+        assert [s["name"] for s in one.data] == ["ward_notes"] and "trl" in one.versions
     assert not [f for f in doctor.examine(whole) if "lineage" in f.what]
 
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from harness.checkpoints._folder import load_json
 from harness.checkpoints._lineage_values import number, whole
 
 STATE_BYTES = 64_000_000  # of trainer_state.json: 100,000 logged steps are 20 MB
@@ -26,6 +27,7 @@ LOG_LINES = 200_000
 TOKENS = 20_000  # of a YAML file
 DEEP = 40  # libyaml has a stack of its own, and PyYAML's C loader dies of 1,000 levels
 SAVED = re.compile(r"^checkpoint-(\d{1,9})(?:-merged)?$")
+TELLING = ("### Training hyperparameters", "axolotl version:", "[TRL]")
 YAMLS = ("training_args.yaml", "axolotl_config.yaml", "axolotl_config.yml", "config.yaml", "config.yml")
 Table = Mapping[str, Any]
 
@@ -58,6 +60,8 @@ class Traces:
         del over["results"]  # of the whole training, not of the part before this save
         if mine["state"]:
             del over["state"]
+        if not any(mark in mine["card"] for mark in TELLING):  # PEFT puts a card without settings beside every save
+            mine["card"] = over["card"] or mine["card"]
         filled = {name: mine.get(name) or found for name, found in over.items()}
         return cls(
             folder, step, **{**mine, **filled}, above=any(found and not mine[name] for name, found in over.items())
@@ -111,14 +115,20 @@ def _losses(state: Table) -> list[tuple[Any, Any]]:
 
 
 def _text(folder: Path, name: str, limit: int = TEXT_BYTES) -> str:
-    """The text of a regular file that lies in the folder; "" for anything else, and for what is longer than the limit."""
-    path = folder / name
+    """The text of a file that may be read, else ""."""
     try:
-        if not path.is_file() or path.stat().st_size > limit or not _inside(path, folder):
-            return ""
-        return path.read_text("utf-8-sig", errors="replace")
+        return (folder / name).read_text("utf-8-sig", errors="replace") if _may_read(folder, name, limit) else ""
     except OSError:
         return ""
+
+
+def _may_read(folder: Path, name: str, limit: int) -> bool:
+    """A regular file that lies in the folder and is no longer than the limit."""
+    path = folder / name
+    try:
+        return path.is_file() and path.stat().st_size <= limit and _inside(path, folder)
+    except (OSError, RuntimeError):
+        return False
 
 
 def _inside(path: Path, folder: Path) -> bool:
@@ -130,12 +140,10 @@ def _inside(path: Path, folder: Path) -> bool:
 
 
 def _json(folder: Path, name: str, limit: int = JSON_BYTES) -> dict[str, Any]:
-    text = _text(folder, name, limit)
     try:
-        found = json.loads(text) if text else {}
-    except (ValueError, RecursionError):
+        return (load_json(folder / name) or {}) if _may_read(folder, name, limit) else {}
+    except ValueError:
         return {}
-    return found if isinstance(found, dict) else {}
 
 
 def _lines(folder: Path, name: str) -> Iterator[Table]:
