@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import median
+from statistics import median_low
 
 from harness.records import Response, Sample
 from harness.scorers import cot
@@ -64,7 +64,7 @@ def best(row: Row, answers: Sequence[Answer], keep: str = "verified") -> Chosen:
     if not worked:
         return Chosen(None, "bare")
     sound = [a for a, seen in worked if not seen.faulty] or [a for a, _ in worked]
-    middle = median(a.length for a in sound)
+    middle = median_low(a.length for a in sound)
     long_enough = [a for a in sound if a.length >= HALF * middle]
     return Chosen(min(long_enough, key=lambda a: (a.length, a.repeat)))
 
