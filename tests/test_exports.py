@@ -6,6 +6,7 @@ import csv
 import json
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 import pytest
 from site_world import small_world
@@ -31,6 +32,11 @@ def _refused(store: Store, out: Path) -> None:
     assert not out.exists()
 
 
+def scores_of(board: dict[str, Any], checkpoint: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """By slug, each with the names of its fields."""
+    return {slug: dict(zip(board["fields"], score, strict=True)) for slug, score in checkpoint["scores"].items()}
+
+
 def test_the_json_keeps_its_schema_and_says_what_is_missing(site: Path) -> None:
     jsonschema = pytest.importorskip("jsonschema")
     board = json.loads((site / "board.json").read_text("ascii"))
@@ -38,10 +44,10 @@ def test_the_json_keeps_its_schema_and_says_what_is_missing(site: Path) -> None:
     assert board["title"] == "Medical" and next(c["name"] for c in board["checkpoints"]) == "good"
     ceval = {c["form"]: c["slug"] for c in board["columns"] if c["task"] == "ceval"}
     assert ceval.keys() == {"5-shot raw", "0-shot chat"}
-    good = board["checkpoints"][0]["scores"][ceval["5-shot raw"]]
+    good = scores_of(board, board["checkpoints"][0])[ceval["5-shot raw"]]
     assert good["low"] < good["value"] < good["high"] and good["n"] == 240 and good["rank"] == 1
-    partial = next(c for c in board["checkpoints"] if c["name"] == "模型 甲")["scores"]
-    marked = [score for score in partial.values() if "partial" in score["marks"]]
+    partial = next(c for c in board["checkpoints"] if c["name"] == "模型 甲")
+    marked = [score for score in scores_of(board, partial).values() if "partial" in score["marks"]]
     assert marked and all(score["rank"] is None and score["tied_with_first"] is None for score in marked)
 
 
@@ -51,7 +57,7 @@ def test_the_csv_has_a_row_per_score_and_runs_no_formula(site: Path) -> None:
     board = json.loads((site / "board.json").read_text("ascii"))
     assert len(rows) == sum(len(c["scores"]) for c in board["checkpoints"])
     assert {row["checkpoint"] for row in rows} >= {"good", "模型 甲", "'=1+1<b>\u202eevil"}
-    by = {(c["id"], slug): score for c in board["checkpoints"] for slug, score in c["scores"].items()}
+    by = {(c["id"], slug): score for c in board["checkpoints"] for slug, score in scores_of(board, c).items()}
     for row in rows:
         score = by[row["checkpoint_id"], row["column"]]
         assert row["value"] == ("" if score["value"] is None else str(score["value"]))

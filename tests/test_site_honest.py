@@ -70,8 +70,9 @@ def test_a_task_that_was_trained_on_is_marked_on_every_page(taught: Path) -> Non
 
 def test_programs_read_the_same_marks(taught: Path) -> None:
     board = json.loads((taught / "board.json").read_text("ascii"))
+    place = board["fields"].index("marks")
     marked = {
-        (c["name"], slug) for c in board["checkpoints"] for slug, s in c["scores"].items() if "trained" in s["marks"]
+        (c["name"], slug) for c in board["checkpoints"] for slug, s in c["scores"].items() if "trained" in s[place]
     }
     assert {name for name, _ in marked} == {"saw"} and len(marked) == 1
     with (taught / "board.csv").open(encoding="utf-8-sig", newline="") as file:
@@ -89,7 +90,8 @@ def test_empty_answers_are_marked_since_they_are_no_unparsed_ones(tmp_path: Path
         writer.flush()
         render(store, tmp_path / "site")
     board = json.loads((tmp_path / "site" / "board.json").read_text("ascii"))
-    scores = {c["name"]: score for c in board["checkpoints"] for score in c["scores"].values()}
+    told = [(c["name"], score) for c in board["checkpoints"] for score in c["scores"].values()]
+    scores = {name: dict(zip(board["fields"], score, strict=True)) for name, score in told}
     assert {name: score["marks"] for name, score in scores.items()} == {"silent": ["empty"], "speaking": []}
     assert [score["unparsed"] for score in scores.values()] == [0.0, 0.0] and scores["silent"]["rank"]
     page = (tmp_path / "site" / "index.html").read_text("utf-8")

@@ -41,3 +41,9 @@ def board_row(store: Store, run_id: str) -> dict[str, Any]:
     if not found:
         raise UserError(f"no run {run_id} in {store.path}; `bench runs` lists them")
     return dict(found[0])
+
+
+def uuid(store: Store) -> str:
+    """What tells this store from every other, wherever it is copied; "" of a file that was made without one."""
+    found = store.db.execute("SELECT value FROM meta WHERE key = 'uuid'").fetchone()
+    return str(found[0]) if found else ""

@@ -8,14 +8,15 @@ from contextlib import closing
 from importlib.resources import files
 from pathlib import Path
 
+from harness.store.board import uuid
 from leaderboard import exports
 from leaderboard.pages import Copy, File, View
 
 
 def pages(view: View) -> Iterator[File | Copy]:
-    yield File("board.csv", exports.table(view.board, view.where).encode("utf-8", "backslashreplace"))
-    uuid = view.store.db.execute("SELECT value FROM meta WHERE key = 'uuid'").fetchone()
-    records = exports.records(view.board, view.where, view.options.title, uuid[0] if uuid else "")
+    told = exports.scores(view.board)
+    yield File("board.csv", exports.table(view.board, told).encode("utf-8", "backslashreplace"))
+    records = exports.records(view.board, view.where, told, view.options.title, uuid(view.store))
     yield File("board.json", (json.dumps(records, separators=(",", ":"), allow_nan=False) + "\n").encode("ascii"))
     yield File("board.schema.json", (files("leaderboard") / "board.schema.json").read_bytes())
     if view.options.database:
