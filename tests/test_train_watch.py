@@ -361,6 +361,18 @@ def test_lines_tell_every_tenth_and_every_look(capsys: pytest.CaptureFixture[str
     assert lines[11].endswith("a collapse: 60% of the answers are empty") and lines[12] == "done"
 
 
+def test_each_training_is_held_against_its_own_first_look(capsys: pytest.CaptureFixture[str]) -> None:
+    with _train_watch.choose() as seen:
+        for score in (0.1, 0.2):
+            seen.looked(replace(WELL, score=score))
+            for step in course(3):
+                seen.step(step)
+            seen.looked(replace(WELL, step=3, score=0.7))
+    lines = capsys.readouterr().err.splitlines()
+    assert ["at first" in line for line in lines if "right" in line] == [False, True, False, True]
+    assert "(at first 10.0%)" in lines[4] and "(at first 20.0%)" in lines[9]
+
+
 def test_json_is_silent(capsys: pytest.CaptureFixture[str]) -> None:
     with _train_watch.choose(quiet=True) as seen:
         seen.said("x")

@@ -7,6 +7,7 @@ Example: step 40/400: loss 1.931, learning rate 7.9e-05, 3,412 tokens/s, 11.2 GB
 from __future__ import annotations
 
 import itertools
+import statistics
 import sys
 from collections import deque
 from collections.abc import Sequence
@@ -66,6 +67,7 @@ class Lines(Silent):
         self._steps: deque[Step] = deque(maxlen=RECENT)
         self._origin: Step | None = None  # what a training that goes on had done before is no measure of the rest
         self._first: Look | None = None
+        self._looked: int | None = None
         self._told = 0
 
     def said(self, sentence: str) -> None:
@@ -79,29 +81,33 @@ class Lines(Silent):
             self._say(say("step {step}/{steps}: {facts}", **names, facts=listed([*self._facts(), *self._left()])))
 
     def looked(self, look: Look) -> None:
-        if self._first is not None and look.step < self._first.step:
+        if self._looked is not None and look.step <= self._looked:  # the next training
             self._begin()
         self._say(seen(look, self._first))
-        self._first = self._first or look
+        self._first, self._looked = self._first or look, look.step
 
     def _take(self, step: Step) -> None:
-        if self._steps and step.step <= self._steps[-1].step:  # the next training
-            first = self._first
+        if self._steps and step.step <= self._steps[-1].step:
             self._begin()
-            self._first = first
         self._origin = self._origin or step
         self._steps.append(step)
 
     def _facts(self, short: bool = False) -> list[str]:
-        now, earlier = self._steps[-1], self._steps[0]
+        now = self._steps[-1]
         told = [] if now.loss is None else [say("loss {loss:.3f}", loss=now.loss)]
         reward = (now.extra or {}).get("reward")
         told += [] if reward is None else [say("reward {reward:.3f}", reward=reward)]
         template = "lr {rate:.2g}" if short else "learning rate {rate:.2g}"
         told += [] if now.learning_rate is None else [say(template, rate=now.learning_rate)]
-        seconds, tokens = now.seconds - earlier.seconds, now.tokens - earlier.tokens
-        told += [say("{rate:,.0f} tokens/s", rate=tokens / seconds)] if seconds > 0 and tokens > 0 else []
+        rate = self._rate()
+        told += [] if rate is None else [say("{rate:,.0f} tokens/s", rate=rate)]
         return [*told, *([] if now.peak_bytes is None else [say("{n:.1f} GB", n=now.peak_bytes / 1e9)])]
+
+    def _rate(self) -> float | None:
+        """Tokens a second of the usual step: some have a look or a checkpoint in them."""
+        pairs = [(b.tokens - a.tokens, b.seconds - a.seconds) for a, b in itertools.pairwise(self._steps)]
+        rates = [tokens / seconds for tokens, seconds in pairs if tokens > 0 and seconds > 0]
+        return statistics.median(rates) if rates else None
 
     def _left(self) -> list[str]:
         now, origin = self._steps[-1], self._origin
