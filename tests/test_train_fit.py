@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 import textwrap
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -634,7 +634,8 @@ def test_exam_questions_among_the_trained_rows_are_told_and_kept(world: Path, tm
         Task("fruit"),
         (Sample("q1", 0, asked, target="6"), Sample("q2", 1, "火车从北京开到上海需要几个小时才能到达呢？")),
     )
-    told, kept = Told(), []
+    kept: list[Any] = []
+    told = Told()
     given = recipe(data=(Source(path=str(tmp_path / "leak.jsonl")),), optim=replace(QUICK, steps=1, batch=2))
     made = train(given, world, tmp_path / "out", told, exams=(exam,), keep=kept.append)
     assert made.lineage is not None
@@ -756,17 +757,14 @@ def test_every_optimiser_goes_on_after_a_kill(world: Path, tmp_path: Path, optim
 
 
 @pytest.fixture(scope="module")
-def guesser(world: Path) -> Iterator[Checkpoint]:
-    """Knows that an answer is a digit, and not which."""
-    rows = [{"instruction": f"{a}+{b}=?", "output": f"{n}"} for a in range(3) for b in range(3) for n in range(5)]
+def guesser(world: Path) -> Checkpoint:
+    """Knows that an answer is a digit below five, and not which."""
+    rows = [{"instruction": f"{n}+{3 - n}=?", "output": f"{digit}"} for n in range(4) for digit in range(5)]
     write(world / "guesses.jsonl", rows)
     given = recipe(
-        data=(Source(path="guesses.jsonl"),),
-        clean=Clean(deduplicate=False),
-        optim=replace(QUICK, epochs=12),
-        name="guesser",
-    )
-    yield train(given, world, world / "guesser", Told())
+        data=(Source(path="guesses.jsonl"),), clean=Clean(deduplicate=False), optim=replace(QUICK, epochs=15), name="guesser",
+    )  # fmt: skip
+    return train(given, world, world / "guesser", Told())
 
 
 @pytest.mark.soak
@@ -774,17 +772,18 @@ def guesser(world: Path) -> Iterator[Checkpoint]:
 def test_grpo_moves_a_guesser_towards_what_is_rewarded(
     world: Path, tmp_path: Path, guesser: Checkpoint, lora: Lora | None
 ) -> None:
-    write(world / "golds.jsonl", [{"question": f"{a}+{b}=?", "answer": str(a + b)} for a in range(3) for b in range(3)])
+    """With a term that holds it near its parent, and as an adapter without."""
+    write(world / "golds.jsonl", [{"question": f"{n}+{3 - n}=?", "answer": "3"} for n in range(4)])
     given = recipe(
         parent=str(guesser.path), method="grpo", lora=lora, data=(Source(path="golds.jsonl", format="question"),),
         grpo=Grpo(rewards=("number",), generations=8, max_tokens=4, beta=0.02 if lora is None else 0.0),
-        optim=Optim(learning_rate=1e-2 if lora else 1e-3, steps=60, batch=64, warmup=0.0),
+        optim=Optim(learning_rate=5e-3 if lora else 3e-4, steps=40, batch=32, warmup=0.0, schedule="constant"),
     )  # fmt: skip
     told = Told()
     made = train(given, world, tmp_path / "out", told)
     reward = [(step.extra or {})["reward"] for step in told.steps]
-    assert sum(reward[:5]) / 5 < 0.4
-    assert sum(reward[-5:]) / 5 > 0.6
+    assert sum(reward[:3]) / 3 < 0.5
+    assert sum(reward[-5:]) / 5 > 0.85, reward
     assert made.lineage is not None and made.lineage.trained_on == ("number",)
 
 
