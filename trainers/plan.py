@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from harness.records import Checkpoint
-from harness.verdicts.wording import size
+from harness.verdicts.wording import printable, size
 from trainers import _export_space, _hardware, data, export, parent, plan_text
+from trainers._data_count import listing
 from trainers._fit_course import Course, course
 from trainers.recipe import Lora, Recipe
 from trainers.rows import Prepared
@@ -93,6 +94,13 @@ def plan(
     free = shutil.disk_usage(next(p for p in (out.absolute(), *out.absolute().parents) if p.is_dir())).free
     space = export.check_space(recipe, start, out)
     return Plan(recipe, out, start, teacher, prepared, way, chosen, trained, space, free)
+
+
+def sources_told(prepared: Prepared) -> Iterator[str]:
+    """'sft.jsonl: 938 of 1,000 rows to train on, 50 held out; dropped: empty reply 12'; said when a training begins."""
+    for source in prepared.sources:
+        told = f"{source['name']}: {source['rows']:,} of {source['read']:,} rows to train on, {source['held_out']:,} held out"
+        yield printable(told + (f"; dropped: {listing(source['dropped'])}" if source["dropped"] else ""))
 
 
 def _computed(

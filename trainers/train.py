@@ -19,7 +19,7 @@ from harness import __version__, identity
 from harness.checkpoints import read
 from harness.errors import UserError
 from harness.records import Checkpoint, Exam, Lineage
-from trainers import _training_state, export, parent, questions, recipe_file, rewards
+from trainers import _training_state, export, parent, plan, questions, recipe_file, rewards
 from trainers.data import prepare
 from trainers.recipe import Recipe
 from trainers.rows import Prepared, Row
@@ -86,8 +86,8 @@ def _prepared(
         raise UserError("seqkd learns a teacher's answers; give [teacher] model, endpoint or answers")
     asks = answered if recipe.method == "seqkd" else None
     found = prepare(recipe, folder, start.tokenizer, data=data, hub=hub, answered=asks)
-    for warning in found.warnings:
-        watch.said(warning)
+    for line in (*plan.sources_told(found), *found.warnings):
+        watch.said(line)
     return found, told[0] if told else None
 
 

@@ -151,8 +151,11 @@ def _told(made: Made) -> Iterator[str]:
     """results/train/lora: 60 steps in 12 s, loss 1.931 -> 0.412, 78.1 KiB to serve"""
     told, checkpoint = made.lineage, made.checkpoint
     facts = [say("{n:,} steps in {time}", n=told.steps or 0, time=duration(told.seconds or 0.0))]
-    if len(told.loss) > 1:
+    if len(told.loss) > 1 and told.method != "grpo":  # whose loss says nothing
         facts.append(say("loss {first:.3f} -> {last:.3f}", first=told.loss[0][1], last=told.loss[-1][1]))
+    scores = [look["score"] for look in told.looks if isinstance(look.get("score"), float)]
+    if len(scores) > 1:
+        facts.append(say("held out {first:.1%} -> {last:.1%} right", first=scores[0], last=scores[-1]))
     if checkpoint.bytes:
         facts.append(say("{size} to serve", size=size(checkpoint.bytes)))
     yield say("{name}: {facts}", name=made.folder, facts=listed(facts))
