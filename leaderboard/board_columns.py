@@ -11,7 +11,6 @@ import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from harness import identity
 from leaderboard.cells import Cell, Column
 from leaderboard.charts import Scale
 from leaderboard.entries import Board
@@ -99,18 +98,6 @@ def places(columns: Sequence[Shown], facts: Mapping[str, int], rows: int) -> lis
 
 def _cost(score: Shown) -> int:
     return (LEAD if score.lead else SCORE) + PART * len(score.parts)
-
-
-def made_of(column: Column) -> str:
-    """Digest of all that its cells show, for the key of its data script."""
-    cells = [
-        [c, x.value, x.low, x.high, x.n, x.unparsed, x.truncated, x.marks, x.badges, x.done, x.expected, x.best, x.worst, x.tied,
-         x.rank, [(p.name, p.value, p.low, p.high) for p in x.overall.parts] if x.overall else None]
-        for c, x in column.cells.items()
-    ]  # fmt: skip
-    return identity.digest(
-        [column.key, dict(column.title), column.chance, sorted(cells, key=lambda cell: str(cell[0]))]
-    )
 
 
 def _shown(column: Column, lead: bool, groups: tuple[str, ...]) -> Shown:

@@ -69,6 +69,29 @@ class Row:
         return f'{self._head}{bar}<path class="dot" d="M{value} 7h0"/>{hole}</svg>'
 
 
+class Pixels:
+    """The same for the rows of long tables, in the pixels of its box: 50 bytes each, and style says what each line is."""
+
+    WIDE = 120  # as site.css has it
+
+    def __init__(self, scale: Scale, chance: float | None) -> None:
+        self._low, self._step = scale.low, self.WIDE / (scale.high - scale.low)
+        here = chance and scale.low <= chance <= scale.high
+        self._head = f"<svg><path class=chance d=M{self._at(chance or 0.0)},0v14 />" if here else "<svg>"
+
+    def _at(self, value: float) -> int:
+        return round((value - self._low) * self._step)
+
+    def __call__(self, value: float | None, low: float | None, high: float | None) -> str:
+        if value is None:
+            return ""
+        base, step = self._low, self._step
+        dot = f"<circle cx={(value - base) * step:.0f} /></svg>"
+        if low is None or high is None:
+            return self._head + dot
+        return f"{self._head}<path d=M{(low - base) * step:.0f},7H{(high - base) * step:.0f} />{dot}"
+
+
 def _places(factor: float) -> Callable[[float], str]:
     """Points of 100 to one decimal, as the text has them; small measures to four digits."""
     if factor == 100:

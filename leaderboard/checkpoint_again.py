@@ -14,7 +14,7 @@ from pathlib import PurePath
 
 from harness import _commands
 from harness.errors import UserError
-from harness.records import Checkpoint, Settings
+from harness.records import Checkpoint
 from leaderboard.cells import Entry
 
 Way = tuple[str, ...]  # options, without place and tasks
@@ -25,25 +25,25 @@ class Again:
     """Remembers what a way of asking reads like: a thousand checkpoints are asked in few ways."""
 
     texts: bool = True  # are any published
-    _ways: dict[tuple[str, Settings, int, int], Way | None] = field(default_factory=dict)
+    _told: dict[tuple[int | bool, ...], tuple[Way | None, str | None]] = field(default_factory=dict)
 
     def lines(self, checkpoint: Checkpoint, runs: Sequence[Entry]) -> list[str]:
         """One line a way of asking, the tasks of each together; nothing for answers that were imported."""
         found: dict[Way, dict[str, None]] = {}
         for entry in runs:
-            way = self._way(entry)
-            task = _commands.typed(entry.task, checkpoint)
+            way, task = self._way(entry, checkpoint)
             if way is not None and task is not None:
                 found.setdefault(way, {})[task] = None
         place = _place(checkpoint)
         return [shlex.join(["bench", "run", *place, "--tasks", ",".join(tasks), *way]) for way, tasks in found.items()]
 
-    def _way(self, entry: Entry) -> Way | None:
-        run, settings = entry.run, entry.run.settings
-        key = entry.exam.id, settings, run.repeats, run.expected
-        if key not in self._ways:
-            self._ways[key] = _options(entry, self.texts)
-        return self._ways[key]
+    def _way(self, entry: Entry, checkpoint: Checkpoint) -> tuple[Way | None, str | None]:
+        """How it was asked, and the task as it is typed; the runs of a board share what the key names."""
+        run = entry.run
+        key = id(entry.exam), id(run.settings), run.repeats, run.expected, checkpoint.kind == "endpoint"
+        if key not in self._told:
+            self._told[key] = _options(entry, self.texts), _commands.typed(entry.task, checkpoint)
+        return self._told[key]
 
 
 def _options(entry: Entry, texts: bool) -> Way | None:

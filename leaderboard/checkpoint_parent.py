@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from markupsafe import Markup
@@ -23,19 +22,18 @@ from harness.verdicts.policy import GuardPolicy, plain
 from leaderboard import charts_lines
 from leaderboard.cells import Entry
 from leaderboard.charts import Scale
-from leaderboard.checkpoint_rows import Head, signed
+from leaderboard.checkpoint_rows import Head
 from leaderboard.pages import View
-from leaderboard.words import DASH, Words, count, decimal, inline, points
-from leaderboard.written import number
+from leaderboard.words import DASH, Words, alone, count, decimal, inline, points
+from leaderboard.written import number, signed
 
 TASKS = 8  # whose subjects are listed
 SUBJECTS = 80  # of one task
-BEYOND = 3  # tasks named of one measure
+BEYOND, BEYOND_LEAN = 3, 1  # tasks named of one measure
 Row = tuple[float, str, int, float, float]  # change, subject, questions, before, after
 
 
-@dataclass(frozen=True)
-class Both:
+class Both(NamedTuple):
     """A column with the runs of parent and child in it."""
 
     head: Head
@@ -50,17 +48,43 @@ class Health:
     """Subjects and rates of all checkpoints, each read once a site."""
 
     def __init__(self, view: View, t: Words) -> None:
-        self._board, self._t = view.board, t
+        self._board, self._t, self._lean = view.board, t, view.lean
         self._name = functools.cache(inline)
         self._limits = _limits()
-        self._rates = health.whole(view.store, self._limits)
+        self._store = view.store
+        self._named: Mapping[str, tuple[Markup, Markup]] = {}
+        self._spans: Mapping[str, slice] = {}  # child -> its pairs among all
+        self._used = np.zeros((0, 0))  # [measure, pair]; -1 where a side lacks the measure
+        self._before = self._after = self._used
         self._means: dict[str, tuple[tuple[str, ...], Mapping[str, int], Floats, Floats]] = {}
 
     def subjects(self, pairs: Sequence[Both]) -> tuple[list[dict[str, Any]], int]:
-        """Per task its subjects by change, the largest fall first; and how many tasks with subjects are left out."""
+        """Per task its subjects by change, the largest fall first; and how many tasks with subjects are left out.
+
+        Of a lean page only the two ends: the comparison has the others, reckoned from the answers.
+        """
         divided = [both for both in pairs if len(self._of(both)[0]) > 1]
-        found = [self._table(both, rows) for both in divided[:TASKS] if (rows := list(self._subjects(both)))]
+        write = self._line if self._lean else self._table
+        found = [write(both, rows) for both in divided[:TASKS] if (rows := list(self._subjects(both)))]
         return found, max(0, len(divided) - TASKS)
+
+    def _line(self, both: Both, rows: list[Row]) -> dict[str, Any]:
+        told = self._counted(both, rows)
+        ends = "".join(self._end(both, rows[at]) for at in (0, -1))
+        return {"row": Markup(f"<tr>{both.head.first}<td>{len(rows)}<td>{told['fell']}<td>{told['rose']}{ends}")}
+
+    def _end(self, both: Both, row: Row) -> str:
+        change, name, n, before, after = row
+        column = both.head.column
+        said = f"{number(column, before)} → {number(column, after)} ({signed(column, change)})"
+        return f"<td>{alone(name or DASH)}<td>{n:,}<td>{said}"
+
+    def _counted(self, both: Both, rows: list[Row]) -> dict[str, int]:
+        """Sorts the rows, the largest fall first; how many fell and rose."""
+        column = both.head.column
+        rows.sort(key=lambda row: (row[0] if column.better_high else -row[0], row[1]))
+        fell = sum((row[0] < 0) == column.better_high for row in rows if row[0])
+        return {"fell": fell, "rose": sum(1 for row in rows if row[0]) - fell}
 
     def _subjects(self, both: Both) -> Iterator[Row]:
         names, places, means, counts = self._of(both)
@@ -89,15 +113,11 @@ class Health:
         return self._means[key]
 
     def _table(self, both: Both, rows: list[Row]) -> dict[str, Any]:
-        column = both.head.column
-        rows.sort(key=lambda row: (row[0] if column.better_high else -row[0], row[1]))
         scale = Scale.around([(row[3], row[4]) for row in rows])
-        fell = sum((row[0] < 0) == column.better_high for row in rows if row[0])
         return {
+            **self._counted(both, rows),
             "title": both.head.title,
             "many": len(rows),
-            "fell": fell,
-            "rose": sum(1 for row in rows if row[0]) - fell,
             "left": max(0, len(rows) - SUBJECTS),
             "scale": scale,
             "factor": both.head.factor,
@@ -113,89 +133,94 @@ class Health:
             f'<td class="num">{number(column, after)}</td><td class="num">{signed(column, change)}</td><td>{chart}</td></tr>'
         )
 
-    def guards(self, pairs: Sequence[Both]) -> list[dict[str, Any]]:
+    def hold(self, families: Mapping[str, Sequence[Both]]) -> None:
+        """Reckons, of all children at once, how much of each limit was used up task by task; `families`: child -> its pairs."""
+        ends = np.cumsum([0, *(len(pairs) for pairs in families.values())]).tolist()
+        self._spans = {child: slice(*ends[i : i + 2]) for i, child in enumerate(families)}
+        every = [both for pairs in families.values() for both in pairs]
+        runs = {entry.run.id: at for at, entry in enumerate(self._board.entries)}
+        rates = health.whole(self._store, self._limits, runs)
+        self._before = rates[:, [runs[both.before.run.id] for both in every]]
+        self._after = rates[:, [runs[both.after.run.id] for both in every]]
+        limits = zip(self._limits.values(), self._before, self._after, strict=True)
+        self._used = np.array([_used(limit.policy, before, after) for limit, before, after in limits])
+        self._named = {name: self._measure(name, limit) for name, limit in self._limits.items()}
+
+    def guards(self, child: str, pairs: Sequence[Both]) -> list[dict[str, Any]]:
         """One entry a measure that both sides have: its limit, how many tasks have it, and the tasks that moved most."""
         found = []
-        for name, (limit, share, said) in self._limits.items():
-            moves, many = self._moves(pairs, name, limit)
-            if not many:
-                continue
-            moves.sort(key=lambda move: (-move[0], move[1].head.column.key))
-            beyond = [move for move in moves if move[0] > 1]
-            shown = (beyond or moves[:1])[:BEYOND]
-            rows = [
-                self._guard(name, move, share, said if i == 0 else None, len(shown), many)
-                for i, move in enumerate(shown)
-            ]
-            found.append({"rows": Markup("\n").join(rows), "beyond": len(beyond), "left": len(beyond) - len(shown)})
+        for row, (name, limit) in enumerate(self._limits.items() if pairs else ()):
+            used = self._used[row, self._spans[child]]
+            many = int((used >= 0).sum())
+            if many:
+                beyond = np.flatnonzero(used > 1).tolist()
+                moves = [self._move(child, row, pairs, at) for at in beyond or [int(used.argmax())]]
+                moves.sort(key=lambda move: (-move[0], move[1].head.column.key))
+                shown = moves[: BEYOND_LEAN if self._lean else BEYOND]
+                rows = [self._guard(name, move, limit, i == 0, len(shown), many) for i, move in enumerate(shown)]
+                left = len(beyond) - len(shown)
+                found.append({"rows": Markup("\n").join(rows), "beyond": len(beyond), "left": left})
         return sorted(found, key=lambda row: not row["beyond"])
 
-    def _guard(
-        self,
-        name: str,
-        move: Move,
-        share: bool,
-        said: Sequence[tuple[str, dict[str, str]]] | None,
-        rows: int,
-        many: int,
-    ) -> Markup:
-        """A row of the table; the first of a measure names it and its limit for all."""
+    def _move(self, child: str, row: int, pairs: Sequence[Both], at: int) -> Move:
+        place = row, self._spans[child].start + at
+        return self._used.item(place), pairs[at], self._before.item(place), self._after.item(place)
+
+    def _measure(self, name: str, limit: Limit) -> tuple[Markup, Markup]:
+        """A measure and its limit in words."""
+        key = f"c_g_{name}"
+        measure = self._t(key) if self._t.has(key) else self._name(name)
+        told = self._t("c_comma").join(self._t(key, **values) for key, values in limit.said)
+        return measure + (" %" if limit.share else ""), told
+
+    def _guard(self, name: str, move: Move, limit: Limit, leads: bool, rows: int, many: int) -> Markup:
+        """A row of the table; the first of a measure names it, its limit and how it stands for all."""
         used, both, before, after = move
-        written = points if share else decimal
-        first = ""
-        if said is not None:
-            key, unit = f"c_g_{name}", " %" if share else ""
-            limit = self._t("c_comma").join(self._t(key, **values) for key, values in said)
-            measure = self._t(key) if self._t.has(key) else self._name(name)
-            first = f'<th scope="rowgroup" rowspan="{rows}">{measure}{unit}</th><td class="soft" rowspan="{rows}">{limit}</td>'
-        beyond = f'<span class="mark odd">{self._t("c_beyond")}</span>'
-        state = beyond if used > 1 else self._t("c_within", n=many)
+        written = points if limit.share else decimal
+        first = state = ""
+        if leads:
+            measure, told = self._named[name]
+            first = f'<th scope="rowgroup" rowspan="{rows}">{measure}</th><td class="soft" rowspan="{rows}">{told}</td>'
+            beyond = f'<span class="mark odd">{self._t("c_beyond")}</span>'
+            state = f'<td rowspan="{rows}">{beyond if used > 1 else self._t("c_within", n=many)}</td>'
         return Markup(
             f'<tr>{first}<td>{both.head.link}</td><td class="num soft">{written(before)}</td>'
-            f'<td class="num{" flag" if used > 1 else ""}">{written(after)}</td><td>{state}</td></tr>'
+            f'<td class="num{" flag" if used > 1 else ""}">{written(after)}</td>{state}</tr>'
         )
 
-    def _moves(self, pairs: Sequence[Both], name: str, limit: GuardPolicy) -> tuple[list[Move], int]:
-        """The tasks that moved towards the limit (above 1 it is crossed), the first where none did; and how many there are."""
-        rates, falls = self._rates[name], limit.min_ratio is not None
-        moved: list[Move] = []
-        still: list[Move] = []
-        many = 0
-        for both in pairs:
-            before, after = rates.get(both.before.run.id), rates.get(both.after.run.id)
-            if before is None or after is None:
-                continue
-            many += 1
-            if after > before or falls:
-                moved.append((_used(limit, before, after), both, before, after))
-            elif not still:
-                still.append((0.0, both, before, after))
-        return moved or still, many
+
+class Limit(NamedTuple):
+    """The limit of a measure that gate, diagnose and training share; the measure may be a share of answers."""
+
+    policy: GuardPolicy
+    share: bool
+    said: Sequence[tuple[str, dict[str, str]]]  # keys of i18n with what is filled in
 
 
-def _limits() -> dict[str, tuple[GuardPolicy, bool, list[tuple[str, dict[str, str]]]]]:
-    """Measure of health -> the limit that gate, diagnose and training share, whether it is a share, the limit in words."""
+def _limits() -> dict[str, Limit]:
     found = {}
     for name in metrics.health():
         limit = gate.default_limit(name)
         if limit:  # what has none is judged by nobody
             share = str(metrics.find(name).UNIT) == "share"
-            found[name] = limit, share, _limit(limit, share)
+            found[name] = Limit(limit, share, _limit(limit, share))
     return found
 
 
-def _used(limit: GuardPolicy, before: float, after: float) -> float:
-    if limit.min_ratio is not None or limit.max_ratio is not None:
-        ratio = after / before if before > 0 else 1.0
-        down = (1 - ratio) / (1 - limit.min_ratio) if limit.min_ratio is not None else 0.0
-        up = (ratio - 1) / (limit.max_ratio - 1) if limit.max_ratio is not None else 0.0
-        return max(down, up, 0.0)
-    rise, top, used = plain(limit.max_increase), plain(limit.max), 0.0
-    if rise:
-        used = (after - before) / rise
-    if top and after > before:
-        used = max(used, after / top)
-    return max(used, 0.0)
+def _used(limit: GuardPolicy, before: Floats, after: Floats) -> Floats:
+    """How much of what is allowed was used up, task by task: above 1 the limit is crossed; -1 where a side lacks the rate."""
+    ratios = limit.min_ratio is not None or limit.max_ratio is not None
+    with np.errstate(invalid="ignore", divide="ignore"):
+        if ratios:
+            ratio = np.where(before > 0, after / before, 1.0)
+            down = (1 - ratio) / (1 - limit.min_ratio) if limit.min_ratio is not None else np.zeros_like(ratio)
+            up = (ratio - 1) / (limit.max_ratio - 1) if limit.max_ratio is not None else np.zeros_like(ratio)
+            used = np.maximum(down, up)
+        else:
+            rise, top = plain(limit.max_increase), plain(limit.max)
+            used = (after - before) / rise if rise else np.zeros_like(after)
+            used = np.where(after > before, np.maximum(used, after / top), used) if top else used
+        return np.where(np.isnan(before + after), -1.0, np.maximum(used, 0.0))
 
 
 def _limit(limit: GuardPolicy, share: bool) -> list[tuple[str, dict[str, str]]]:

@@ -1,40 +1,30 @@
 """The tables of a checkpoint's runs, every row written out here: sixty tasks on a thousand pages are sixty thousand rows.
 
-Example: `Rows(view).scores(entries, edge)` -> '<tr><th scope="row" …>C-Eval</th><td class="num">2–4</td>…</tr>…'.
-What belongs to a column (its title, its form, its address) is escaped once a site; what is put together here is either
-that or a number. Trap: a page lies in checkpoint/, so every address begins with "../".
+Example: `Rows(view, t).scores(entries, edge).rows` -> '<tr><th scope=row><a href="…">C-Eval</a> …<td>2–4 …'.
+On a site of thousands of runs (`View.lean`) a row says its task by name, its way of asking by a letter that the caption
+explains, the verdict by a sign, and rows.js makes its links to answers; elsewhere each says all in words.
+What belongs to a column is escaped once a site; what is put together here is either that or a number.
+Trap: a page lies in checkpoint/, so every address begins with "../".
 """
 
 from __future__ import annotations
 
-import functools
+import collections
+import string
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from markupsafe import Markup, escape
 
-from leaderboard import charts, shown, written
-from leaderboard.cells import MARKED_SHARE, Cell, Column, Entry, Form
-from leaderboard.charts import Scale
+from leaderboard import shown, written
+from leaderboard.cells import Cell, Column, Entry
 from leaderboard.columns import cell_of
 from leaderboard.pages import View
 from leaderboard.parents import Against, Line
-from leaderboard.words import DASH, Words, attribute, count, decimal, inline, points, visible
+from leaderboard.words import DASH, Words, alone, count, inline, visible
 
-
-class Quick(Words):
-    """Words that remember what they said: a thousand pages say the same hundred things."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._said: dict[Any, Markup] = {}  # a name with what is filled in, or a name alone
-
-    def __call__(self, key: str, /, **values: Any) -> Markup:
-        said = (key, *values.items()) if values else key
-        if said not in self._said:
-            self._said[said] = super().__call__(key, **values)
-        return self._said[said]
+MINUS = "\u2212"
+SIGNS = {"worse": "↓", "better": "↑", "alike": "=", "not separable": "~"}
 
 
 @dataclass(frozen=True)
@@ -48,111 +38,116 @@ class Head:
     first: Markup  # the row's head, up to the marks
     form: Markup
     of: str
-    slug: str
-    scale: Scale
     factor: float
     divided: bool  # into subjects
-    chart: charts.Row
     scores: Mapping[str, written.Score]
+
+
+@dataclass(frozen=True)
+class Scores:
+    """A table of scores: its rows, whether two averages differ in some, and what its letters stand for."""
+
+    rows: Markup
+    of: int  # how many most tasks rank; 0 where each row says it
+    averages: bool
+    ways: Sequence[tuple[str, Markup]]  # letter, how it was asked; one without a letter holds for all
 
 
 @dataclass
 class Rows:
     view: View
-    t: Quick
+    t: Words
     heads: dict[str, Head] = field(default_factory=dict)
-    _averaged: dict[str, bool] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        self._lean = self.view.lean
         for column in self.view.board.columns:
             if column.task is not None:
                 self.heads[column.key] = self._head(column)
-        self._read, self._no_interval = self.t("read"), self.t("no_interval")
-        self._doubt = functools.cache(_doubt)
+        self._read = self.t("read")
         self._badges = written.Marks(self.t)
-        self._turns = {word: self.t(f"c_turn_{word}") for word in ("worse", "better", "alike", "not_separable")}
-        self._settings = functools.cache(lambda engine, settings: inline(engine) + " · " + self._line(settings))
+        self._turns = {word: self.t(f"c_turn_{word.replace(' ', '_')}") for word in SIGNS}
+        self._settings: dict[tuple[str, int], Markup] = {}
 
     def _head(self, column: Column) -> Head:
         title = self.t.pair(column.title) if any(column.title.values()) else inline(column.name)
         unit = ", %" if column.percent else ""
-        link = Markup('<a href="../{}">{}</a>').format(self.view.where.tasks[column.name], title)
-        first = Markup('<th scope="row" data-v="{}">{} ').format(attribute(column.name), link)
-        form = Markup('<br><small class="soft">{}{} · {}').format(
-            visible(column.metric), unit, form_words(self.t, column.form)
-        )
-        of = f' <small class="soft">/ {column.ranked}</small>'
+        said = alone(column.name) if self._lean else title
+        link = Markup('<a href="../{}">{}</a>').format(self.view.where.tasks[column.name], said)
+        first = Markup("<th>{} ").format(link)
+        form = Markup("{}{} · {}").format(visible(column.metric), unit, written.form(self.t, column.form))
+        of = f" / {column.ranked}" if self._lean else f' <small class="soft">/ {column.ranked}</small>'
         divided = column.exam is not None and any(sample.subject for sample in column.exam.samples)
         factor = 100.0 if column.percent else 1.0
-        chart = charts.Row(column.scale, column.chance, factor)
-        return Head(
-            column, title, inline(column.name), link, first, form, of, column.slug, column.scale, factor, divided, chart,
-            self.view.board.written.of(column),
-        )  # fmt: skip
+        scores = self.view.board.written.of(column)
+        return Head(column, title, alone(column.name), link, first, form, of, factor, divided, scores)
 
     def head(self, entry: Entry) -> Head:
         return self.heads[self.view.board.place[entry.run.id]]
 
-    def averaged(self, entries: Sequence[Entry]) -> bool:
-        """Whether some score differs by how it is averaged."""
-        of = entries[0].checkpoint.id if entries else ""
-        if of not in self._averaged:
-            self._averaged[of] = self._differs(entries)
-        return self._averaged[of]
-
-    @staticmethod
-    def _differs(entries: Sequence[Entry]) -> bool:
-        for entry in entries:
-            micro, macro = (entry.value(entry.metric, name) for name in ("micro", "macro"))
-            if micro is not None and macro is not None and points(micro) != points(macro):
-                return True
-        return False
-
-    def scores(self, entries: Sequence[Entry], edge: Against | None) -> Markup:
-        averages = self.averaged(entries)
+    def scores(self, entries: Sequence[Entry], edge: Against | None) -> Scores:
+        told = [self._told(entry) for entry in entries]
+        averages = any(score.other not in (score.value, DASH) for _, _, score, _ in told)
+        forms = dict.fromkeys(head.form for head, _, _, _ in told)
+        letters = dict(zip(forms, _letters(len(forms)), strict=True)) if self._lean else {}
         own = f"../samples.html#c={self.view.where.slug(entries[0].checkpoint.id)}&amp;t=" if entries else ""
         pair = f"../{escape(self.view.where.compare(edge.parent, edge.child))}&amp;t=" if edge else ""
-        return Markup("\n".join([self._score(entry, edge, averages, own, pair) for entry in entries]))
+        ranked = collections.Counter(head.column.ranked for head, _, _, _ in told) if self._lean else None
+        of = ranked.most_common(1)[0][0] if ranked else 0
+        rows = []
+        for entry, (head, cell, score, older) in zip(entries, told, strict=True):
+            line = None if edge is None or older else edge.lines.get(head.column.key)
+            rows += [
+                "<tr" if cell.ranked else "<tr class=pending",
+                f" id={head.column.slug}>" if self._lean and not older else ">",
+                head.first,
+                self._marks(cell, older) if older or cell.marks or cell.badges else "",
+                self._way(entry, head, letters),
+                "<td>",
+                written.rank(cell),
+                head.of if cell.rank and head.column.ranked != of else "",
+                score.first,
+                "" if edge is None else self._change(head.column, line, pair),
+                "<td>",
+                score.n,
+                _averages(head.column, score) if averages else "",
+                score.doubts,
+                "<td>",
+                score.tokens,
+                "\n" if self._lean else f"<td>{self._answers(entry, head, older, own)}\n",
+            ]
+        return Scores(Markup("".join(rows)), of, averages, [(letter, form) for form, letter in letters.items()])
 
-    def _score(self, entry: Entry, edge: Against | None, averages: bool, own: str, pair: str) -> str:
-        """`own` and `pair`: the addresses of its answers and of the comparison, up to the column."""
+    def _told(self, entry: Entry) -> tuple[Head, Cell, written.Score, bool]:
+        """A run's column, its cell and that in letters; and whether a later run has taken its place."""
         head = self.head(entry)
-        column, cell = head.column, head.column.cells[entry.checkpoint.id]
-        older = cell.entry is not entry
-        if older:
-            cell = cell_of(entry, column)
-            value, interval = written.number(column, cell.value), written.interval(column, cell)
-            chart = head.chart(cell.value, cell.low, cell.high, not cell.ranked)
-        else:
-            value, interval, chart = head.scores[entry.checkpoint.id]
-        repeats = f" · {self.t('repeats', n=entry.run.repeats)}" if entry.run.repeats > 1 else ""
-        exact = "" if cell.value is None else cell.value
-        parts = [
-            f'<tr{"" if cell.ranked else " class=pending"}>{head.first}{self._marks(cell, older)}{head.form}{repeats}</small></th>'
-            f'<td class="num" data-v="{cell.rank or ""}">{written.rank(cell)}{head.of if cell.rank else ""}</td>'
-            f'<td class="num value" data-v="{exact}">{value}</td><td class="num soft">{interval or self._no_interval}</td><td>{chart}</td>'
-        ]  # fmt: skip
-        if edge is not None:
-            parts.append(self._change(column, None if older else edge.lines.get(column.key), pair + head.slug))
-        parts.append(f'<td class="num">{count(cell.n)}</td>')
-        if averages:
-            both = (written.number(column, entry.value(column.metric, name)) for name in ("micro", "macro"))
-            parts += [f'<td class="num">{text}</td>' for text in both]
-        read = f'<a href="{own}{head.slug}">{self._read}</a>' if entry.run.done and not older else DASH
-        parts.append(
-            f"{self._doubt(cell.unparsed)}{self._doubt(cell.truncated)}"
-            f'<td class="num">{decimal(entry.value("answer_tokens"))}</td><td>{read}</td></tr>'
-        )
-        return "".join(parts)
+        checkpoint = entry.checkpoint.id
+        cell = head.column.cells[checkpoint]
+        if cell.entry is entry:
+            return head, cell, head.scores[checkpoint], False
+        cell = cell_of(entry, head.column)
+        return head, cell, self.view.board.written.writer(head.column)(cell), True
 
-    def _change(self, column: Column, line: Line | None, href: str) -> str:
+    def _way(self, entry: Entry, head: Head, letters: Mapping[Markup, str]) -> str:
+        repeats = f" · {self.t('repeats', n=entry.run.repeats)}" if entry.run.repeats > 1 else ""
+        if not self._lean:
+            return f'<br><small class="soft">{head.form}{repeats}</small>'
+        letter = letters[head.form]
+        return f"<sup>{letter}</sup><small>{repeats}</small>" if repeats else f"<sup>{letter}</sup>" if letter else ""
+
+    def _answers(self, entry: Entry, head: Head, older: bool, own: str) -> str:
+        return f'<a href="{own}{head.column.slug}">{self._read}</a>' if entry.run.done and not older else DASH
+
+    def _change(self, column: Column, line: Line | None, pair: str) -> str:
+        """`pair`: the address of the comparison, up to the column."""
         if line is None:
-            return f'<td class="num" data-v="">{DASH}</td>'
-        word = line.verdict.replace(" ", "_")
-        ends = f"[{signed(column, line.low)}, {signed(column, line.high)}]"
+            return f"<td>{DASH}"
+        if self._lean:
+            return _briefly(column, line)
+        by, low, high = (written.signed(column, value) for value in (line.change, line.low, line.high))
         return (
-            f'<td class="num" data-v="{line.change}"><a href="{href}">{signed(column, line.change)}</a> <small class="word {word}">'
-            f'{self._turns[word]}</small><br><small class="soft">{ends}</small></td>'
+            f'<td><a href="{pair}{column.slug}">{by}</a> <small class="word {line.verdict.replace(" ", "_")}">'
+            f'{self._turns[line.verdict]}</small><br><small class="soft">[{low}, {high}]</small>'
         )  # fmt: skip
 
     def _marks(self, cell: Cell, older: bool) -> Markup:
@@ -164,10 +159,31 @@ class Rows:
 
     def runs(self, entries: Sequence[Entry]) -> list[tuple[Markup, Markup]]:
         """(engine and settings, the rows of the runs that were asked so)."""
-        found: dict[Markup, list[str]] = {}
+        found: dict[Markup, list[Entry]] = {}
         for entry in entries:
-            found.setdefault(self._settings(entry.engine, entry.run.settings), []).append(self._run(entry))
-        return [(settings, Markup("\n".join(rows))) for settings, rows in found.items()]
+            found.setdefault(self._asked(entry), []).append(entry)
+        write = self._together if self._lean else self._apart
+        return [(settings, Markup(write(mine))) for settings, mine in found.items()]
+
+    def _apart(self, entries: Sequence[Entry]) -> str:
+        return "\n".join(self._run(entry) for entry in entries)
+
+    def _together(self, entries: Sequence[Entry]) -> str:
+        """Finished runs that began on one day as one list; any other stands alone, for something may be wrong with it."""
+        days: dict[str, list[Entry]] = {}
+        others: list[str] = []
+        for entry in entries:
+            if entry.complete:
+                days.setdefault((entry.run.started or DASH)[:10], []).append(entry)
+            else:
+                others.append(self._run(entry))
+        return "\n".join([*(self._day(day, mine) for day, mine in days.items()), *others])
+
+    def _day(self, day: str, entries: Sequence[Entry]) -> str:
+        named = "; ".join([f"{self.head(entry).name} {escape(entry.run.id)}" for entry in entries])
+        times = [(entry.run.started or "")[11:19] for entry in entries]
+        when = escape(f"{day} {min(times)}–{max(times)}" if len(times) > 1 else f"{day} {times[0]}")
+        return f"<tr><td colspan=2 class=mono>{named}<td>{self.t('status_done')}<td>{when}"
 
     def _run(self, entry: Entry) -> str:
         run = entry.run
@@ -176,30 +192,36 @@ class Rows:
             f"{count(run.done)} / {count(run.expected)}</td><td>{escape((run.started or DASH)[:19])}</td></tr>"
         )  # fmt: skip
 
-    def _line(self, settings: Any) -> Markup:
-        return inline(shown.settings_line(settings, self.view.options.samples != "none"))
+    def _asked(self, entry: Entry) -> Markup:
+        """By what engine and with what settings, which the runs of a board share."""
+        key = entry.engine, id(entry.run.settings)
+        if key not in self._settings:
+            line = shown.settings_line(entry.run.settings, self.view.options.samples != "none")
+            self._settings[key] = inline(entry.engine) + " · " + inline(line)
+        return self._settings[key]
 
 
-def _doubt(share: float | None) -> str:
-    return f'<td class="num{" flag" if (share or 0) > MARKED_SHARE else ""}">{points(share)}</td>'
+def _briefly(column: Column, line: Line) -> str:
+    """The same in signs: −3.1 ↓ [−4.8, −1.4]."""
+    by, low, high = line.change, line.low, line.high
+    sure = f" class={line.verdict}" if line.verdict in ("worse", "better") else ""
+    if column.percent:
+        said = f"<td{sure}>{100 * by:+.1f} {SIGNS[line.verdict]} [{100 * low:+.1f}, {100 * high:+.1f}]"
+        return said.replace("+0.0", "0.0").replace("-0.0", "0.0").replace("-", MINUS)
+    return f"<td{sure}>{written.signed(column, by)} {SIGNS[line.verdict]} [{written.signed(column, low)}, {written.signed(column, high)}]"
 
 
-def signed(column: Column, value: float | None) -> str:
-    """A change: +1.2 or −3.1, the minus as wide as the plus."""
-    if value is None:
-        return DASH
-    text = f"{100 * value:+.1f}" if column.percent else f"{value:+.3g}"
-    zero = not any(sign in "123456789" for sign in text)
-    return text[1:] if zero else text.replace("-", "\u2212")
+def _averages(column: Column, score: written.Score) -> str:
+    """Micro, then macro; neither where only one is known."""
+    if score.other == DASH:
+        return f"<td>{DASH}<td>{DASH}"
+    both = (score.other, score.value) if column.average == "macro" else (score.value, score.other)
+    return f"<td>{both[0]}<td>{both[1]}"
 
 
-def form_words(t: Words, form: Form) -> Markup:
-    """As _score.html.j2 writes it, once a column."""
-    extras = [inline(extra) for extra in form.extras]
-    if form.asked != "here":
-        parts = [t("elsewhere"), inline(form.elsewhere)]
-    else:
-        shots = Markup(", ").join(t("shots", n=n) for n in form.shots)
-        parts = [shots, t("chat" if form.chat else "raw")]
-        parts += [t(f"think_{form.think}")] if form.think != "default" else []
-    return Markup(" · ").join([*parts, *extras])
+def _letters(many: int) -> list[str]:
+    """a, b, c … aa, ab …; none where there is nothing to tell apart."""
+    if many <= 1:
+        return [""] * many
+    names = string.ascii_lowercase
+    return [(names[i // 26 - 1] if i >= 26 else "") + names[i % 26] for i in range(many)]

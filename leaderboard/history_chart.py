@@ -12,12 +12,11 @@ from markupsafe import Markup, escape
 
 from leaderboard import charts_lines
 from leaderboard.charts_lines import BOTTOM, LEFT, RIGHT, TALL, WIDE, Frame
-from leaderboard.checkpoint_rows import signed
 from leaderboard.history_series import Point, Series
 from leaderboard.parents import Against
 from leaderboard.places import Places
 from leaderboard.words import LANGUAGES, Words, attribute, count, inline
-from leaderboard.written import number
+from leaderboard.written import number, signed
 
 MARKS = 3  # dates on the axis
 

@@ -11,8 +11,9 @@ from __future__ import annotations
 import filecmp
 import json
 import os
+import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
@@ -136,10 +137,22 @@ def _keys_of(site: Path) -> dict[str, str]:
     return {str(k): str(v) for k, v in keys.items()} if isinstance(keys, dict) else {}
 
 
+class _Worded(jinja2.PackageLoader):
+    """Templates with what they say by a fixed key filled in before they are compiled: a thousand pages need not look it up."""
+
+    def __init__(self, t: Callable[[str], str]) -> None:
+        super().__init__("leaderboard")
+        self._t = t
+
+    def get_source(self, environment: jinja2.Environment, template: str) -> tuple[str, str, Callable[[], bool] | None]:
+        source, name, unchanged = super().get_source(environment, template)
+        return re.sub(r'\{\{ t\("(\w+)"\) \}\}', lambda found: str(self._t(found[1])), source), name, unchanged
+
+
 def of_templates(site: str, globals_: Mapping[str, Any], filters: Mapping[str, Any]) -> jinja2.Environment:
     """Strict and escaping: a hole in a page is an error, a model's answer is text."""
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("leaderboard"), autoescape=True, undefined=jinja2.StrictUndefined,
+        loader=_Worded(globals_["t"]), autoescape=True, undefined=jinja2.StrictUndefined,
         trim_blocks=True, lstrip_blocks=True, finalize=seen,
     )  # fmt: skip
     environment.filters.update(filters)

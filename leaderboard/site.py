@@ -18,7 +18,7 @@ from typing import Any, get_args
 from harness import __version__
 from harness.errors import UserError
 from harness.store.open import Store
-from leaderboard import charts, pages, places, words
+from leaderboard import charts, pages, places, words, written
 from leaderboard.cells import MARKED_SHARE
 from leaderboard.entries import read_board
 from leaderboard.pages import Options, Samples, View
@@ -105,6 +105,7 @@ def _templates(view: View) -> Any:
         "marked_share": MARKED_SHARE,
         "whisker": charts.whisker,
         "axis": charts.axis,
+        "written": written,
         "links": pages.navigation(view),
     }
     filters = {name: getattr(words, name) for name in FILTERS}

@@ -1,7 +1,8 @@
 """A score in letters, as tables write it: where sixty thousand rows are printed, Python writes them and no template.
 
-Example: `rank(cell)` -> "2–4", `Scores().of(column)[checkpoint]` -> Score(value="71.2", interval="69.9–72.5", chart="<svg…");
-`Marks(t)(cell)` -> badges in both languages.
+Example: `rank(cell)` -> "2–4", `Scores().of(column)[checkpoint]` -> Score(value="71.2", low="69.9", high="72.5", first="<td>71.2…");
+`Marks(t)(cell)` -> badges in both languages. Cells of long tables have neither classes nor end tags, which HTML lets one
+leave out: `.figures` in site.css knows each by its place. Nothing but numbers may be put between them unescaped.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ from typing import NamedTuple
 from markupsafe import Markup
 
 from leaderboard import charts
-from leaderboard.cells import Cell, Column
-from leaderboard.words import DASH, Words, count, decimal, points, tenth
+from leaderboard.cells import MARKED_SHARE, Cell, Column, Form
+from leaderboard.words import DASH, Words, count, decimal, inline, points, tenth
 
 OWN_COLUMN = ("unparsed", "truncated")  # marks that stand as shares in columns of their own
 QUIET = ("subset", "ungraded")  # nothing is wrong with these
@@ -22,7 +23,7 @@ QUIET = ("subset", "ungraded")  # nothing is wrong with these
 
 def number(column: Column, value: float | None) -> str:
     """A value in the unit of its column."""
-    return points(value) if column.percent else tenth(value) if column.composite else decimal(value)
+    return _spelling(column)(value)
 
 
 def interval(column: Column, cell: Cell) -> str:
@@ -41,12 +42,38 @@ def rank(cell: Cell) -> str:
     return str(cell.rank) if cell.best == cell.worst or cell.rank == 1 else f"{cell.best}–{cell.worst}"
 
 
+def signed(column: Column, value: float | None) -> str:
+    """A change: +1.2 or −3.1, the minus as wide as the plus."""
+    if value is None:
+        return DASH
+    text = f"{100 * value:+.1f}" if column.percent else f"{value:+.3g}"
+    zero = not any(sign in "123456789" for sign in text)
+    return text[1:] if zero else text.replace("-", "\u2212")
+
+
+def form(t: Words, asked: Form, short: bool = False) -> Markup:
+    """How a column was asked: "5-shot · raw", of answers from elsewhere who gave them; `short` leaves the extras out."""
+    extras = [] if short else [inline(extra) for extra in asked.extras]
+    if asked.asked != "here":
+        parts = [t("elsewhere"), *([] if short else [inline(asked.elsewhere)])]
+    else:
+        shots = Markup(", ").join(t("shots", n=n) for n in asked.shots)
+        parts = [shots, t("chat" if asked.chat else "raw")]
+        parts += [t(f"think_{asked.think}")] if asked.think != "default" else []
+    return Markup(" · ").join([*parts, *extras])
+
+
 class Score(NamedTuple):
     """What stands of a cell on the board, on its checkpoint's page and on its task's page: written once for the three."""
 
     value: str
-    interval: str  # empty: there is none
-    chart: str
+    low: str  # empty: there is no interval
+    high: str
+    n: str
+    other: str  # by the average that is not the column's own
+    tokens: str  # an answer
+    first: str  # the cells of value, interval and whisker
+    doubts: str  # the cells of what could not be read and of what was cut off
 
 
 class Scores:
@@ -54,35 +81,46 @@ class Scores:
 
     def __init__(self) -> None:
         self._written: dict[str, Mapping[str, Score]] = {}
+        self._no_interval = Words()("no_interval")
+        self._doubt = functools.cache(_doubt)
 
     def of(self, column: Column) -> Mapping[str, Score]:
         """Checkpoint id -> its score in letters."""
         if column.key not in self._written:
-            write = _writer(column)
+            write = self.writer(column)
             self._written[column.key] = {checkpoint: write(cell) for checkpoint, cell in column.cells.items()}
         return self._written[column.key]
 
+    def writer(self, column: Column) -> Callable[[Cell], Score]:
+        """For cells of a column, also those of runs that a later one has taken the place of."""
+        other = column.metric, "micro" if column.average == "macro" else "macro"
+        draw, spell = charts.Pixels(column.scale, column.chance), _spelling(column)
+        no_interval, doubt, tokens = self._no_interval, self._doubt, ("answer_tokens", "")
 
-def _writer(column: Column) -> Callable[[Cell], Score]:
-    row = charts.Row(column.scale, column.chance, 100.0 if column.percent else 1.0)
+        def write(cell: Cell) -> Score:
+            value, low, high = spell(cell.value), "", ""
+            said: str = no_interval
+            if cell.low is not None and cell.high is not None:
+                low, high = spell(cell.low), spell(cell.high)
+                said = f"{low}–{high}"
+            second = spent = DASH
+            if cell.entry is not None:
+                second = spell(cell.entry.results.value(other))
+                spent = decimal(cell.entry.results.value(tokens))
+            first = f"<td>{value}<td>{said}<td>{draw(cell.value, cell.low, cell.high)}"
+            doubts = doubt(cell.unparsed) + doubt(cell.truncated)
+            return Score(value, low, high, f"{cell.n:,}", second, spent, first, doubts)
 
-    def write(cell: Cell) -> Score:
-        value, low, high = cell.value, cell.low, cell.high
-        ranked = cell.ranked
-        said = number(column, value)
-        if low is None or high is None:
-            return Score(said, "", row(value, low, high, not ranked))
-        return Score(said, f"{number(column, low)}–{number(column, high)}", row(value, low, high, not ranked))
+        return write
 
-    def in_points(cell: Cell) -> Score:
-        """The picture is drawn with the very digits of the text."""
-        value, low, high = cell.value, cell.low, cell.high
-        if value is None or low is None or high is None:
-            return write(cell)
-        said, start, end = f"{100 * value:.1f}", f"{100 * low:.1f}", f"{100 * high:.1f}"
-        return Score(said, f"{start}–{end}", row.drawn(said, start, end, not cell.ranked))
 
-    return in_points if column.percent else write
+def _spelling(column: Column) -> Callable[[float | None], str]:
+    """`number` of one column, which needs no look at it any more."""
+    return points if column.percent else tenth if column.composite else decimal
+
+
+def _doubt(share: float | None) -> str:
+    return f"<td{' class=flag' if (share or 0) > MARKED_SHARE else ''}>{points(share)}"
 
 
 class Marks:

@@ -348,7 +348,57 @@ def test_the_pages_bytes_keep_their_budget(wide: Path) -> None:
     text = (wide / "data" / "columns" / columns[0]).read_text("ascii")
     payload = json.loads("[" + text.partition("(")[2].rpartition(")")[0] + "]")[1]
     assert len(payload["cells"]) == 200 and payload["head"].count("<th ") == 1
-    assert all(cell.count("<td ") == 1 for cell in payload["cells"])
+    assert all(shape.count("<td ") == 1 for shape in payload["shapes"]) and len(payload["shapes"]) < 40
+
+
+def test_rows_of_a_big_site_say_all_without_javascript_and_lead_on_with_it(
+    wide: Path, opened: Any, faults: Any
+) -> None:
+    child = next(
+        path for path in sorted(wide.glob("checkpoint/*.html")) if 'data-to="compare"' in path.read_text("utf-8")
+    )
+    plain = opened(child, java_script_enabled=False)
+    rows = plain.locator("#runs tbody tr")
+    assert rows.count() == 12 and plain.locator("#runs svg circle").count() == 12
+    for text in rows.all_inner_texts():  # rank, score, interval, change with its interval, n
+        assert re.search(
+            r"\t(1=|\d+(–\d+)?)( / \d+)?\t\d+\.\d\t\d+\.\d–\d+\.\d\t\s*\t[+−]?\d+\.\d [↓↑=~] \[.*\]\t9\t", text
+        ), text
+    page = opened(child)
+    first = page.locator("#runs tbody tr").first
+    slug = first.get_attribute("id")
+    to = [link.get_attribute("href") for link in first.locator("td a").all()]
+    parent = page.locator("#runs").get_attribute("data-a")
+    assert [re.sub(".*/", "", str(href)) for href in to] == [
+        f"compare.html#a={parent}&b={child.stem}&t={slug}",
+        f"samples.html#c={child.stem}&t={slug}",
+    ]
+    page.locator("#runs th button", has_text="Score").click()
+    shown = [float(x) for x in page.locator("#runs td:nth-child(3)").all_inner_texts()]
+    assert shown == sorted(shown, reverse=True)
+    assert faults(page) == []
+    assert child.stat().st_size < 30_000
+
+
+def test_a_long_ranking_leads_to_answers_and_sorts_as_it_is_shown(wide: Path, opened: Any, faults: Any) -> None:
+    page = opened(sorted(wide.glob("task/*.html"))[0], viewport={"width": 360, "height": 800}, color_scheme="dark")
+    table = page.locator("table.ranking")
+    best = str(table.get_attribute("data-a"))
+    rows = table.locator("tbody tr:not(.apart)")
+    assert rows.count() == 200 and best in str(rows.first.locator("th a").get_attribute("href"))
+    second = [str(link.get_attribute("href")) for link in rows.nth(1).locator("td a").all()]
+    assert f"a={best}&b=" in second[0] and "samples.html#c=" in second[1]
+    assert rows.first.locator("td a").count() == 1  # nothing to compare the first with
+    page.locator("th button", has_text="Checkpoint").click()
+    names_ = table.locator("tbody th a").all_inner_texts()
+    assert names_ == sorted(names_, key=lambda name: [int(x) if x.isdigit() else x for x in re.split(r"(\d+)", name)])
+    page.locator("th button", has_text="Rank").click()
+    page.locator("th button", has_text="Rank").click()
+    ranks = [
+        int(re.split("[=–]", text)[0]) for text in table.locator("td:first-child").all_inner_texts() if text != "–"
+    ]
+    assert ranks == sorted(ranks)
+    assert faults(page) == [] and page.evaluate("document.documentElement.scrollWidth") <= 360
 
 
 def test_hostile_names_are_inert_in_lazy_columns(tmp_path: Path, opened: Any) -> None:

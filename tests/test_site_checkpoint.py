@@ -70,7 +70,7 @@ def test_scores_stand_beside_the_parent_and_link_to_both(site: Path, opened: Any
     assert "compare.html#a=lora-r08" in str(row.locator("a[href*=compare]").get_attribute("href"))
     assert "samples.html#c=pupil-" in str(row.locator("a[href*=samples]").get_attribute("href"))
     page.locator("#runs th button", has_text="Score").click()
-    values = [float(x) for x in page.locator("#runs td.value").all_inner_texts()]
+    values = [float(x) for x in page.locator("#runs td:nth-child(3)").all_inner_texts()]
     assert values == sorted(values, reverse=True) and len(values) == 2
     subjects = page.locator("#subjects + p + details tbody tr td:nth-child(5)").all_inner_texts()
     changes = [float(text.replace("\u2212", "-")) for text in subjects]

@@ -23,6 +23,7 @@ from leaderboard.parents import Against
 from leaderboard.places import Places
 
 Samples = Literal["all", "wrong", "none"]
+LEAN_RUNS = 2_000  # 30 MB of pages at the full width of a row
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,11 @@ class View:
     def against(self) -> Mapping[str, Against]:
         """Each checkpoint against its parent: several pages speak of it, and it is tested once."""
         return parents.against(self.board, self.store)
+
+    @property
+    def lean(self) -> bool:
+        """So many runs that every byte of a row counts: pages then say once what rows share, and the rest behind links."""
+        return len(self.board.entries) > LEAN_RUNS
 
 
 @dataclass(frozen=True)

@@ -7,13 +7,13 @@ A big board opens with few columns; every other one is `data/columns/SLUG.js`, i
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from markupsafe import Markup
 
 from harness import identity
-from leaderboard import board_columns, board_rows, charts, press, shown, words
+from leaderboard import board_columns, board_rows, charts, press, shown, words, written
 from leaderboard.board_cells import Cells
 from leaderboard.board_columns import Place, Shown
 from leaderboard.board_rows import Row
@@ -42,17 +42,11 @@ def pages(view: View) -> Iterator[Page | Data]:
     content = _content(view, columns, rows, places) | _narrowing(facets) | {"basis": basis}
     yield Page(PATH, "index.html.j2", content | {"cells": functools.partial(_cell, cells)})
     yield Data("data/board.js", identity.digest(facets), lambda: ("board", facets))
-    order = [row.checkpoint.id for row in rows]
     template = functools.cache(_macros)
     for place in places:
-        if place.here:
-            continue
-        make = functools.partial(_column, place, rows, basis, template, cells)
-        if place.score:
-            made_of = [board_columns.made_of(place.score.column), place.score.badges]
-        else:
-            made_of = [[row.said(place.key) for row in rows], [column.name for column in basis]]
-        yield Data(f"data/columns/{place.key}.js", identity.digest([order, made_of]), make)
+        if not place.here:
+            made_of, make = _column(place, rows, basis, template, cells)
+            yield Data(f"data/columns/{place.key}.js", identity.digest(made_of), make)
 
 
 def _content(view: View, columns: Sequence[Shown], rows: Sequence[Row], places: Sequence[Place]) -> dict[str, Any]:
@@ -88,43 +82,37 @@ def _narrowing(facets: dict[str, Any]) -> dict[str, Any]:
 
 
 def _cell(cells: Cells, one: Shown, checkpoint: str) -> Markup:
-    return Markup(cells.write(one, one.cells.get(checkpoint), checkpoint))
+    return Markup(cells.of(one).write(checkpoint))
 
 
-def _column(place: Place, rows: Sequence[Row], basis: Sequence[Column], template: Any, cells: Cells) -> tuple[str, Any]:
-    made, one = template(), place.score
-    if one:
-        head = made.head(one)
-        each = [cells.write(one, one.cells.get(id_), id_) for id_ in (row.checkpoint.id for row in rows)]
-    else:
-        head, each = made.fact_head(place.key, basis), [str(made.fact(place.key, row)) for row in rows]
-    return f"columns/{place.key}", {"head": str(head), "cells": each}
+def _column(
+    place: Place, rows: Sequence[Row], basis: Sequence[Column], template: Callable[[], Any], cells: Cells
+) -> tuple[Any, Callable[[], tuple[str, Any]]]:
+    """What the script of a column is made of, and how: of scores the figures, of facts the HTML that the page would hold."""
+    name, one = f"columns/{place.key}", place.score
+    order = [row.checkpoint.id for row in rows]
+    if one is None:
+        facts = [[row.said(place.key) for row in rows], [column.name for column in basis]]
+        return [order, facts], lambda: (name, _facts(place.key, rows, basis, template()))
+    packed = cells.of(one).packed(order)
+    shared = [one.column.key, dict(one.column.title), one.badges, one.parts]
+    return [order, shared, packed], lambda: (name, {"head": str(template().head(one)), **packed})
+
+
+def _facts(key: str, rows: Sequence[Row], basis: Sequence[Column], made: Any) -> dict[str, Any]:
+    return {"head": str(made.fact_head(key, basis)), "cells": [str(made.fact(key, row)) for row in rows]}
 
 
 def _macros() -> Any:
     """The macros of _score.html.j2, for columns that are not part of a page."""
     known = {
-        "t": _Once(),
+        "t": words.Words(),
         "marked_share": MARKED_SHARE,
         "whisker": charts.whisker,
         "axis": charts.axis,
+        "written": written,
         "language": "en",
     }
     names = ("visible", "inline", "attribute", "points", "decimal", "tenth", "count", "size", "parameters")
     environment = press.of_templates("", known, {name: getattr(words, name) for name in names})
     return environment.get_template("_score.html.j2").module
-
-
-class _Once(words.Words):
-    """Sixty thousand cells say the same few words."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._said: dict[str, Any] = {}
-
-    def __call__(self, key: str, /, **values: Any) -> Any:
-        if values:
-            return super().__call__(key, **values)
-        if key not in self._said:
-            self._said[key] = super().__call__(key)
-        return self._said[key]

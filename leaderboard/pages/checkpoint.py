@@ -6,24 +6,27 @@ and interval, the subjects that moved, the guards beside their limits, and the c
 
 from __future__ import annotations
 
+import collections
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+
+from markupsafe import Markup
 
 from harness.records import Checkpoint, Lineage
 from harness.store import verdicts
 from harness.verdicts import trained
 from leaderboard import charts_lines, composite_pages, shown
-from leaderboard.cells import Entry
+from leaderboard.cells import Column, Entry
 from leaderboard.checkpoint_again import Again
 from leaderboard.checkpoint_parent import Both, Health
-from leaderboard.checkpoint_rows import Quick, Rows
-from leaderboard.family import Kin
+from leaderboard.checkpoint_rows import Rows
+from leaderboard.family import Kin, Node
 from leaderboard.overlapping import Overlapping
 from leaderboard.pages import Page, View
 from leaderboard.parents import Against
-from leaderboard.words import size
+from leaderboard.words import Words, size
 
 VERDICTS = 12  # the newest
 
@@ -42,23 +45,31 @@ class _Maker:
     kin: Kin = field(init=False)
     rows: Rows = field(init=False)
     health: Health = field(init=False)
+    pairs: Mapping[str, Sequence[Both]] = field(init=False)  # child -> what it can be held against its parent in
     again: Again = field(init=False)
     overlapping: Overlapping = field(init=False)
     judged: Mapping[str, list[dict[str, Any]]] = field(init=False)
+    tasks: Mapping[str, str] = field(init=False)  # exam -> key of its task
+    composites: Sequence[Column] = field(init=False)
+    nodes: dict[str, Markup] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        t = Quick()
+        t = Words()
         self.kin, self.rows = Kin(self.view), Rows(self.view, t)
         self.health, self.judged = Health(self.view, t), _judged(self.view)
+        self.pairs = {child: self._pairs(edge) for child, edge in self.kin.against.items()}
+        self.health.hold(self.pairs)
         self.overlapping = Overlapping(self.view.store)
+        self.tasks = {exam.id: exam.task.key for exam in {id(e.exam): e.exam for e in self.view.board.entries}.values()}
+        self.composites = [column for column in self.view.board.columns if column.composite]
         self.again = Again(texts=self.view.options.samples != "none")
 
     def content(self, checkpoint: Checkpoint) -> dict[str, Any]:
         board, lineage = self.view.board, checkpoint.lineage
-        mine = sorted(board.runs_of.get(checkpoint.id, ()), key=lambda e: (e.task.key, e.run.started or "", e.run.id))
+        mine = sorted(board.runs_of.get(checkpoint.id, ()), key=self._place)
         edge = self.kin.against.get(checkpoint.id)
         tree = self.kin.tree(checkpoint.id)
-        pairs = self._pairs(checkpoint, edge)
+        pairs = self.pairs.get(checkpoint.id, ())
         subjects, left = self.health.subjects(pairs)
         return {
             "heading": checkpoint.name,
@@ -66,18 +77,20 @@ class _Maker:
             "base": shown.name(board, checkpoint.base),
             "base_href": self.view.where.checkpoints.get(checkpoint.base or "", ""),
             "t": self.rows.t,
-            "rows": self.rows.scores(mine, edge),
-            "averages": self.rows.averaged(mine),
+            "lean": self.view.lean,
+            "slug": self.view.where.slug(checkpoint.id),
+            "scores": self.rows.scores(mine, edge),
             "runs": self.rows.runs(mine),
             "stale": ", ".join(board.stale.get(checkpoint.id, ())),
-            "composites": composite_pages.lines(board.columns, checkpoint.id),
+            "composites": composite_pages.lines(self.composites, checkpoint.id),
             "tree": tree if tree.children or tree.folded else None,
+            "once": self._once,
             "taught": self.kin.taught(checkpoint.id),
             "lineage": _lineage(lineage),
             "edge": self._edge(edge),
             "subjects": subjects,
             "subjects_left": left,
-            "guards": self.health.guards(pairs),
+            "guards": self.health.guards(checkpoint.id, pairs),
             "contamination": _contamination(lineage, mine),
             "tested": _on_tests(lineage, mine),
             "overlaps": _overlaps(checkpoint, mine, self.overlapping),
@@ -86,30 +99,40 @@ class _Maker:
             "again": self.again.lines(checkpoint, mine),
         }
 
+    def _once(self, node: Node, write: Callable[[Node], Markup]) -> Markup:
+        """A relative is drawn alike on the pages of its whole family."""
+        if node.here or node.moved or not node.id:
+            return write(node)
+        if node.id not in self.nodes:
+            self.nodes[node.id] = write(node)
+        return self.nodes[node.id]
+
+    def _place(self, entry: Entry) -> tuple[str, str, str]:
+        return self.tasks[entry.exam.id], entry.run.started or "", entry.run.id
+
     def _edge(self, edge: Against | None) -> dict[str, Any] | None:
         if edge is None:
             return None
-        counts = {word: sum(x.verdict == word for x in edge.lines.values()) for word in ("worse", "better", "alike")}
+        found = collections.Counter(line.verdict for line in edge.lines.values())
         return {
             "word": edge.word.replace(" ", "_"),
             "parent": self.view.board.by_id[edge.parent].name,
             "href": self.view.where.checkpoints[edge.parent],
             "compare": self.view.where.compare(edge.parent, edge.child),
+            "slug": self.view.where.slug(edge.parent),
             "many": len(edge.lines),
             "refused": len(edge.refused),
-            **counts,
+            **{word: found[word] for word in ("worse", "better", "alike")},
         }
 
-    def _pairs(self, checkpoint: Checkpoint, edge: Against | None) -> list[Both]:
+    def _pairs(self, edge: Against) -> list[Both]:
         """Columns in which parent and child were asked alike."""
-        if edge is None:
-            return []
         found = []
-        for key, head in self.rows.heads.items():
-            if key in edge.lines:
-                before, after = (head.column.cells[c].entry for c in (edge.parent, checkpoint.id))
-                if before is not None and after is not None:
-                    found.append(Both(head, before, after))
+        for key in edge.lines:
+            cells = self.rows.heads[key].column.cells
+            before, after = cells[edge.parent].entry, cells[edge.child].entry
+            if before is not None and after is not None:
+                found.append(Both(self.rows.heads[key], before, after))
         return found
 
 
@@ -179,14 +202,14 @@ def _contamination(lineage: Lineage | None, mine: Sequence[Entry]) -> list[dict[
 
 def _on_tests(lineage: Lineage | None, mine: Sequence[Entry]) -> list[dict[str, Any]]:
     """Tasks after whose own test set its training data is named, with those names."""
-    asked = sorted({e.task.key for e in mine}) if lineage else []
+    asked = sorted({e.task.key for e in mine if "trained" in e.badges}) if lineage else []
     found = [(task, trained.on_test(lineage, task)) for task in asked] if lineage else []
     return [{"task": task, "names": names} for task, names in found if names]
 
 
 def _overlaps(checkpoint: Checkpoint, mine: Sequence[Entry], overlapping: Overlapping) -> list[dict[str, Any]]:
     """Of each task that was looked for in its training data: how many questions stand there."""
-    exams = {e.exam.id: e.exam for e in mine}
+    exams = {e.exam.id: e.exam for e in mine} if overlapping.any else {}
     found = [(exam.task.key, overlapping.of(checkpoint, exam)) for exam in exams.values()]
     return [{"task": task, "overlap": overlap} for task, overlap in sorted(found, key=lambda pair: pair[0]) if overlap]
 

@@ -11,12 +11,11 @@ from typing import Any
 
 from harness import identity
 from leaderboard import history_chart, history_series
-from leaderboard.checkpoint_rows import Quick
 from leaderboard.family import Kin
 from leaderboard.history_series import Series
 from leaderboard.pages import Data, Page, View
 from leaderboard.places import Places
-from leaderboard.words import LANGUAGES
+from leaderboard.words import LANGUAGES, Words
 
 NAV = (50, "history")
 PATH = "history.html"
@@ -29,7 +28,7 @@ def present(view: View) -> bool:
 
 
 def pages(view: View) -> Iterator[Page | Data]:
-    kin, t = Kin(view), Quick()
+    kin, t = Kin(view), Words()
     families: dict[str, list[Series]] = {}
     for series in history_series.series(kin):
         families.setdefault(series.root.id, []).append(series)

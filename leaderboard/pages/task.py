@@ -19,7 +19,7 @@ from leaderboard.charts_spread import histogram
 from leaderboard.entries import order_of
 from leaderboard.hardest import hardest
 from leaderboard.pages import Page, View
-from leaderboard.task_rows import Rows
+from leaderboard.task_rows import Rows, is_long
 from leaderboard.words import Words
 
 COMPARED = 8  # checkpoints side by side in a table of subjects
@@ -49,6 +49,8 @@ def _section(view: View, column: Column, exam: Exam, rows: Rows, published: Publ
         "column": column,
         "rows": rows.of(column),
         "extras": rows.extras(column),
+        "long": is_long(column),
+        "best": rows.best(column),
         "histogram": histogram(column.scale, values, column.metric, factor, column.chance)
         if len(values) >= MANY
         else "",

@@ -11,7 +11,7 @@
   function insert(key, payload, rows) {
     // the only use of innerHTML: these cells were rendered, and escaped, by the template that made this page
     var holder = document.createElement("template");
-    holder.innerHTML = "<table><tbody><tr>" + payload.head + payload.cells.join("") + "</tr></tbody></table>";
+    holder.innerHTML = "<table><tbody><tr>" + payload.head + written(payload).join("") + "</tr></tbody></table>";
     var cells = Array.prototype.slice.call(holder.content.querySelector("tr").children);
     var after = order.slice(order.indexOf(key) + 1).map(head).filter(Boolean)[0];
     var at = after ? after.cellIndex : table.tHead.rows[0].cells.length;
@@ -19,6 +19,14 @@
     rows.forEach(function (row, i) { row.insertBefore(cells[i + 1], row.cells[at] || null); });
     BENCH.speak(cells[0]);
     BENCH.board.sortable(cells[0]);
+  }
+
+  function written(payload) { // of scores: the number of a shape and the figures that fill its holes
+    if (!payload.shapes) return payload.cells;
+    return payload.cells.map(function (cell) {
+      var told = cell.split("|");
+      return payload.shapes[told[0]].replace(/\{(\d+)\}/g, function (hole, at) { return told[Number(at) + 1]; });
+    });
   }
 
   function bring(key) { // a promise of a column that is not in the table yet; null of one that is

@@ -10,10 +10,15 @@
   }
 
   function valueOf(row, index, numeric) {
-    var cell = row.cells[index];
-    var text = cell ? cell.getAttribute("data-v") || "" : "";
-    if (!numeric) return text.toLowerCase();
-    return text === "" || isNaN(Number(text)) ? null : Number(text);
+    var cell = row.cells[index], told = cell ? cell.getAttribute("data-v") : "";
+    if (!numeric) return (told === null ? named(cell) : told).toLowerCase();
+    var value = told === null ? parseFloat(cell.textContent.replace(/,/g, "").replace("\u2212", "-")) : told === "" ? NaN : Number(told);
+    return isNaN(value) ? null : value; // as it is shown: 1= is 1, 4–6 is 4
+  }
+
+  function named(cell) { // the name that a row begins with, without what is marked beside it
+    var name = cell.querySelector("a") || cell;
+    return (name.querySelector('i[lang="' + root.lang + '"]') || name).textContent;
   }
 
   function compare(direction) { // of two values, null last both ways; 0 where they are equal
