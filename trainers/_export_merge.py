@@ -52,7 +52,7 @@ def store(model: Any, folder: Path, dtype: str, held_out: Sequence[Example]) -> 
         with undisturbed(model):
             before = scores(model, probes, str(model.get_input_embeddings().weight.device))
     save(model, folder, dtype)
-    return None if kept else {"dtype": dtype, **drift_of(folder, probes, before)}
+    return None if kept else {"kind": "stored", "dtype": dtype, **drift_of(folder, probes, before)}
 
 
 def save(model: Any, folder: Path, dtype: str) -> None:

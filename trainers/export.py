@@ -137,7 +137,8 @@ def _write_full(
         _texts(parent, aside)
         _export_files.write_config(Path(base), aside, dtype)
         _log(log, aside)
-        lineage.write(aside, replace(history, merge=drift))
+        looks = (*history.looks, *([drift] if drift else []))
+        lineage.write(aside, replace(history, looks=looks))
     return out
 
 

@@ -38,6 +38,7 @@ VOLATILE = {
 CHEAP_BYTES = 1 << 30  # a second to hash
 MEANINGLESS = re.compile(
     r"^(checkpoints?|ckpts?|step|epoch|iter|global_step|run|v|version)?[-_]?\d*$|"
+    r"^v\d+-\d{8}-\d{6}$|"  # of ms-swift: the version and when it began
     r"^(final|best|last|latest|models?|output|out|hf|merged|adapter|adapters|lora|weights|export|exported)$",
     re.IGNORECASE,
 )
@@ -167,7 +168,7 @@ def _full(folder: Path, name: str, cache: dict[str, str] | None) -> Checkpoint:
     return Checkpoint(
         id=identity.checkpoint_id(parts, None),
         name=name,
-        kind=_kind(quantization, history.method if history else None),
+        kind=_kind(quantization, history),
         path=str(folder),
         parts=parts,
         bytes=found.bytes + _facts.bytes_beside(folder, found),
@@ -239,10 +240,12 @@ def _small_id(folder: Path, cache: dict[str, str] | None) -> str | None:
     )
 
 
-def _kind(quantization: str | None, method: str | None) -> str:
+def _kind(quantization: str | None, history: Lineage | None) -> str:
     if quantization:
         return "quantised"
-    return {"pretrain": "base", "lora": "merged", "merged": "merged"}.get(method or "", "full")
+    if history and history.merge:  # an adapter of seqkd or grpo, say
+        return "merged"
+    return {"pretrain": "base", "lora": "merged", "merged": "merged"}.get((history and history.method) or "", "full")
 
 
 def _weights_digest(found: Weights, cache: dict[str, str] | None) -> str:
