@@ -8,6 +8,7 @@ Trap: a store knows when a checkpoint was first asked, not when it was trained, 
 from __future__ import annotations
 
 import functools
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -56,6 +57,7 @@ class Against:
 
 @dataclass(frozen=True, slots=True)
 class Experiment:
+    name: str  # the checkpoint's, with a piece of its id where others are called so too
     checkpoint: Checkpoint
     at: str  # when it was first asked, ISO 8601, UTC
     notes: tuple[Written, ...]
@@ -94,6 +96,8 @@ class _Maker:
             if not tasks or card.key in tasks:
                 self.runs.setdefault(run.checkpoint, []).append(run)
         self.by_id = {c.id: c for c in read.checkpoints(store)}
+        many = Counter(c.name for c in self.by_id.values())
+        self.named = {c.id: f"{c.name} ({c.id[:8]})" if many[c.name] > 1 else c.name for c in self.by_id.values()}
         self.first = {c: min(run.started or "9999-12-31T00:00:00Z" for run in mine) for c, mine in self.runs.items()}
         self.order = sorted(self.runs, key=lambda c: (self.first[c], self.by_id[c].name, c))
         self.place = {c: i for i, c in enumerate(self.order)}
@@ -114,10 +118,11 @@ class _Maker:
         against = [self._against(found, self.by_id[other], other == parent) for other in others if other]
         mine = self._best(checkpoint_id)
         return Experiment(
+            name=self.named[checkpoint_id],
             checkpoint=found,
             at=self.first[checkpoint_id],
             notes=(*own, *self.notes.get(checkpoint_id, ())),
-            parent=self.by_id[parent].name if parent in self.by_id else parent,
+            parent=self.named.get(parent or "", parent),
             relative=relative,
             against=tuple(one for one in against if one.lines or one.refused),
             scores={key: score for key, run in mine.items() if (score := self._score(run))},
@@ -162,7 +167,7 @@ class _Maker:
                 continue
             said = audit.variables({"recipe": tables.recipe(other.lineage)}, {"recipe": tables.recipe(mine)})
             many = len(said.differing) if said.kind != "unknown" else 10_000
-            found.append((many, -self.place[other_id], Relative(other.name, other_id, said)))
+            found.append((many, -self.place[other_id], Relative(self.named[other_id], other_id, said)))
         return min(found, key=lambda entry: entry[:2])[2] if found else None
 
     def _kin(self, one: Checkpoint, other: Checkpoint) -> bool:
@@ -198,7 +203,7 @@ class _Maker:
                 lines.append(line)
             elif isinstance(line, NotComparable):
                 refused.append(after.task)
-        return Against(other.name, other.id, is_parent, tuple(lines), tuple(sorted(refused)))
+        return Against(self.named[other.id], other.id, is_parent, tuple(lines), tuple(sorted(refused)))
 
     def _splits(self, checkpoint: Checkpoint, mine: Mapping[str, Run]) -> Iterator[Split]:
         data = checkpoint.lineage.data if checkpoint.lineage and self.checked else ()

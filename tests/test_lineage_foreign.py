@@ -230,6 +230,15 @@ def test_ms_swift_tells_its_settings_by_args_json(tmp_path: Path) -> None:
     assert not [key for key in said if "galore" in key or "token" in key or "output" in key]
 
 
+def test_a_save_of_ms_swift_is_named_by_its_output_folder(
+    tiny_checkpoint: Path, tiny_adapter: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "ward-lora/v0-20261120-114832/checkpoint-40"
+    folder.parent.mkdir(parents=True)
+    folder.symlink_to(tiny_adapter)
+    assert read.read(folder, base=tiny_checkpoint).name == "ward-lora/v0-20261120-114832/checkpoint-40"
+
+
 def test_axolotl_tells_its_settings_by_the_yaml_in_its_card(tmp_path: Path) -> None:
     adapter(tmp_path)
     put(tmp_path, "README.md", AXOLOTL_CARD)

@@ -224,6 +224,15 @@ def test_what_a_score_is_not_worth_is_said(tmp_path: Path) -> None:
     assert {s["dirty"]["n"] for s in found["rl"]["overlaps"]} == {10} and found["base"]["overlaps"] == []
 
 
+def test_two_of_one_name_are_told_apart(tmp_path: Path) -> None:
+    path = tmp_path / "b.db"
+    twins = [child("first"), replace(child("second", recipe=lora(r=9)), name="first")]
+    with open_store(path) as made, Writer(made) as writer:
+        for day, who in enumerate((BASE, *twins)):
+            begun(made, site_world.put_run(writer, made, who, GSM8K, 0.5).id, f"2026-11-{10 + day}T01:00:00.000Z")
+    assert f"differs from first ({twins[0].id[:8]}) in 1 setting" in flowing(log(path))
+
+
 def test_other_settings_are_not_compared_in_silence(tmp_path: Path) -> None:
     path = tmp_path / "b.db"
     with open_store(path) as made, Writer(made) as writer:

@@ -107,7 +107,7 @@ def _change(change: Change) -> dict[str, Any]:
 
 def _lines(one: Experiment) -> Iterator[str]:
     """The heading, then what stands under it; parts that are not known are not there."""
-    yield listed([_when(one.at), one.checkpoint.name, *filter(None, [_origin(one)])], "  ")
+    yield listed([_when(one.at), one.name, *filter(None, [_origin(one)])], "  ")
     yield from map(_note, one.notes)
     if one.relative:
         yield _moved(one.relative)
