@@ -22,6 +22,7 @@ from trainers.callbacks import callback
 from trainers.recipe import Export, Lora, Optim, Watched
 
 HISTORY = Lineage(method="lora", recipe={"method": "lora"}, recipe_sha="0" * 16, seed=0, steps=6)
+UNMEASURED = {"dtype": "bfloat16", "kl_nats": None, "argmax_changed": None, "probes": 0, "positions": 0}
 FULL = replace(HISTORY, method="full")
 TEXTS = ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja")
 
@@ -181,20 +182,15 @@ def test_merged_weights_answer_as_their_adapter_and_drift_is_told(
     assert all(torch.equal(t, before[name]) for name, t in weights_of(trained[base]).items())
 
 
-def test_without_a_dtype_merged_weights_have_the_parents(
+def test_without_a_dtype_merged_weights_have_the_parents_and_are_merged_however_they_were_taught(
     bases: dict[str, Parent], trained: dict[str, Any], tmp_path: Path
 ) -> None:
-    asked = recipe(bases["tied"], export=Export(merge=True))
-    _, merged = export.write(trained["tied"], bases["tied"], asked, tmp_path / "x", HISTORY)
+    asked = recipe(bases["tied"], "seqkd", lora=Lora(r=4), export=Export(merge=True))
+    history = replace(HISTORY, method="seqkd")
+    adapter, merged = export.write(trained["tied"], bases["tied"], asked, tmp_path / "x", history)
     made = sound(merged)
-    assert made.dtype == "bfloat16" and made.lineage is not None
-    assert made.lineage.merge == {
-        "dtype": "bfloat16",
-        "kl_nats": None,
-        "argmax_changed": None,
-        "probes": 0,
-        "positions": 0,
-    }
+    assert (sound(adapter).kind, made.kind, made.dtype) == ("adapter", "merged", "bfloat16")
+    assert made.lineage is not None and made.lineage.merge == UNMEASURED
 
 
 # -- full weights -----------------------------------------------------------------------------------------------
