@@ -453,6 +453,8 @@ def test_nesting_size_and_references_are_bounded(tmp_path: Path) -> None:
         "huge": "stage: sft\n" + "x: y\n" * 200_000,
         "flow": "stage: " + "{a: " * 20_000,
     }
+    again = "\nThis model is a fine-tuned version of [x](" + "a on the " * 40 + "\naxolotl version: `1`\n```yaml\n"
+    texts["again"] = "### Framework versions\n" + again * 600
     started = time.process_time()
     for name, text in texts.items():
         folder = tmp_path / name
