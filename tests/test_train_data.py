@@ -612,7 +612,7 @@ def test_a_plan_shows_counts_the_mix_and_rows_as_the_model_sees_them(tmp_path: P
     prepared = prepare(recipe, tmp_path, tokenizer)
     text = "\n".join(describe(prepared, recipe, tokenizer))
     assert "domain : general in rows: 70 : 30 = 7.0 : 3.0, asked 7:3" in text
-    assert "13 steps of 8 rows an epoch; 26 steps in all" in text
+    assert "13 steps of 8 rows an epoch" in text
     assert "medical.jsonl: dropped 1, empty reply (row 2: leer)" in text
     assert "medical.jsonl: changed 1, thinking stripped (row 1" in text
     assert "  asked   <|im_start|>user⏎" in text and "<|im_end|>⏎<|im_start|>assistant⏎" in text

@@ -22,8 +22,8 @@ from trainers.recipe import Clean
 from trainers.rows import Row
 
 SYSTEMS = ("keep", "none", "by_language")
-EMPTY, PLACEHOLDER = "empty reply", "placeholder"
-LOOKED_AT = 1_000  # characters by which a text's language is told
+EMPTY, PLACEHOLDER, SYSTEM_ADDED = "empty reply", "placeholder", "system prompt added"
+LOOKED_AT = 400  # characters by which a text's language is told
 _NAMES = (
     "instruction|input|output|response|answer|question|user|human|assistant|system|"
     "指令|输入|输出|回答|回复|答案|问题|用户|助手"
@@ -162,7 +162,7 @@ class Cleaner:
             if text == "by_language":
                 text = rules.system_zh if spoken == "zh" else rules.system_en
             messages = ({"role": "system", "content": text}, *messages)
-            self._ledger.change("system prompt added", row.number, question)
+            self._ledger.change(SYSTEM_ADDED, row.number, question)
         return replace(row, messages=messages, language=spoken)
 
 

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 from harness import files
 from harness.errors import UserError
+from harness.verdicts.wording import printable
 
 SPEAKERS = {
     "user": "user", "human": "user", "assistant": "assistant", "gpt": "assistant", "bot": "assistant", "model": "assistant",
@@ -83,11 +84,13 @@ class _Reader:
             return "alpaca"
         if any(row.get(key) is not None for key in QUESTIONS):
             return "question"
-        fields = ", ".join(str(key)[:40] for key in list(row)[:8]) or "none"
         raise UserError(
-            f"{self.where}: no conversation that is known here (fields: {fields}); rows have instruction and output, "
+            f"{self.where}: no conversation that is known here ({self._fields()}); rows have instruction and output, "
             "conversations, messages, or question and answer"
         )
+
+    def _fields(self) -> str:
+        return "fields: " + (", ".join(printable(str(key)[:40]) for key in list(self._row)[:8]) or "none")
 
     # -- the four shapes ----------------------------------------------------------------------------------------
 
@@ -121,7 +124,9 @@ class _Reader:
             rest = row.get("completion") or row.get("chosen") or []
             turns = self._turns(row["prompt"], "prompt") + self._turns(rest, "completion")
         else:
-            key = next((key for key in TALKS if row.get(key) is not None), TALKS[0])
+            key = next((key for key in TALKS if row.get(key) is not None), None)
+            if key is None:
+                raise UserError(f"{self.where}: no 'conversations' or 'messages' ({self._fields()})")
             turns = self._turns(row.get(key), key)
             if turns and turns[-1].role == "user" and row.get("chosen") is not None:
                 chosen = row["chosen"]

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from trainers._data_clean import PLACEHOLDER
+from trainers._data_clean import PLACEHOLDER, SYSTEM_ADDED
 from trainers._data_load import Loaded
 from trainers._data_mix import SIDES
 from trainers._data_tokens import REWRITTEN
@@ -62,7 +62,15 @@ def counts(
     return found
 
 
-def warnings(loaded: Iterable[Loaded], recipe: Recipe, held_out: Sequence[Example]) -> Iterable[str]:
+def warnings(loaded: Sequence[Loaded], recipe: Recipe, held_out: Sequence[Example]) -> Iterable[str]:
+    spoken_to = sum(one.ledger.counts["changed"][SYSTEM_ADDED] for one in loaded)
+    if spoken_to:
+        tasks = [one.ledger.name for one in loaded if one.source.task is not None]
+        yield (
+            f"a system prompt was put before {spoken_to:,} rows"
+            + (f", not before those of {', '.join(tasks)}, which are asked as the task asks them" if tasks else "")
+            + "; `bench run` asks without one unless --system gives it"
+        )
     for one in loaded:
         noticed, name = one.ledger.counts["noticed"], one.ledger.name
         where = {

@@ -99,11 +99,11 @@ def _steps(prepared: Prepared, recipe: Recipe) -> Iterator[str]:
         f"{counts['rows']:,} rows of {counts['tokens']:,} tokens, {told}; the longest row has {counts['longest']:,}, "
         f"{counts['held_out']:,} rows are held out"
     )
-    each = [math.ceil(len(phase) / optim.batch) for phase in prepared.phases]
-    shown = " + ".join(f"{steps:,}" for steps in each)
-    total = optim.steps if optim.steps is not None else math.ceil(sum(each) * optim.epochs)
-    fewer = " at most, since rows are packed" if optim.packing else ""
-    yield f"{shown} steps of {optim.batch} rows an epoch{fewer}; {total:,} steps in all"
+    batch = (
+        max(1, optim.batch // recipe.grpo.generations) if recipe.method == "grpo" else optim.batch
+    )  # rows, not answers
+    each = " + ".join(f"{math.ceil(len(phase) / batch):,}" for phase in prepared.phases)
+    yield f"{each} steps of {batch} rows an epoch" + (" at most, since rows are packed" if optim.packing else "")
 
 
 def _rows(prepared: Prepared, recipe: Recipe, tokenizer: Any) -> Iterator[str]:
