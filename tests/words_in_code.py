@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[1]
 def templates() -> dict[str, str]:
     """English template -> the file in which it stands."""
     found: dict[str, str] = {}
-    for path in sorted((ROOT / "harness").rglob("*.py")):
+    for path in sorted(p for folder in ("harness", "trainers") for p in (ROOT / folder).rglob("*.py")):
         source, where = path.read_text("utf-8"), str(path.relative_to(ROOT))
         if "from harness.words import" in source:
             for template in _of(ast.parse(source), where):

@@ -19,6 +19,7 @@ import torch
 from transformers import PrinterCallback, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from harness.errors import UserError
+from harness.words import say
 from trainers import _hardware, muon
 from trainers._fit_course import Course
 from trainers.parent import Parent
@@ -142,7 +143,7 @@ def run(fit: Fit, build: Callable[[Fit, Sequence[TrainerCallback]], Any], guard:
         trainer.remove_callback(PrinterCallback)
         last = next(checkpoints(fit.work), None)
         if last is not None:
-            fit.said(f"going on behind step {step_of(last)} of {fit.course.steps}")
+            fit.said(say("going on behind step {step} of {steps}", step=step_of(last), steps=fit.course.steps))
         trainer.train(resume_from_checkpoint=str(last) if last else None)
     except torch.OutOfMemoryError as error:
         raise UserError(_too_large(fit)) from error

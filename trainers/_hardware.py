@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from harness.errors import UserError
+from harness.words import say
 from trainers.recipe import Optim
 
 SHARE = 0.85  # of what is free: the estimate is one, and allocators keep some
@@ -76,17 +77,16 @@ def machine() -> Machine:
 def precise(optim: Optim, here: Machine) -> tuple[bool, str]:
     """Whether to compute in bfloat16, and why."""
     if optim.precision == "float32":
-        return False, "float32, as optim.precision says"
+        return False, say("{dtype}, as optim.precision says", dtype="float32")
     if optim.precision == "bfloat16":
         if here.device == "cuda" and not here.bfloat16:
             raise UserError(f"{here.name} has no bfloat16 units; leave optim.precision out, or set it to float32")
-        return True, "bfloat16, as optim.precision says"
+        return True, say("{dtype}, as optim.precision says", dtype="bfloat16")
     if here.device == "cpu":
-        return False, "float32, since this is a CPU"
-    return (
-        here.bfloat16,
-        f"bfloat16, which {here.name} has" if here.bfloat16 else f"float32: {here.name} has no bfloat16",
-    )
+        return False, say("float32, since this is a CPU")
+    if here.bfloat16:
+        return True, say("bfloat16, which {card} has", card=here.name)
+    return False, say("float32: {card} has no bfloat16", card=here.name)
 
 
 def choose(load: Load, optim: Optim, here: Machine, rows: int | None = None) -> Chosen:
@@ -94,7 +94,7 @@ def choose(load: Load, optim: Optim, here: Machine, rows: int | None = None) -> 
     bfloat16, why = precise(optim, here)
     checkpointing = here.device == "cuda" if optim.gradient_checkpointing is None else optim.gradient_checkpointing
     whole = rows or optim.batch
-    reasons = [f"precision {why}", *([] if not checkpointing else ["gradient checkpointing is on"])]
+    reasons = [say("precision {why}", why=why), *([say("gradient checkpointing is on")] if checkpointing else [])]
     fixed, each = weights_bytes(load, optim), row_bytes(load, bfloat16, checkpointing)
     if optim.per_device is not None:
         if whole % optim.per_device:
@@ -104,18 +104,18 @@ def choose(load: Load, optim: Optim, here: Machine, rows: int | None = None) -> 
             )
         return Chosen(
             here.device, bfloat16, checkpointing, optim.per_device, whole // optim.per_device,
-            (*reasons, f"{optim.per_device} rows at once, as optim.per_device says"),
+            (*reasons, say("{rows} rows at once, as optim.per_device says", rows=optim.per_device)),
         )  # fmt: skip
     room = here.free_bytes * SHARE - fixed
+    free = {"free": _gigabytes(here.free_bytes), "card": here.name, "longest": load.longest}
     if room < each:
-        most = f"{_gigabytes(fixed + each)} for the weights and one row of {load.longest:,} tokens"
-        reasons.append(f"{most} is more than the {_gigabytes(here.free_bytes)} free on {here.name}: it may not fit")
+        template = "{needed} for the weights and one row of {longest:,} tokens is more than the {free} free on {card}: it may not fit"
+        reasons.append(say(template, needed=_gigabytes(fixed + each), **free))
     fits = max(1, int(room // each))
     at_once = max(n for n in range(1, min(whole, fits) + 1) if not whole % n)
-    reasons.append(
-        f"{at_once} of {whole} rows at once: {_gigabytes(fixed)} for weights and optimiser, {_gigabytes(each)} a row of "
-        f"{load.longest:,} tokens, {_gigabytes(here.free_bytes)} free on {here.name}"
-    )
+    template = "{rows} of {whole} rows at once: {fixed} for weights and optimiser, {each} a row of {longest:,} tokens, {free} free on {card}"
+    counts = {"rows": at_once, "whole": whole, "fixed": _gigabytes(fixed), "each": _gigabytes(each)}
+    reasons.append(say(template, **counts, **free))
     return Chosen(here.device, bfloat16, checkpointing, at_once, whole // at_once, tuple(reasons))
 
 

@@ -14,6 +14,7 @@ from typing import Any
 from harness._contamination_rows import Text, TrainingRow
 from harness.contamination import Check, Questions
 from harness.records import Exam
+from harness.words import listed, say
 from trainers.rows import Prepared
 
 LEVELS = ("exact", "near", "partial")
@@ -42,12 +43,11 @@ def checked(
 
 def _sentence(name: str, counts: Mapping[str, Mapping[str, int]]) -> str:
     some = [
-        f"{found['exact']:,} of {task} word for word and {found['near']:,} nearly"
-        for task, found in counts.items()
-        if found["exact"] or found["near"]
+        say("{exact:,} of {task} word for word and {near:,} nearly", exact=n["exact"], near=n["near"], task=task)
+        for task, n in counts.items()
+        if n["exact"] or n["near"]
     ]
     if some:
-        return (
-            f"{name} holds questions that checkpoints are ranked by: {'; '.join(some)}; their scores count for little"
-        )
-    return f"{name} holds no question of {', '.join(counts)}"
+        template = "{name} holds questions that checkpoints are ranked by: {what}; scores on them count for little"
+        return say(template, name=name, what=listed(some))
+    return say("{name} holds no question of {tasks}", name=name, tasks=listed(counts))

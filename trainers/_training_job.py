@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.checkpoints import lineage
 from harness.records import Lineage
+from harness.words import say
 from trainers import _export_space, _training_state, callbacks, export, looking, memorised, parent
 from trainers._fit_course import Course, course
 from trainers.recipe import Lora, Recipe
@@ -71,7 +72,8 @@ class Job:
         chosen = self.chosen(model, here, bfloat16)
         for reason in chosen.reasons:
             self.watch.said(reason)
-        self.watch.said(f"{way.steps:,} steps, {way.epochs:.3g} epochs of {len(self.examples):,} rows")
+        counts = {"steps": way.steps, "epochs": way.epochs, "rows": len(self.examples)}
+        self.watch.said(say("{steps:,} steps, {epochs:.3g} epochs of {rows:,} rows", **counts))
         watching = callbacks.callback(self.watch, self.looker(), self.recipe.watch, folder=self.work)
         fit = Fit(
             self.recipe, self.start, self.examples, way, chosen, self.work, watching, self.watch.said,
@@ -126,7 +128,7 @@ class Job:
             export.write(
                 model, self.start, self.recipe, folder, told, held_out=self.prepared.held_out, log=watching.log
             )
-            self.watch.said(f"epoch {epoch}: {folder}")
+            self.watch.said(say("epoch {n}: {folder}", n=epoch, folder=folder))
 
         return write
 

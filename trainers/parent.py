@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from typing import Any
 from harness.checkpoints import doctor, read, template
 from harness.errors import EngineFailure, UserError
 from harness.records import Checkpoint
+from harness.words import say
 from trainers import _export_files
 from trainers.recipe import Lora, Recipe
 
@@ -80,12 +81,12 @@ def placed(text: str, folder: Path) -> str:
 
 def examined(checkpoint: Checkpoint) -> list[str]:
     """The doctor's warnings; what it refuses is refused."""
-    notes = []
+    notes: list[str] = []
     for finding in doctor.examine(checkpoint):
         if finding.level == "refuse":
             raise UserError(f"{checkpoint.name}: {finding.what}; {finding.remedy}")
         if finding.level == "warn":
-            notes.append(f"{checkpoint.name}: {finding.what}; {finding.remedy}")
+            notes.append(say("{name}: {facts}", name=checkpoint.name, facts=f"{finding.what}; {finding.remedy}"))
     return notes
 
 
@@ -95,7 +96,7 @@ def _tokenizer(checkpoint: Checkpoint) -> Any:
     return load_tokenizer(checkpoint)
 
 
-def _template(recipe: Recipe, folder: Path, checkpoint: Checkpoint, tokenizer: Any) -> tuple[str | None, list[str]]:
+def _template(recipe: Recipe, folder: Path, checkpoint: Checkpoint, tokenizer: Any) -> tuple[str | None, Sequence[str]]:
     own = template.text(checkpoint)
     if recipe.template is None:
         return own, []
@@ -117,17 +118,19 @@ def _template(recipe: Recipe, folder: Path, checkpoint: Checkpoint, tokenizer: A
     if QUESTION[0]["content"] not in rendered:
         raise UserError(f"template {file} drops the question; it must write message.content")
     tokenizer.chat_template = text
-    return text, [f"chat template of {file.name}, since {checkpoint.name} has none"] if own is None else []
+    return text, [
+        say("chat template of {file}, since {name} has none", file=file.name, name=checkpoint.name)
+    ] if own is None else []
 
 
-def _pad(tokenizer: Any) -> list[str]:
+def _pad(tokenizer: Any) -> Sequence[str]:
     """A pad where there is none: a token that exists, and spare if one is."""
     if tokenizer.pad_token_id is not None:
         return []
     known = tokenizer.get_vocab()
     spare = next((t for t in PADS if t in known and t != tokenizer.eos_token), tokenizer.eos_token)
     tokenizer.pad_token = spare
-    return [f"the tokenizer has no pad token; {spare} pads, masked by place"]
+    return [say("the tokenizer has no pad token; {token} pads, and is masked by its place", token=spare)]
 
 
 # -- weights ------------------------------------------------------------------------------------------------

@@ -13,12 +13,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from harness import __version__, identity
 from harness.checkpoints import read
 from harness.errors import UserError
 from harness.records import Checkpoint, Exam, Lineage
+from harness.words import say
 from trainers import _training_state, export, parent, plan, questions, recipe_file, rewards
 from trainers.data import prepare
 from trainers.recipe import Recipe
@@ -27,6 +28,7 @@ from trainers.watch import Watch
 
 if TYPE_CHECKING:
     from harness.contamination import Check
+    from trainers.teacher import Taught
 
 LIBRARIES = ("torch", "transformers", "trl", "peft", "accelerate")
 
@@ -51,15 +53,19 @@ def train(
     for note in start.notes:
         watch.said(note)
     teacher = parent.open_teacher(recipe, folder, start) if recipe.method == "logitkd" else None
-    prepared, answerer = _prepared(recipe, folder, out, start, watch, data, hub)
-    history = _history(recipe, start, teacher.checkpoint.id if teacher else answerer, prepared)
+    for note in teacher.notes if teacher else ():
+        watch.said(note)
+    prepared, taught = _prepared(recipe, folder, out, start, watch, data, hub)
+    who = teacher.checkpoint.id if teacher else taught.teacher if taught else None
+    history = _history(recipe, start, who, prepared)
     if not again and _training_state.finished(out, history):
-        watch.said(f"{out} is trained already")
+        watch.said(say("{folder} is trained already", folder=out))
         if not all(written.exists() for written in export.folders(recipe, out)):
             export.merge(out, start, recipe, held_out=prepared.held_out)
         return _read(recipe, start, out)
     _fits_window(start, prepared)
-    history = replace(history, data=_overlap.checked(prepared, exams, watch.said, keep))
+    sources = _overlap.checked(prepared, exams, watch.said, keep)
+    history = replace(history, data=(*sources, *([] if taught is None else [_answers(taught)])))
     export.check_space(recipe, start, out)
     work = _training_state.folder(out)
     with _training_state.alone(work, history, again):
@@ -70,16 +76,16 @@ def train(
 
 def _prepared(
     recipe: Recipe, folder: Path, out: Path, start: parent.Parent, watch: Watch, data: Path | None, hub: str
-) -> tuple[Prepared, str | None]:
-    """The rows, and who answered them."""
-    told: list[str] = []
+) -> tuple[Prepared, Taught | None]:
+    """The rows, and what a teacher had to do with them."""
+    told: list[Taught] = []
 
     def answered(rows: Sequence[Row]) -> Sequence[Row]:
         from trainers import teacher
 
         assert recipe.teacher is not None
         taught = teacher.ask(recipe.teacher, rows, folder=folder, out=out, said=watch.said, data=data, hub=hub)
-        told.append(taught.teacher)
+        told.append(taught)
         return taught.rows
 
     if recipe.method == "seqkd" and recipe.teacher is None:
@@ -89,6 +95,12 @@ def _prepared(
     for line in (*plan.sources_told(found), *found.warnings):
         watch.said(line)
     return found, told[0] if told else None
+
+
+def _answers(taught: Taught) -> dict[str, Any]:
+    """The teacher's answers as a source of data: how many were asked, and what became of them."""
+    counts = {name: n for name, n in taught.counts.items() if name not in ("name", "sha", "rows", "role")}
+    return {"name": f"answers of {taught.teacher}", "role": "teacher", "rows": len(taught.rows), **counts}
 
 
 def _fits_window(start: parent.Parent, prepared: Prepared) -> None:
