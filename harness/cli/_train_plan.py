@@ -100,7 +100,7 @@ def write_prompts(planned: Sequence[Planned], path: Path, given: Mapping[str, An
         rows |= {(row.source, row.number): row for row in asked}
     limits = {one.recipe.teacher.max_tokens for one in planned if one.recipe.teacher}
     count = teacher.write_prompts(rows.values(), path, max(limits, default=None))
-    template = (
-        "{n:,} questions in {path}; add each line's `answer`, then --set method=seqkd --set teacher.answers={path}"
-    )
-    echo(say(template, n=count, path=path))
+    others = [key for key in ("model", "endpoint") if any(getattr(one.recipe.teacher, key) for one in planned)]
+    sets = " ".join([*(f"--set teacher.{key}=" for key in others), f"--set teacher.answers={path}"])
+    template = "{n:,} questions in {path}; add each line's `answer`, then train with {sets}"
+    echo(say(template, n=count, path=path, sets=sets))
