@@ -353,7 +353,9 @@ def test_a_checkpoint_teaches_through_the_hf_engine(make_checkpoint: Callable[..
     rows = problems()[:4]
     replies = [r.reply for r in rows[:3]] + ["答案\\boxed{1}"]
     texts = [text for r in rows for text in (r.messages[0]["content"], r.reply)]
-    folder = by_heart(make_checkpoint("master", texts=texts), rows, replies)
+    folder = by_heart(
+        make_checkpoint("master", texts=texts, num_hidden_layers=1, initializer_range=0.05), rows, replies
+    )
     out = tmp_path / "made" / "pupil"
     asked = Teacher(model=folder.name, engine="hf", samples=2, temperature=0.05, max_tokens=120)
     taught = teacher.teach(asked, [replace(r, reply="") for r in rows], folder=folder.parent, out=out)
@@ -375,7 +377,7 @@ def by_heart(folder: Path, rows: Sequence[Row], replies: Sequence[str]) -> Path:
     labels = torch.tensor(
         [[*[-100] * len(h), *t, *[-100] * (longest - len(h) - len(t))] for h, t in zip(heads, tails, strict=True)]
     )
-    optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2)
     for _ in range(300):
         loss = model(input_ids=ids, labels=labels).loss
         optimizer.zero_grad()
