@@ -193,6 +193,19 @@ def test_without_a_dtype_merged_weights_have_the_parents_and_are_merged_however_
     assert made.lineage is not None and made.lineage.merge == UNMEASURED
 
 
+def test_an_adapter_is_merged_later_as_it_would_have_been_at_once(
+    bases: dict[str, Parent], trained: dict[str, Any], tmp_path: Path
+) -> None:
+    parent, probes = bases["plain"], sums(bases["plain"], range(3))
+    asked = recipe(parent, export=Export(merge=True, dtype="bfloat16"))
+    at_once = export.write(trained["plain"], parent, asked, tmp_path / "now", HISTORY, held_out=probes)
+    later = export.write(trained["plain"], parent, recipe(parent), tmp_path / "later", HISTORY)
+    assert export.merge(later[0], parent, asked, held_out=probes) == tmp_path / "later-merged"
+    one, other = sound(at_once[1]), sound(tmp_path / "later-merged")
+    assert one.id == other.id and one.lineage == other.lineage
+    assert read.read(later[0]).lineage == one.lineage
+
+
 # -- full weights -----------------------------------------------------------------------------------------------
 
 

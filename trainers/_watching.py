@@ -7,6 +7,7 @@ pretty while the weights are lost; that filter is switched off here.
 from __future__ import annotations
 
 import math
+import resource
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,7 +19,7 @@ from trainers import _training_log
 from trainers._last_good import LastGood
 from trainers.looking import Looker, steps_of_looks
 from trainers.recipe import Watched
-from trainers.watch import Look, Step, Watch, table
+from trainers.watch import Look, Step, Watch, look_of, table
 
 KNOWN = {"loss", "learning_rate", "epoch", "step", "total_flos"}
 SUMMARY = "train_runtime"  # in the entry with which a Trainer ends its log
@@ -31,7 +32,7 @@ class Watching(TrainerCallback):  # type: ignore[misc]  # transformers' base has
         self._log = _training_log.Log(self.log)
         self._good = LastGood(folder)
         self._due: frozenset[int] = frozenset()
-        self._before = (0, 0.0)  # tokens and seconds until a kill
+        self._before, self._peak = (0, 0.0), 0  # tokens and seconds until a kill, and bytes
         self._begun = time.monotonic()
         self._counted: Any = 0
         self._counter: Any = None
@@ -57,15 +58,15 @@ class Watching(TrainerCallback):  # type: ignore[misc]  # transformers' base has
         return self._before[1] + time.monotonic() - self._begun
 
     @property
-    def peak_bytes(self) -> int | None:
-        """Most memory so far: of the GPUs, else of this process with all that it imported."""
+    def peak_bytes(self) -> int:
+        """Most memory so far, before a kill too: of the GPUs, else of this process with all that it imported."""
         import torch
 
         if torch.cuda.is_available():
-            return sum(torch.cuda.max_memory_allocated(i) for i in range(torch.cuda.device_count()))
-        import resource
-
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024  # Linux counts in KiB
+            now = sum(torch.cuda.max_memory_allocated(i) for i in range(torch.cuda.device_count()))
+        else:
+            now = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024  # Linux counts in KiB
+        return max(now, self._peak)
 
     # -- what the Trainer calls ---------------------------------------------------------------------------------
 
@@ -123,12 +124,13 @@ class Watching(TrainerCallback):  # type: ignore[misc]  # transformers' base has
         """What was known when the training was killed."""
         self.steps = step
         entries = self._log.entries
-        self.loss = [(e["step"], e["loss"]) for e in entries if isinstance(e.get("loss"), float | int)]
-        self.looks = [Look(**({"score": None, "loss": None} | BLANK | e["look"])) for e in entries if "look" in e]
+        self.loss = [(e["step"], e["loss"]) for e in entries if _finite(e.get("loss"))]
+        self.looks = [look_of(e["look"]) for e in entries if isinstance(e.get("look"), Mapping)]
         if self._looker is not None:
             self._looker.looks[:] = self.looks
         logged = [e for e in entries if "seconds" in e]
         self._before = (logged[-1]["tokens"], logged[-1]["seconds"]) if logged else (0, 0.0)
+        self._peak = max((e.get("peak_bytes") or 0 for e in logged), default=0)
         self._best, self._waited = None, 0
         for look in self.looks:
             self._rank(look)
@@ -213,9 +215,6 @@ class Watching(TrainerCallback):  # type: ignore[misc]  # transformers' base has
         control.should_training_stop = True
         if self._main:
             self._watch.said(f"stopped: {why}")
-
-
-BLANK: dict[str, Any] = {"n": 0, "answer_tokens": None, "empty": None, "cut": None}
 
 
 def _finite(value: Any) -> bool:

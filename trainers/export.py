@@ -19,7 +19,7 @@ from typing import Any, Protocol
 from safetensors import SafetensorError
 
 from harness.checkpoints import doctor, lineage, read
-from harness.errors import UserError
+from harness.errors import EngineFailure, UserError
 from harness.records import Checkpoint, Lineage
 from trainers import _export_files, _export_space, _training_log
 from trainers.recipe import Recipe
@@ -88,23 +88,32 @@ def write(
         if not _trains_adapter(recipe):
             return [_write_full(model, parent, recipe, out, history, held_out, log)]
         _write_adapter(model, parent, out, history, log)
-        return [out, *([merge(out, parent, recipe, held_out=held_out)] if _merges(recipe) else [])]
+        return [out, *([_merged(out, parent, recipe, history, held_out)] if _merges(recipe) else [])]
 
 
 def merge(adapter: Path, parent: Parent, recipe: Recipe, *, held_out: Sequence[Example] = ()) -> Path:
     """The folder of merged weights of an adapter that `write` left; the drift goes into both lineages."""
+    return _merged(adapter, parent, recipe, lineage.read(adapter) or Lineage(), held_out)
+
+
+def _merged(adapter: Path, parent: Parent, recipe: Recipe, history: Lineage, held_out: Sequence[Example]) -> Path:
     from trainers import _export_merge
 
     dtype, out = _dtype(recipe, parent), merged_folder(adapter)
     checkpoint = read.read(adapter, base=parent.checkpoint.path)
     with _published(out) as aside:
-        drift = _export_merge.merge(checkpoint, aside, dtype, held_out)
+        try:
+            drift = _export_merge.merge(checkpoint, aside, dtype, held_out)
+        except EngineFailure:
+            raise UserError(
+                f"{adapter} is written, but the parent in float32 does not fit into memory beside it, so nothing is merged; "
+                "run the same command where there is more, it trains nothing again"
+            ) from None
         _texts(parent, aside)
         _export_files.write_config(Path(parent.checkpoint.path or ""), aside, dtype)
         _log(adapter / _training_log.KEPT, aside)
-        history = replace(lineage.read(adapter) or Lineage(), merge=drift)
-        lineage.write(aside, history)
-    lineage.write(adapter, history)
+        lineage.write(aside, replace(history, merge=drift))
+    lineage.write(adapter, replace(history, merge=drift))
     return out
 
 

@@ -6,7 +6,8 @@ answer_tokens 8.2 with the same score is the collapse that short-answer fine-tun
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
 from typing import Any, Protocol
 
 
@@ -42,6 +43,12 @@ class Look:
 def table(look: Look) -> dict[str, Any]:
     """A look as log and lineage keep it: what could not be said is left out."""
     return {name: value for name, value in asdict(look).items() if value is not None}
+
+
+def look_of(kept: Mapping[str, Any]) -> Look:
+    """The look that `table` kept."""
+    names = (field.name for field in fields(Look))
+    return Look(**{name: kept.get(name, 0 if name in ("step", "n") else None) for name in names})
 
 
 class Watch(Protocol):
