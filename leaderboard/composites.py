@@ -1,4 +1,4 @@
-"""Composite scores on the board: who may share a column, which are fresh, ranks from the same drawn questions, the front.
+"""Composite scores on the board: who may share a column, which are fresh, ranks from the same drawn questions.
 
 One column holds scores of one profile (by its sha), the same tasks, questions and golds, one counter of tokens and one
 grader of chains; scores by own tokens also one tokenizer. Example: distill-v1 on gsm8k by own tokens, chains by rule.
@@ -9,26 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from harness import composites, identity
 from harness.errors import UserError
-from harness.records import Dominated, Overall
+from harness.records import Overall
 from harness.store import read
 from harness.store.open import Store
-from harness.verdicts import composite_ranks, ranking
+from harness.verdicts import composite_ranks
 from harness.verdicts.profile import Profile
 from leaderboard.cells import Cell, Column, Composite, Entry, Form
 from leaderboard.sides import Sides
-
-
-@dataclass(frozen=True)
-class Front:
-    """Accuracy x tokens x bytes of a composite column: who is dominated, and who lacks one of the three."""
-
-    column: Column
-    points: Sequence[Dominated]  # by checkpoint id: (right answers in a hundred, tokens per answer, bytes)
-    lacking: Sequence[str]  # checkpoint ids
 
 
 def columns(store: Store, entries: Sequence[Entry], sides: Sides) -> tuple[list[Column], dict[str, tuple[str, ...]]]:
@@ -175,30 +166,3 @@ def _ranked(
         tied = place.tie_band and not alone
         changed[c] = changed[c].at(1 if place.tie_band else place.rank, place.low, place.high, tied)
     return replace(column, cells=changed)
-
-
-def fronts(found: Sequence[Column]) -> list[Front]:
-    """Of every composite column with at least two checkpoints that have all three."""
-    return [
-        front for column in found if column.composite and len((front := _front(column, column.composite)).points) > 1
-    ]
-
-
-def _front(column: Column, how: Composite) -> Front:
-    kinds = {plan.name: plan.kind for plan in how.profile.part}
-    points, lacking = {}, []
-    for checkpoint, cell in sorted(column.cells.items()):
-        overall = cell.overall
-        if overall is None or "partial" in cell.marks or "subset" in cell.marks:
-            continue
-        if "uncounted" in cell.marks:
-            lacking.append(checkpoint)
-            continue
-        right = next((part.value for part in overall.parts if kinds.get(part.name) == "accuracy"), None)
-        size = next((part.detail.get("bytes") for part in overall.parts if kinds.get(part.name) == "bytes"), None)
-        tokens = overall.beside.get("tokens_per_answer")
-        if right is None or tokens is None or size is None:
-            lacking.append(checkpoint)
-        else:
-            points[checkpoint] = (right, tokens, float(size))
-    return Front(column, ranking.pareto(points, (True, False, False)) if points else [], lacking)

@@ -42,6 +42,7 @@ class Board:
 
     matrices: Matrices
     stale: Mapping[str, tuple[str, ...]]  # checkpoint id -> profiles whose score is older than the answers: not shown
+    overlapping: Overlapping
 
     @cached_property
     def written(self) -> Scores:
@@ -82,7 +83,8 @@ def read_board(store: Store) -> Board:
 def _read_board(store: Store) -> Board:
     scorers = read.scorers(store)
     by_id = {c.id: c for c in read.checkpoints(store)}
-    entries = list(_entries(store, by_id, scorers))
+    overlapping = Overlapping(store)
+    entries = list(_entries(store, by_id, scorers, overlapping))
     scoring = {run: row for run, (row, _) in scorers.items()}
     matrices = Matrices(store, scoring)
     place = places(entries)
@@ -94,10 +96,13 @@ def _read_board(store: Store) -> Board:
     for entry in entries:
         runs_of.setdefault(entry.checkpoint.id, []).append(entry)
     ordered = sorted((by_id[c] for c in runs_of), key=lambda c: _order(c, found, lead))
-    return Board(entries, found, ordered, by_id, lead.key if lead else "", place, runs_of, matrices, stale)
+    key = lead.key if lead else ""
+    return Board(entries, found, ordered, by_id, key, place, runs_of, matrices, stale, overlapping)
 
 
-def _entries(store: Store, by_id: Mapping[str, Checkpoint], scorers: Mapping[str, tuple[int, str]]) -> Iterator[Entry]:
+def _entries(
+    store: Store, by_id: Mapping[str, Checkpoint], scorers: Mapping[str, tuple[int, str]], overlapping: Overlapping
+) -> Iterator[Entry]:
     """One per run, by its id."""
     runs = sorted(read.list_runs(store), key=lambda run: run.id)
     exams = {exam: read.get_exam(store, exam) for exam in sorted({run.exam for run in runs})}
@@ -105,7 +110,6 @@ def _entries(store: Store, by_id: Mapping[str, Checkpoint], scorers: Mapping[str
     named = {engine: f"{info.name} {info.version}".strip() for engine, info in engines.items()}
     scorer = {run: name for run, (_, name) in scorers.items()}
     badge = badges(((run, exams[run.exam].task, scorer.get(run.id, "")) for run in runs), by_id)
-    overlapping = Overlapping(store)
     shelf = Shelf(store)
     lacking = frozenset(shelf.lacking())
     for run in runs:

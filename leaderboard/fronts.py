@@ -6,13 +6,13 @@ Trap: counts by different tokenizers are not one scale; without a tokenizer know
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Set
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.records import Dominated
 from harness.verdicts import ranking
-from leaderboard import composites
-from leaderboard.cells import Cell, Column
+from leaderboard.cells import Cell, Column, Composite
 from leaderboard.entries import Board
 
 MOST = 12
@@ -29,28 +29,25 @@ class Front:
 
 def any_front(board: Board) -> bool:
     """Whether `fronts` would find one; asks nobody who beats whom."""
-    return bool(composites.fronts(board.columns)) or any(
-        len(_points(column)[0]) > 1 for column in _of_tasks(board, set())
-    )
+    return any(len(_points(column)[0]) > 1 for column in board.columns if column.composite or _suits(column))
 
 
 def fronts(board: Board) -> list[Front]:
-    """One per composite, then one per task whose answers were counted, each with at least two checkpoints; a dozen."""
-    found = [
-        Front(front.column, front.points, _intervals(front.column), front.lacking)
-        for front in composites.fronts(board.columns)
-    ]
+    """One per composite, then one per task whose answers were counted, each with at least two checkpoints; a dozen of both."""
+    found = _fronts(column for column in board.columns if column.composite)
     told = {front.column.composite.tasks for front in found if front.column.composite}
-    for column in _of_tasks(board, told):
-        points, lacking = _points(column)
-        if len(points) > 1 and len(found) < MOST:
-            found.append(Front(column, ranking.pareto(points, (True, False, False)), _intervals(column), lacking))
-    return found
+    tasks = (column for column in board.columns if _suits(column) and (column.name,) not in told)
+    return [*found, *_fronts(tasks, MOST - len(found))]
 
 
-def _of_tasks(board: Board, told: Set[tuple[str, ...]]) -> list[Column]:
-    """Tasks that no composite tells of alone."""
-    return [column for column in board.columns if _suits(column) and (column.name,) not in told]
+def _fronts(columns: Iterable[Column], most: int | None = None) -> list[Front]:
+    """Those with two points, `most` of them."""
+    placed = ((column, *_points(column)) for column in columns)
+    several = (one for one in placed if len(one[1]) > 1)
+    return [
+        Front(column, ranking.pareto(points, (True, False, False)), _intervals(column), lacking)
+        for column, points, lacking in itertools.islice(several, None if most is None else max(0, most))
+    ]
 
 
 def _suits(column: Column) -> bool:
@@ -58,10 +55,33 @@ def _suits(column: Column) -> bool:
     return bool(column.task) and column.percent and column.better_high and column.task.ask == "generate"  # type: ignore[union-attr]
 
 
-def _points(column: Column) -> tuple[dict[str, tuple[float, ...]], list[str]]:
+Placed = tuple[dict[str, tuple[float, float, float]], list[str]]
+
+
+def _points(column: Column) -> Placed:
     """(by checkpoint id what stands on the three axes, ids that lack one of them)."""
-    points: dict[str, tuple[float, ...]] = {}
-    lacking = []
+    return _of_composite(column, column.composite) if column.composite else _of_task(column)
+
+
+def _of_composite(column: Column, how: Composite) -> Placed:
+    kinds = {plan.name: plan.kind for plan in how.profile.part}
+    points, lacking = {}, []
+    for checkpoint, cell in sorted(column.cells.items()):
+        overall = cell.overall
+        if overall is None or "partial" in cell.marks or "subset" in cell.marks:
+            continue
+        right = next((part.value for part in overall.parts if kinds.get(part.name) == "accuracy"), None)
+        size = next((part.detail.get("bytes") for part in overall.parts if kinds.get(part.name) == "bytes"), None)
+        tokens = overall.beside.get("tokens_per_answer")
+        if "uncounted" in cell.marks or right is None or tokens is None or size is None:
+            lacking.append(checkpoint)
+        else:
+            points[checkpoint] = (right, tokens, float(size))
+    return points, lacking
+
+
+def _of_task(column: Column) -> Placed:
+    points, lacking = {}, []
     ranked = {c: cell for c, cell in sorted(column.cells.items()) if cell.ranked and cell.entry}
     shared = _one_tokenizer(list(ranked.values()))
     for checkpoint, cell in ranked.items():

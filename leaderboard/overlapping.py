@@ -39,18 +39,20 @@ class Overlapping:
         self._checked = overlaps.train_files(store)
         self._levels: dict[tuple[str, ...], Mapping[str, str]] = {}
         self._counted: dict[tuple[tuple[str, ...], str], Overlap | None] = {}
+        self._trained: dict[str, tuple[str, ...]] = {}  # checkpoint id -> its files that were checked
 
     @property
     def any(self) -> bool:
         return bool(self._checked)
 
     def of(self, checkpoint: Checkpoint, exam: Exam) -> Overlap | None:
-        data = checkpoint.lineage.data if checkpoint.lineage and self._checked else ()
-        shas = tuple(
-            sorted(
-                {str(source["sha"])[: overlaps.SHOWN] for source in data if source.get("sha")} & self._checked.keys()
-            )
-        )
+        if not self._checked:
+            return None
+        shas = self._trained.get(checkpoint.id)
+        if shas is None:
+            data = checkpoint.lineage.data if checkpoint.lineage else ()
+            named = {str(source["sha"])[: overlaps.SHOWN] for source in data if source.get("sha")}
+            shas = self._trained[checkpoint.id] = tuple(sorted(named & self._checked.keys()))
         if not shas:
             return None
         if (shas, exam.id) not in self._counted:

@@ -8,6 +8,7 @@ lies at hand is kept as plain numbers, and a Result is made when it is looked at
 from __future__ import annotations
 
 import json
+import math
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
@@ -101,7 +102,11 @@ class Shelf:
         return Result(run_id, metric, version, slice_, value, low, high, n, method)
 
     def value(self, run_id: str, key: Key) -> float | None:
-        return self.numbers(run_id, key)[0]
+        at = self._at(run_id, key)
+        if at is None:
+            return self.numbers(run_id, key)[0]
+        value = self._value[at] if at >= 0 else math.nan
+        return value if value == value else None
 
     def numbers(self, run_id: str, key: Key) -> Numbers:
         """Value, low, high and n without the rest of the record; n is 0 where there is no result."""
