@@ -14,13 +14,16 @@ from typing import Any
 import pytest
 from stub_server import Ask, Reply, Stub, chat_answer, error, json_reply
 
+from harness import evaluate
 from harness.errors import UserError
-from harness.records import Sample
+from harness.questions import prompts
+from harness.records import Checkpoint, EngineInfo, Sample
 from harness.store import read as stored
 from harness.store.open import open_store
 from trainers import _teacher_paraphrase as wording
 from trainers import questions, teacher
 from trainers._teacher_choice import Answer, best
+from trainers._teacher_exam import lessons
 from trainers.recipe import Source, Teacher
 from trainers.rows import Row
 
@@ -220,6 +223,15 @@ def test_one_question_in_two_system_prompts_is_two_questions(serve: Callable[[Sc
         assert [r.reply for r in taught.rows] == [f"Under {s} the sea is wide." for s in systems]
 
 
+def test_a_teacher_without_a_chat_template_reads_the_raw_prompt_of_the_task() -> None:
+    base = Checkpoint("b", "base", "base")
+    for row in problems()[0], questions.read(Source(task="demo_facts"))[0]:
+        (asked,) = lessons([row])
+        (job,) = evaluate.plan([base], [asked.exam], {"max_tokens": 9}, lambda c: EngineInfo("e", "hf", "", ""))
+        (prompt,) = prompts.prompts(job.exam, job.run.settings, job.samples)
+        assert prompt.text == questions.raw(row)[0] and "\n\n问题：" in job.run.settings.stop
+
+
 @pytest.mark.parametrize(
     ("asked", "why"),
     [
@@ -341,6 +353,12 @@ def test_prompts_go_out_and_answers_come_back_by_id_by_question_and_from_a_batch
 def test_a_file_that_teaches_nothing_is_said_in_a_sentence(line: dict[str, Any], why: str, tmp_path: Path) -> None:
     jsonl(tmp_path / "answers.jsonl", [line])
     with pytest.raises(UserError, match=re.escape(why)):
+        ask(Teacher(answers="answers.jsonl"), [SUM], tmp_path)
+
+
+def test_a_file_that_is_nested_without_end_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "answers.jsonl").write_text('{"id": "x", "answer": ' + "[" * 100_000 + "]" * 100_000 + "}\n", "utf-8")
+    with pytest.raises(UserError, match="nested too deep"):
         ask(Teacher(answers="answers.jsonl"), [SUM], tmp_path)
 
 

@@ -38,7 +38,7 @@ def read(path: Path, lessons: Sequence[Lessons]) -> tuple[list[Recorded], int]:
     places = _places(lessons)
     found: list[Recorded] = [{} for _ in lessons]
     unmatched = rows = 0
-    for row in files.rows(path):
+    for row in _rows(path):
         rows += 1
         matched = next((places[key] for key in _keys(row) if key in places), [])
         answers = list(_answers(row)) if matched else []
@@ -70,6 +70,15 @@ def job(who: Checkpoint, lessons: Lessons, recorded: Recorded) -> Job:
     )  # fmt: skip
     samples = tuple(sample for sample in lessons.exam.samples if sample.id in answered)
     return Job(run, who, lessons.exam, info, samples, frozenset(recorded))
+
+
+def _rows(path: Path) -> Iterator[files.Row]:
+    try:
+        yield from files.rows(path)
+    except RecursionError:
+        raise UserError(
+            f"{path.name} holds JSON that is nested too deep to be read; is it a file of answers?"
+        ) from None
 
 
 def _places(lessons: Sequence[Lessons]) -> dict[str, list[tuple[int, str]]]:
