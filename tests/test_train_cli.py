@@ -368,4 +368,4 @@ def test_answers_from_elsewhere_teach(folder: Path) -> None:
     done = bench("train", "tiny.toml", *sets, "--set", "teacher.answers=a.jsonl", "--json")
     assert done.exception is None, done.output
     (made,) = json.loads(done.stdout)["checkpoints"]
-    assert sum(source["rows"] for source in made["lineage"]["data"]) == 6
+    assert [source["rows"] for source in made["lineage"]["data"] if source["role"] == "domain"] == [6]

@@ -407,6 +407,17 @@ def test_the_audit_sees_what_moved_between_two_arms(
     assert found.kind == ("controlled" if spoken.startswith("1 ") else "confounded")
 
 
+def test_what_a_teacher_answered_is_no_data_set_beside_its_questions(file: Path) -> None:
+    sets = ["method=seqkd", "teacher.model=big", "teacher.samples=[1, 4]", "optim.steps=60"]
+    one, two = recipe_file.read(file, sets)
+    sources = [(*SOURCES, {"name": "answers of big", "role": "teacher", "rows": rows}) for rows in (40, 55)]
+    found = audit.variables(
+        made(one.recipe, file.parent / "one", sources=sources[0]),
+        made(two.recipe, file.parent / "two", sources=sources[1], tokens=9900),
+    )
+    assert "1 setting (teaching.samples 1 -> 4)" in found.sentence
+
+
 def test_seeds_are_replicates_to_the_audit(file: Path) -> None:
     found = judged(file, ["seeds=2"])
     assert found.kind == "replicate" and "the seed (0 -> 1)" in found.sentence

@@ -37,7 +37,7 @@ IDLE = (
     "run_name",
     "num_workers",
 )
-ROWS = ("data", "mix", "clean")  # keys that decide which rows there are
+ROWS = ("data", "mix", "clean", "teacher", "teaching")  # keys that decide which rows there are
 UNORDERED = ("target_modules", "targets", "modules_to_save")  # sets: peft writes them in any order
 OUTWARD = (
     "dataloader",
