@@ -173,7 +173,8 @@ def test_short_answers_end_a_training(parent: Parent, tmp_path: Path) -> None:
     train(model, short, tmp_path / "short", [asked], max_steps=80)
     assert asked.ended is not None and asked.ended.startswith("the answers collapsed: answers have ")
     assert asked.steps < 80 and heard.looks[-1].step == asked.steps and heard.looks[-1].collapsed
-    assert heard.sentences == [f"stopped: {asked.ended}"]
+    hint = "watch.stop_on_collapse = false in the recipe would have gone on"
+    assert heard.sentences == [f"stopped: {asked.ended}", hint]
 
     heard = Heard()
     asked = watched(parent, heard, tmp_path, short, every=10, max_tokens=60, stop_on_collapse=False)

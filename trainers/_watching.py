@@ -15,6 +15,7 @@ from typing import Any
 
 from transformers import TrainerCallback
 
+from harness.words import say
 from trainers import _training_log
 from trainers._last_good import LastGood
 from trainers.looking import Looker, steps_of_looks
@@ -106,7 +107,7 @@ class Watching(TrainerCallback):  # type: ignore[misc]  # transformers' base has
             self._watch.step(step)
         wrong = [name for name in ("loss", "grad_norm") if not _finite(entry.get(name, 0.0))]
         if wrong and self.ended is None:
-            self._lost("the loss" if "loss" in wrong else "the gradient", model, state.global_step, control)
+            self._lost(say("the loss") if "loss" in wrong else say("the gradient"), model, state.global_step, control)
         elif not wrong:
             self._confirm(state.global_step)
 
@@ -168,12 +169,13 @@ class Watching(TrainerCallback):  # type: ignore[misc]  # transformers' base has
         if look.loss is not None:
             self._good.confirm()
         if look.collapsed and self._watched.stop_on_collapse:
-            self._end(f"the answers collapsed: {look.collapsed}", control)
+            self._end(say("the answers collapsed: {why}", why=look.collapsed), control)
+            self._say(say("watch.stop_on_collapse = false in the recipe would have gone on"))
         self._rank(look)
         patience = self._watched.patience
         if patience is not None and self._waited >= patience and self.ended is None:
-            what = "score" if look.score is not None else "held-out loss"
-            self._end(f"no better {what} in {patience} looks", control)
+            what = say("score") if look.score is not None else say("held-out loss")
+            self._end(say("no better {what} in {n} looks", what=what, n=patience), control)
 
     def _look(self, model: Any, step: int) -> Look:
         assert self._looker is not None
@@ -203,18 +205,23 @@ class Watching(TrainerCallback):  # type: ignore[misc]  # transformers' base has
 
     def _lost(self, what: str, model: Any, step: int, control: Any) -> None:
         self.kept = self._good.restore(model)
-        weights = f"the weights are those of step {self.kept}"
+        self.broken = self.kept is None
+        weights = say("the weights are those of step {step}", step=self.kept)
         if not self.kept:
-            self.broken = self.kept is None
-            weights = "no good weights are in memory" if self.broken else "the weights are the parent's again"
-        self._end(f"{what} is no number from step {step} on; {weights}", control)
+            weights = say("no good weights are in memory") if self.broken else say("the weights are the parent's again")
+        self._end(
+            say("{what} is no number from step {step} on; {weights}", what=what, step=step, weights=weights), control
+        )
         control.should_save = False
 
     def _end(self, why: str, control: Any) -> None:
         self.ended = why
         control.should_training_stop = True
+        self._say(say("stopped: {why}", why=why))
+
+    def _say(self, sentence: str) -> None:
         if self._main:
-            self._watch.said(f"stopped: {why}")
+            self._watch.said(sentence)
 
 
 def _finite(value: Any) -> bool:

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from harness.records import Response
+from harness.words import say
 from trainers.recipe import Watched
 from trainers.rows import Example
 from trainers.watch import Look
@@ -104,14 +105,16 @@ def _symptom(first: Look, now: Look, reply_tokens: float | None, max_tokens: int
     if now.answer_tokens is None or first.answer_tokens is None:
         return None
     if (now.empty or 0.0) > MOST:
-        return f"{now.empty:.0%} of the answers are empty"
+        return say("{share:.0%} of the answers are empty", share=now.empty)
     if (now.cut or 0.0) > MOST and (first.cut or 0.0) < FEW:
-        return f"{now.cut:.0%} of the answers run into the limit of {max_tokens} tokens, at first {first.cut:.0%} did"
+        template = "{share:.0%} of the answers run into the limit of {limit} tokens, at first {before:.0%} did"
+        return say(template, share=now.cut, limit=max_tokens, before=first.cut)
     unstopped = (first.cut or 0.0) >= UNSTOPPED
     usual = reply_tokens if unstopped else first.answer_tokens
     if usual is not None and now.answer_tokens < usual * SHORT:
-        whose = "the held-out replies" if unstopped else "the first look"
-        return f"answers have {now.answer_tokens:.1f} tokens, less than a third of the {usual:.1f} of {whose}"
+        whose = say("the held-out replies") if unstopped else say("the first look")
+        template = "answers have {n:.1f} tokens, less than a third of the {usual:.1f} of {whose}"
+        return say(template, n=now.answer_tokens, usual=usual, whose=whose)
     return None
 
 
