@@ -454,6 +454,19 @@ def test_what_a_teacher_answered_is_what_is_learnt(world: Path, tmp_path: Path) 
     assert [r.text for r in asked.answer(rows)] == [e.row.reply for e in rows]
 
 
+def test_a_file_of_a_teachers_answers_makes_a_pupil(world: Path, tmp_path: Path) -> None:
+    told = [{"question": f"{a}+{b}=?", "answer": f"我想是{a + b}"} for a in range(6) for b in range(4)]
+    write(tmp_path / "answers.jsonl", told)
+    teacher = Teacher(answers=str(tmp_path / "answers.jsonl"), keep="all")
+    made = train(recipe(method="seqkd", teacher=teacher, lora=Lora(r=4)), world, tmp_path / "out", Told())
+    history = made.lineage
+    assert history is not None and made.kind == "adapter" and history.method == "seqkd" and history.teacher
+    questions, answers = history.data
+    assert (questions["name"], questions["rows"]) == ("sums.jsonl", 24)
+    assert answers["role"] == "teacher" and answers["rows"] == 24
+    assert history.steps == 6
+
+
 def divergence(model: Any, teacher: Any, rows: Sequence[Example]) -> float:
     """Mean KL of the teacher's next tokens to the model's, over the tokens that there are."""
     import torch
@@ -515,6 +528,40 @@ def test_the_scorers_of_the_board_are_the_rewards(world: Path, tmp_path: Path) -
     assert made.kind == "adapter" and made.lineage.steps == 2
     extra = told.steps[-1].extra or {}
     assert 0.0 <= extra["rewards/number/mean"] <= 1.0 and extra["completions/mean_length"] <= 5
+
+
+def test_answers_are_asked_for_by_exactly_our_ids(tmp_path: Path, make_checkpoint: Callable[..., Path]) -> None:
+    """A tokenizer that puts a token of its own before every text would put it there a second time."""
+    from tokenizers.processors import TemplateProcessing
+    from transformers import AutoTokenizer
+
+    from trainers import _fit_grpo
+
+    folder = make_checkpoint("begins", architecture="Llama")
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    mark = ("<|im_start|>", tokenizer.convert_tokens_to_ids("<|im_start|>"))
+    tokenizer.backend_tokenizer.post_processor = TemplateProcessing(single="<|im_start|> $A", special_tokens=[mark])
+    tokenizer.save_pretrained(folder)
+    assert AutoTokenizer.from_pretrained(folder)("a")["input_ids"][0] == mark[1]
+    given = recipe(
+        parent=str(folder), method="grpo", grpo=replace(GROUPS, generations=2), optim=replace(QUICK, steps=1, batch=4)
+    )
+    opened = parent.open_parent(given, tmp_path)
+    rows = tuple(
+        replace(e, ids=e.ids[: e.prompt], row=replace(e.row, sample=Sample(str(n), n, "?", target="3")))
+        for n, e in enumerate(examples(opened.tokenizer)[:2])
+    )
+    fit = fit_of(given, tmp_path, rows, tmp_path / "work")
+    fit = replace(fit, course=_fit_course.course([2], given.optim, 0, 2))
+    model = parent.load(opened.checkpoint, bfloat16=False, device="cpu")
+    seen: list[dict[str, Any]] = []
+    model.register_forward_pre_hook(lambda module, a, named: seen.append(dict(named)), with_kwargs=True)
+    _fit_grpo.fit(fit, model)
+    asked = [
+        [int(i) for i, keep in zip(ids, mask, strict=True) if keep]
+        for ids, mask in zip(seen[0]["input_ids"], seen[0]["attention_mask"], strict=True)
+    ]
+    assert asked == [list(rows[i].ids) for i in fit.course.rows for _ in range(2)]
 
 
 def test_groups_without_a_difference_end_a_training(world: Path, tmp_path: Path) -> None:
@@ -660,21 +707,28 @@ RUN = """
 """
 
 
-def killed_recipe(optimizer: Any = "adamw") -> Recipe:
-    return recipe(
-        method="lora", lora=Lora(r=4, dropout=0.2), optim=replace(QUICK, steps=30, optimizer=optimizer),
-        watch=Watched(held_out=4, max_tokens=4), seed=3,
+def killed_recipe(kind: str = "adamw") -> Recipe:
+    """Of thirty steps, with chance in each of them."""
+    given = recipe(
+        method="lora", lora=Lora(r=4, dropout=0.2), optim=replace(QUICK, steps=30), watch=Watched(held_out=4, max_tokens=4),
+        seed=3,
     )  # fmt: skip
+    if kind == "grpo":
+        scored = Source(path="golds.jsonl", format="question")
+        return replace(given, method="grpo", grpo=replace(GROUPS, max_tokens=8), parent="guesser", data=(scored,))
+    if kind == "logitkd":
+        return replace(given, method="logitkd", teacher=Teacher(model="guesser"), distil=Distil(lmbda=0.5))
+    return replace(given, optim=replace(given.optim, optimizer=kind))  # type: ignore[arg-type]
 
 
-def kill_at(step: int, world: Path, out: Path, optimizer: str = "adamw") -> None:
+def kill_at(step: int, world: Path, out: Path, kind: str = "adamw") -> None:
     """The real training in a process of its own, ended by SIGKILL once it has told of this step."""
     script = out.parent / "run.py"
     script.write_text(textwrap.dedent(RUN), "utf-8")
     (out.parent / "tests_of_fit.py").write_text(Path(__file__).read_text("utf-8"), "utf-8")
     root = Path(__file__).resolve().parents[1]
     env = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join((str(root), str(root / "tests")))}
-    command = [sys.executable, str(script), str(world), str(out), optimizer]
+    command = [sys.executable, str(script), str(world), str(out), kind]
     with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         for line in process.stdout:
@@ -747,15 +801,6 @@ def test_muon_goes_on_from_what_it_stored() -> None:
 # -- longer runs --------------------------------------------------------------------------------------------
 
 
-@pytest.mark.soak
-@pytest.mark.parametrize("optimizer", ["muon", "adafactor"])
-def test_every_optimiser_goes_on_after_a_kill(world: Path, tmp_path: Path, optimizer: str) -> None:
-    whole = train(killed_recipe(optimizer), world, tmp_path / "whole", Told())
-    kill_at(17, world, tmp_path / "killed", optimizer)
-    made = train(killed_recipe(optimizer), world, tmp_path / "killed", Told())
-    assert furthest(weights(whole.path), weights(made.path)) < 1e-5
-
-
 @pytest.fixture(scope="module")
 def guesser(world: Path) -> Checkpoint:
     """Knows that an answer is a digit below five, and not which."""
@@ -764,7 +809,20 @@ def guesser(world: Path) -> Checkpoint:
     given = recipe(
         data=(Source(path="guesses.jsonl"),), clean=Clean(deduplicate=False), optim=replace(QUICK, epochs=15), name="guesser",
     )  # fmt: skip
+    write(world / "golds.jsonl", [{"question": f"{n}+{3 - n}=?", "answer": "3"} for n in range(4)])
     return train(given, world, world / "guesser", Told())
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("kind", ["muon", "adafactor", "logitkd", "grpo"])
+def test_every_way_goes_on_after_a_kill(world: Path, tmp_path: Path, guesser: Checkpoint, kind: str) -> None:
+    whole = train(killed_recipe(kind), world, tmp_path / "whole", Told())
+    kill_at(17, world, tmp_path / "killed", kind)
+    told = Told()
+    made = train(killed_recipe(kind), world, tmp_path / "killed", told)
+    assert told.steps[0].step == 16
+    assert furthest(weights(whole.path), weights(made.path)) < 1e-5
+    assert furthest(weights(whole.path), {n: t * 0 for n, t in weights(whole.path).items()}) > 1e-3
 
 
 @pytest.mark.soak
@@ -773,7 +831,6 @@ def test_grpo_moves_a_guesser_towards_what_is_rewarded(
     world: Path, tmp_path: Path, guesser: Checkpoint, lora: Lora | None
 ) -> None:
     """With a term that holds it near its parent, and as an adapter without."""
-    write(world / "golds.jsonl", [{"question": f"{n}+{3 - n}=?", "answer": "3"} for n in range(4)])
     given = recipe(
         parent=str(guesser.path), method="grpo", lora=lora, data=(Source(path="golds.jsonl", format="question"),),
         grpo=Grpo(rewards=("number",), generations=8, max_tokens=4, beta=0.02 if lora is None else 0.0),
