@@ -17,7 +17,7 @@ from harness.records import Prompt, Request, Settings
 from trainers.data import prepare
 from trainers.plan_text import describe
 from trainers.recipe import Clean, Grpo, Mix, Optim, Recipe, Source, Watched
-from trainers.rows import Prepared, Row
+from trainers.rows import Example, Prepared, Row
 
 THINK = "<think>三加五等于八。</think>\n\n"
 RECIPE = Recipe(parent="x", method="lora", data=(Source(path="rows.jsonl"),), watch=Watched(held_out=0))
@@ -88,6 +88,8 @@ TWO = [([("user", "3+5=?")], "8"), ([("user", "3+5=?"), ("assistant", "8"), ("us
         ({"question": "3+5=?", "answer": "8"}, [ONE]),
         ({"prompt": "3+5=?", "completion": "8"}, [ONE]),
         ({"problem": "3+5=?", "solution": "8", "level": 3}, [ONE]),
+        ({"Question": "3+5=?", "Complex_CoT": "three, then five", "Response": "8", "options": None}, [ONE]),
+        ({"input": "3+5=?", "output": "8"}, [ONE]),
     ],
 )  # fmt: skip
 def test_rows_of_every_shape_become_the_same_conversations(made: Callable[..., Prepared], row: Any, found: Any) -> None:
@@ -135,6 +137,8 @@ def test_rows_are_the_same_out_of_every_kind_of_file(tmp_path: Path, tokenizer: 
         ({"messages": [{"role": "assistant", "content": None, "tool_calls": [{}]}]}, "calls tools"),
         ({"messages": [{"role": "user", "content": "a"}] * 1001}, "a conversation of 1001 turns"),
         ({"question": "a", "chosen": "b", "rejected": "c"}, "a chosen and a rejected answer"),
+        ({"question": "a", "A": "1", "B": "2", "answer": "A"}, "options beside it"),
+        ({"question": "a", "choices": ["1", "2"], "answer": "A"}, "options beside it"),
         ({"text": "Once upon a time"}, "no conversation that is known here (fields: text)"),
         ({}, "fields: none"),
     ],
@@ -354,12 +358,16 @@ def test_limits_are_nested_and_hang_on_no_name(tmp_path: Path, tokenizer: Any) -
     assert taken("a.jsonl", 10) != taken("a.jsonl", 10, seed=1)
 
 
+def first_turns(examples: Sequence[Example]) -> set[str]:
+    return {example.row.messages[0]["content"] for example in examples}
+
+
 def test_the_held_out_slice_is_never_trained_on_and_never_was(tmp_path: Path, tokenizer: Any) -> None:
     def held(rows: list[dict[str, Any]], **fields: Any) -> tuple[set[str], set[str]]:
         write(tmp_path / "rows.jsonl", rows)
         prepared = prepare(replace(RECIPE, watch=Watched(held_out=20), **fields), tmp_path, tokenizer)
-        asked_first = lambda e: e.row.messages[0]["content"]  # noqa: E731
-        return {asked_first(e) for e in prepared.held_out}, {asked_first(e) for phase in prepared.phases for e in phase}
+        trained = [example for phase in prepared.phases for example in phase]
+        return first_turns(prepared.held_out), first_turns(trained)
 
     rows = many(300)
     before, trained = held(rows)
@@ -464,6 +472,52 @@ def test_the_prompt_is_what_bench_run_asks_and_the_rest_is_learnt(
         assert learnt.count(reads.eos_token_id) == 1
 
 
+@pytest.mark.parametrize("template", [CHATML, None])
+def test_rows_of_a_task_ask_the_very_ids_that_bench_run_asked(
+    tiny_checkpoint: Path, tmp_path: Path, template: str | None
+) -> None:
+    """By the command itself and what it stored, with a chat template and without one."""
+    import shutil
+
+    from click.testing import CliRunner
+
+    from harness.cli import cli
+    from harness.store import answers, runs
+    from harness.store.open import open_store
+
+    folder = shutil.copytree(tiny_checkpoint, tmp_path / "parent")
+    template_file = folder / "chat_template.jinja"
+    template_file.write_text(template) if template else template_file.unlink()
+    db = tmp_path / "bench.db"
+    arguments = [
+        "run",
+        "--model",
+        str(folder),
+        "--tasks",
+        "demo_math",
+        "--engine",
+        "hf",
+        "--limit",
+        "6",
+        "--max-tokens",
+        "2",
+    ]
+    result = CliRunner().invoke(cli, [*arguments, "--store", str(db)])
+    assert result.exit_code == 0, result.output
+    with open_store(db, "ro") as store:
+        (run,) = runs.list_runs(store)
+        asked = {response.prompt: response.prompt_tokens for response in answers.responses(store, run.id)}
+    reads = with_template(folder, template)
+    recipe = replace(RECIPE, data=(Source(task="demo_math", split="test"),), train_on_test=True)
+    ((*examples,),) = prepare(recipe, tmp_path, reads).phases
+    trained = {reads.decode(example.ids[: example.prompt]): example for example in examples}
+    assert len(asked) == 6 and set(asked) <= set(trained)
+    for prompt, tokens in asked.items():
+        assert prompt is not None
+        assert tokens == trained[prompt].prompt
+        assert ("<|im_start|>assistant" in prompt) == (template is not None)
+
+
 def test_the_rendered_conversation_cut_off_before_the_reply_is_the_prompt(
     made: Callable[..., Prepared], tokenizer: Any
 ) -> None:
@@ -480,6 +534,20 @@ def test_end_of_turn_and_end_of_text_are_both_learnt(made: Callable[..., Prepare
     reads.eos_token = "<|endoftext|>"  # as of a base model whose template ends turns otherwise
     ((example,),) = made([asked()], reads_with=reads).phases
     assert reads.decode(example.ids[example.prompt :]) == "8<|im_end|><|endoftext|>"
+
+
+def test_what_the_assistant_writes_before_each_answer_is_learnt_and_an_empty_thinking_is_not(
+    made: Callable[..., Prepared], tiny_checkpoint: Path
+) -> None:
+    lead = "<|im_start|>final\n"  # as gpt-oss names its channel
+    template = CHATML.replace(
+        "{{ m.role + '\n' + m", "{{ m.role + '\n' + ('LEAD' if m.role == 'assistant' else '') + m"
+    )
+    for written, learnt in ((lead, f"{lead}8<|im_end|>"), ("<think>\n\n</think>\n\n", "8<|im_end|>")):
+        reads = with_template(tiny_checkpoint, template.replace("LEAD", written.replace("\n", "\\n")))
+        ((example,),) = made([asked()], reads_with=reads).phases
+        assert reads.decode(example.ids[example.prompt :]) == learnt
+        assert reads.decode(example.ids[: example.prompt]).endswith("<|im_start|>assistant\n")
 
 
 def test_what_a_template_leaves_out_or_refuses_is_noticed(made: Callable[..., Prepared], tiny_checkpoint: Path) -> None:
@@ -565,7 +633,13 @@ def test_a_teacher_answers_what_is_trained_on_and_its_replies_are_cleaned(tmp_pa
 def test_rows_for_rewards_only_ask_and_know_their_gold(tmp_path: Path, tokenizer: Any) -> None:
     write(
         tmp_path / "rows.jsonl",
-        [*({"question": f"{i}+1=?", "answer": str(i + 1)} for i in range(12)), {"question": "?!", "answer": ""}],
+        [
+            *(
+                {"question": f"{i}+1=?", "answer": f"{i} and 1 #### {i + 1}" if i % 2 else str(i + 1)}
+                for i in range(12)
+            ),
+            {"question": "?!", "answer": ""},
+        ],
     )
     recipe = replace(RECIPE, method="grpo", grpo=Grpo(rewards=("number",)), watch=Watched(held_out=1))
     prepared = prepare(recipe, tmp_path, tokenizer)
@@ -634,15 +708,18 @@ REAL = {  # name -> replies read, dropped and why
     "sharegpt_zh_1K.jsonl.gz": (4379, {"no question": 17, "duplicate": 7, "no reply": 7}),
     "tigerbot_medical_qa_6000.jsonl.gz": (6000, {"duplicate": 34}),
 }
+LONG = (
+    "alpaca_en_demo.json.gz", "huatuo_llama_data.jsonl.gz", "medical_sft_1K_sharegpt.jsonl.gz", "sharegpt_zh_1K.jsonl.gz",
+)  # fmt: skip
 
 
-@pytest.mark.parametrize("name", [*sorted(set(REAL) - {"huatuo_llama_data.jsonl.gz", "sharegpt_zh_1K.jsonl.gz"})])
+@pytest.mark.parametrize("name", [name for name in sorted(REAL) if name not in LONG])
 def test_real_files_load(data: Path, tokenizer: Any, name: str) -> None:
     real(data, tokenizer, name)
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("name", ["huatuo_llama_data.jsonl.gz", "sharegpt_zh_1K.jsonl.gz"])
+@pytest.mark.parametrize("name", LONG)
 def test_long_real_files_load(data: Path, tokenizer: Any, name: str) -> None:
     real(data, tokenizer, name)
 

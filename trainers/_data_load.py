@@ -132,7 +132,8 @@ def _graded(one: Loaded, recipe: Recipe) -> list[Row]:
             rows.append(replace(row, reply=""))
         elif row.reply:
             name = identity.sample_id(one.sha, "", "", asked, (), row.number)
-            sample = Sample(name, row.number - 1, asked, target=row.reply, language=row.language)
+            gold = row.reply.rpartition("####")[2].strip() or row.reply  # GSM8K's own way to end a worked solution
+            sample = Sample(name, row.number - 1, asked, target=gold, language=row.language)
             rows.append(replace(row, reply="", sample=sample, scorer=recipe.grpo.rewards[0]))
         else:
             one.ledger.drop("no answer to grade against", row.number, asked)

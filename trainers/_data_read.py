@@ -26,6 +26,7 @@ SPEAKERS = {
 TALKS = ("conversations", "conversation", "messages")
 QUESTIONS = ("question", "problem", "query", "prompt")
 ANSWERS = ("answer", "response", "solution", "output", "completion", "reply")
+OPTIONS = ("options", "choices")
 PAIRS = ("chosen", "rejected")
 MOST_TURNS = 1_000  # each reply is a row of its own with all turns before it
 
@@ -56,7 +57,8 @@ class _Reader:
     """One row; every complaint names it."""
 
     def __init__(self, row: files.Row, number: int, form: str, replies: bool) -> None:
-        self._row, self._form, self._replies = row, form, replies
+        self._row = {str(key).strip().lower(): value for key, value in row.items()}  # some write "Question"
+        self._form, self._replies = form, replies
         self.where = f"{row.file}, row {number}" + (f" (line {row.line})" if row.line != number else "")
 
     def turns(self) -> Iterator[Turn]:
@@ -80,7 +82,7 @@ class _Reader:
         talk = next((key for key in TALKS if row.get(key) is not None), None)
         if talk:
             return "messages" if talk == "messages" else "sharegpt"
-        if row.get("instruction") is not None:
+        if row.get("instruction") is not None or {"input", "output"} <= set(row):
             return "alpaca"
         if any(row.get(key) is not None for key in QUESTIONS):
             return "question"
@@ -104,8 +106,8 @@ class _Reader:
                 raise UserError(f"{self.where}: 'history' is no list of pairs of a question and its answer")
             yield Turn("user", self._text(pair[0], "history"))
             yield Turn("assistant", self._text(pair[1], "history"))
-        if "instruction" not in self._row:
-            raise UserError(f"{self.where}: no 'instruction'")
+        if not {"instruction", "input"} & set(self._row):
+            raise UserError(f"{self.where}: no 'instruction' ({self._fields()})")
         parts = [self._text(self._row.get(key), key).strip() for key in ("instruction", "input")]
         yield Turn("user", "\n".join(part for part in parts if part))
         yield from self._answer(("output", *ANSWERS))
@@ -115,6 +117,11 @@ class _Reader:
         key = next((key for key in QUESTIONS if self._row.get(key) is not None), None)
         if key is None:
             raise UserError(f"{self.where}: no question ({', '.join(QUESTIONS)})")
+        if any(self._row.get(name) for name in OPTIONS) or (self._row.get("a") and self._row.get("b")):
+            raise UserError(
+                f"{self.where}: a question with its options beside it, which nobody would be shown; write them into the "
+                "question, or train on the task itself (task = NAME)"
+            )
         yield Turn("user", self._text(self._row[key], key))
         yield from self._answer(ANSWERS)
 

@@ -30,6 +30,7 @@ ENDLESS = 1 << 40  # tokens: our own limit drops rows, the asking must not
 CHARACTERS = 128  # a token has fewer, but for endless spaces: longer rows needn't be tokenised to be too long
 PROBES = ("8", "A", "好的", "Yes, it is.", "- 1")
 SETTINGS = Settings(chat=True, max_tokens=1)
+_MARKS = re.compile(r"<[^<>]{1,24}>|\[[A-Z/]{1,24}\]|◁[^◁▷]{1,24}▷")
 REWRITTEN = "rewritten by the template"
 
 
@@ -37,7 +38,9 @@ REWRITTEN = "rewritten by the template"
 class Ending:
     """How a reply stands between the prompt and what follows it, for one tokenizer."""
 
-    before: str  # white space that the template writes between the two
+    lead: str  # what the template has the assistant write first: gpt-oss's <|channel|>final<|message|>
+    lead_ids: tuple[int, ...]
+    before: str  # white space that the template writes between prompt and reply
     after: tuple[int, ...]  # end of turn and end of text
     joined: bool  # a reply's ids depend on the prompt before it
     chat: bool  # there is a template
@@ -52,7 +55,7 @@ def ending(tokenizer: Any) -> Ending:
             "the parent's tokenizer has no eos token, so no answer would ever end; set eos_token in its files"
         )
     if not tokenizer.chat_template:
-        return Ending("", (eos,), joined=True, chat=False)
+        return Ending("", (), "", (eos,), joined=True, chat=False)
     try:
         prompt = str(tokenizer.apply_chat_template(list(QUESTION), tokenize=False, add_generation_prompt=True))
     except Exception as error:  # a template raises whatever its author chose
@@ -65,10 +68,15 @@ def ending(tokenizer: Any) -> Ending:
         whole = ""
     head, _, after = whole.rpartition(MARK) if MARK in whole else ("", "", "")
     between = head[len(prompt) :] if head.startswith(prompt) else ""
-    before = between if between.isspace() else ""  # an empty <think> is nothing to learn, nor is it asked
-    (ids,) = encode([after.strip()], False, tokenizer) if after.strip() else ([],)
-    ids = ids[: ids.index(eos)] if eos in ids else ids
-    return Ending(before, (*ids, eos), _joins(prompt, before, tokenizer), chat=True, thinks=opens_thinking(prompt))
+    lead, before = ("", between) if not between.strip() else (between, "")
+    if any(is_thinking_mark(word) for word in _MARKS.findall(lead)):
+        lead = ""  # an empty <think> is nothing to learn, nor is it asked
+    lead_ids, after_ids = ([] if not text else encode([text], False, tokenizer)[0] for text in (lead, after.strip()))
+    after_ids = after_ids[: after_ids.index(eos)] if eos in after_ids else after_ids
+    return Ending(
+        lead, tuple(lead_ids), before, (*after_ids, eos), _joins(prompt + lead, before, tokenizer), chat=True,
+        thinks=opens_thinking(prompt),
+    )  # fmt: skip
 
 
 def _joins(prompt: str, before: str, tokenizer: Any) -> bool:
@@ -143,14 +151,15 @@ class Tokens:
             yield from _bare(texts, self._tokenizer)
             return
         alone = _bare(texts, self._tokenizer)
-        starts = [asked.prompt for asked, _ in wanted]
+        starts = [asked.prompt + self.ending.lead for asked, _ in wanted]
         bare = encode(starts, False, self._tokenizer)
         behind = encode([start + text for start, text in zip(starts, texts, strict=True)], False, self._tokenizer)
         for base, whole, own in zip(bare, behind, alone, strict=True):
             yield whole[len(base) :] if whole[: len(base)] == base else own
 
     def _example(self, row: Row, prompt: tuple[int, ...], reply: list[int]) -> Example | None:
-        ids = [*prompt, *reply, *(self.ending.after if reply else ())]
+        learnt = [*self.ending.lead_ids, *reply, *self.ending.after] if reply else []
+        ids = [*prompt, *learnt]
         if len(ids) > self._most:
             self._drop("too long", row)
         elif reply and len(reply) < self._rules.min_tokens:
