@@ -23,7 +23,7 @@ SUBJECTS = (  # folders of the hub's copy
 
 def rows(find: Find, split: str) -> Iterator[dict[str, Any]]:
     for subject in SUBJECTS:
-        path = find("questions", subject=subject)
+        path = find("questions" if split == "test" else "examples", subject=subject)
         for row in files.rows(path):
             level = str(row["level"])
             yield {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 import random
 from pathlib import Path
 
@@ -224,3 +225,19 @@ def test_most_questions_come_out_at_their_own_subject(data: Path) -> None:
     found = selection.subjects(rows, Source(path="f.jsonl"), data=data)
     right = sum(bool(f and r.sample and f.subject == r.sample.subject) for f, r in zip(found, held, strict=True))
     assert right > 0.4 * len(held)  # of 52; by chance 2 %
+
+
+def test_rows_whose_gold_can_t_be_graded_are_left_out_and_a_file_of_such_rows_is_refused(tmp_path: Path) -> None:
+    solved = {"level": "Level 1", "type": "Algebra", "problem": "What is $1+1$?", "solution": "It is $\\boxed{2}$."}
+    broken = {**solved, "problem": "What is $2+1$?", "solution": "It is three."}
+    (tmp_path / "test.jsonl").write_text(json.dumps({**solved, "problem": "What is $9+9$?"}) + "\n", "utf-8")
+    train = tmp_path / "train.jsonl"
+    train.write_text(
+        "".join(json.dumps(row) + "\n" for row in (solved, {**solved, "problem": "$0+2$?"}, broken)), "utf-8"
+    )
+    with pytest.warns(UserWarning, match=r"data math train: 1 rows .* left out \(first .*train.jsonl, line 3\)"):
+        rows = questions.read(Source(task="math"), data=tmp_path)
+    assert [(row.sample.target, row.reply) for row in rows if row.sample] == [("2", "It is $\\boxed{2}$.")] * 2
+    train.write_text(json.dumps(broken) + "\n", "utf-8")
+    with pytest.raises(UserError, match="has no labels in this copy of split 'train'"):
+        questions.read(Source(task="math"), data=tmp_path)

@@ -15,15 +15,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from harness import dialect
+from harness import dialect, plugins
 from harness.errors import MissingData, UserError
-from harness.questions import catalogue, load, prompts
+from harness.questions import catalogue, checks, load, prompts
 from harness.records import Exam, Prompt, Sample, Task
 from harness.text import language
 from trainers.recipe import Source
 from trainers.rows import Row
 
 IN_WORDS = "choice"  # the scorer of options that are answered in words
+UNCHECKED = "text"  # a scorer that asks for no gold, so that one bad row of a large split is no reason to refuse it
 LEAD = "lead"  # field of a sample: the space between a raw prompt and its answer
 SAME = 0.5  # of a split's questions that are the test's: then it is the test
 _HELD_OUT = re.compile(r"(?:^|[^a-z])(?:test|val|valid|validation|eval)(?:[^a-z]|$)")
@@ -54,7 +55,7 @@ def read(
             f"data {chosen.name}: checkpoints are ranked on questions like these; train on another split, or pass"
             " --train-on-test (train_on_test = true), and the board will say so"
         )
-    exam = _exam(chosen, data, hub)
+    exam = _graded(_exam(chosen, data, hub), chosen)
     samples = exam.samples if chosen.held_out else _others(exam.samples, chosen, data, hub)
     module = dialect.asker(exam.task)
     settings = prompts.settings(exam.task, True, {"chat": True})
@@ -159,10 +160,32 @@ def _held_out(task: Task, split: str) -> bool:
 def _exam(chosen: Split, data: Path | None, hub: str) -> Exam:
     """The split as an exam without solved examples: those would be its own questions."""
     task = replace(
-        chosen.task, shots_split="", settings={**chosen.task.settings, "shots": 0},
+        chosen.task, shots_split="", settings={**chosen.task.settings, "shots": 0}, scorer=UNCHECKED,
         labelled=chosen.task.labelled or chosen.split != chosen.task.split,
     )  # fmt: skip
-    return load.load(task, data, hub, {"split": chosen.split})
+    exam = load.load(task, data, hub, {"split": chosen.split})
+    return replace(exam, task=replace(exam.task, scorer=chosen.task.scorer))
+
+
+def _graded(exam: Exam, chosen: Split) -> Exam:
+    """Without rows whose gold is none of the options or can't be read by the grader: among 180,000 there are some."""
+    lint = getattr(plugins.find("harness.scorers", exam.task.scorer), "lint", None)
+
+    def gradable(sample: Sample) -> bool:
+        if sample.target is None or checks.not_an_option(exam.task, sample):
+            return False
+        return not (lint and lint(sample.target))
+
+    fit = [gradable(sample) for sample in exam.samples]
+    if lost := fit.count(False):
+        if lost > SAME * len(fit):  # no slips: the file is not what the card takes it for
+            checks.golds(exam.task, [sample.fields for sample in exam.samples], exam.samples)
+        first = exam.samples[fit.index(False)]
+        where = checks.where(exam.task, first.fields, first.position)
+        text = f"{lost} rows without a gold that can be graded are left out (first {where})"
+        warnings.warn(f"data {chosen.name}: {text}", stacklevel=3)
+    kept = tuple(sample for sample, good in zip(exam.samples, fit, strict=True) if good)
+    return replace(exam, samples=kept)
 
 
 def _others(samples: tuple[Sample, ...], chosen: Split, data: Path | None, hub: str) -> tuple[Sample, ...]:
