@@ -71,21 +71,13 @@ def model(tokens: Any, shape: Mapping[str, Any], seed: int) -> Any:
     return Qwen2ForCausalLM(config)
 
 
-def load(folder: Path) -> tuple[Any, Any]:
-    """Model in float32 and tokenizer of a folder."""
-    return Qwen2ForCausalLM.from_pretrained(folder, dtype=torch.float32).eval(), Qwen2Tokenizer.from_pretrained(folder)
-
-
 def save(made: Any, tokens: Any, folder: Path) -> None:
-    """Weights (of an adapter: the adapter alone), tokenizer with template, generation_config with the stop token."""
+    """Weights, tokenizer with template, generation_config with the stop token."""
+    made.generation_config.eos_token_id = tokens.eos_token_id
+    made.generation_config.pad_token_id = tokens.pad_token_id
+    made.generation_config.do_sample = False
     made.save_pretrained(folder)
     tokens.save_pretrained(folder)
-    (folder / "README.md").unlink(missing_ok=True)  # PEFT's empty model card
-    base = made.get_base_model() if hasattr(made, "peft_config") else made
-    base.generation_config.eos_token_id = tokens.eos_token_id
-    base.generation_config.pad_token_id = tokens.pad_token_id
-    base.generation_config.do_sample = False
-    base.generation_config.save_pretrained(folder)
 
 
 def versions() -> dict[str, str]:

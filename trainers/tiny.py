@@ -1,10 +1,8 @@
-"""Tiny real checkpoints, trained from scratch on two CPU cores in about a minute and a half: what `bench demo` ranks.
+"""Two tiny real checkpoints, trained from scratch on two CPU cores in under a minute: what `bench demo` starts from.
 
-teacher (large, long) and base (small, short) at the same time, base-lora an adapter on the base, distilled = the base
-taught with the teacher's verified answers, damaged = distilled over-trained on answers without steps: its answers
-collapse from 33 tokens to 8 while all of them still hold a boxed number, which is how short-answer fine-tuning looks in
-real life.
-Example: make(Path("results/demo/checkpoints"))["distilled"] -> results/demo/checkpoints/distilled
+A teacher (wider, and long at school) and a base (small, and short at school). The rest of the demo's family is made of
+them by `bench train`, with the recipes `tiny_*.toml` that stand beside the others.
+Example: make(Path("results/demo/checkpoints"))["base"] -> results/demo/checkpoints/base
 """
 
 from __future__ import annotations
@@ -23,26 +21,16 @@ from harness.checkpoints import read
 from harness.errors import UserError
 
 MANIFEST = "manifest.json"
-NAMES = ("teacher", "base", "base-lora", "distilled", "damaged")
+NAMES = ("teacher", "base")
 RECIPE: dict[str, dict[str, Any]] = {
     "tokenizer": {"size": 448},
     "teacher": {
-        "method": "pretrain", "width": 96, "layers": 2, "steps": 750, "batch": 16, "rate": 0.01, "optimizer": "muon",
+        "method": "pretrain", "width": 96, "layers": 2, "steps": 900, "batch": 16, "rate": 0.01,
         "problems": 10_000, "data_seed": 1, "facts_share": 1.0,
     },
     "base": {
-        "method": "pretrain", "width": 64, "layers": 2, "steps": 300, "batch": 16, "rate": 0.01, "optimizer": "muon",
+        "method": "pretrain", "width": 64, "layers": 2, "steps": 300, "batch": 16, "rate": 0.01,
         "problems": 5_000, "data_seed": 2, "facts_share": 0.34,
-    },
-    "base-lora": {
-        "method": "lora", "rank": 16, "alpha": 32, "steps": 500, "batch": 16, "rate": 0.004, "optimizer": "adamw",
-        "problems": 2_000, "data_seed": 3,
-    },
-    "distilled": {
-        "method": "seqkd", "steps": 550, "batch": 16, "rate": 0.01, "optimizer": "muon", "problems": 2_500, "data_seed": 4,
-    },
-    "damaged": {
-        "method": "full", "steps": 150, "batch": 16, "rate": 0.004, "optimizer": "muon", "problems": 60, "data_seed": 5,
     },
 }  # fmt: skip
 
@@ -54,7 +42,7 @@ def make(
     echo: Callable[[str], None] = lambda line: None,
     recipe: Mapping[str, Mapping[str, Any]] = RECIPE,
 ) -> dict[str, Path]:
-    """Folders of the five checkpoints by name under `out`; trained now, or reused when seed and recipe are the same."""
+    """Folders of the two by name under `out`; trained now, or reused when seed and recipe are the same."""
     made = {name: out / name for name in NAMES}
     key = identity.digest({"recipe": recipe, "seed": seed})
     if _ready(out, key):
@@ -67,17 +55,15 @@ def make(
         raise UserError(f"{out} can't be written: {error.strerror}; choose another folder with --out") from None
     job = json.dumps({"out": str(out.resolve()), "seed": seed, "recipe": recipe})
     with ThreadPoolExecutor(2) as pool:
-        both = [pool.submit(_stage, name, job, echo) for name in ("teacher", "base")]
-        for one in both:
+        for one in [pool.submit(_stage, name, job, echo) for name in NAMES]:
             one.result()
-    _stage("distilled", job, echo)
     ids = {name: read.read(folder).id for name, folder in made.items()}
     (out / MANIFEST).write_text(json.dumps({"key": key, "seed": seed, "checkpoints": ids}, indent=1) + "\n", "utf-8")
     return made
 
 
 def _ready(out: Path, key: str) -> bool:
-    """Whether all five lie there whole, made with this seed and recipe."""
+    """Whether both lie there whole, made with this seed and recipe."""
     try:
         manifest = json.loads((out / MANIFEST).read_text("utf-8"))
         return bool(manifest["key"] == key) and all(read.read(out / n).id == manifest["checkpoints"][n] for n in NAMES)
@@ -95,7 +81,7 @@ def _stage(name: str, job: str, echo: Callable[[str], None]) -> None:
         "HF_HUB_OFFLINE": "1",
         "TRANSFORMERS_VERBOSITY": "error",
     }
-    command = [sys.executable, "-m", "trainers._tiny_stages", name]
+    command = [sys.executable, "-m", "trainers._tiny_pretrain", name]
     pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     with subprocess.Popen(command, env={**os.environ, **quiet}, text=True, **pipes) as process:
         assert process.stdin and process.stdout and process.stderr
@@ -112,4 +98,4 @@ def _stage(name: str, job: str, echo: Callable[[str], None]) -> None:
 
 
 def _told(line: Mapping[str, Any]) -> str:
-    return f"{line['name']:9}  {line['steps']} steps  {line['seconds']:.0f} s  loss {line['loss']:.3f}"
+    return f"{line['name']:7}  {line['steps']} steps  {line['seconds']:.0f} s  loss {line['loss']:.3f}"
