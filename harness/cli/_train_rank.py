@@ -205,7 +205,7 @@ def plain(ranked: Ranked) -> dict[str, Any]:
             | {"changes": [_line(line) for line in lines]}
             for before, after, lines in ranked.pairs
         ],
-        "recipes": [{"before": b, "after": a, **asdict(changed)} for b, a, changed in ranked.recipes],
+        "recipes": [{"names": [b, a], **asdict(changed)} for b, a, changed in ranked.recipes],
         "notes": list(dict.fromkeys(ranked.notes)),
     }
 
