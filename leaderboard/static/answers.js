@@ -37,116 +37,15 @@
     return promise;
   }
 
-  function unpacked(text) { // answers_packed.py: signs of 15 bits, bzip2, a code page of the text's own, JSON
-    return new Promise(function (done) { done(JSON.parse(unpaged(unzipped(bitsOf(text))))); });
-  }
-
-  function bitsOf(text) { // read(n) takes up to 16 bits, the highest first
-    var at = 0, held = 0, bits = 0;
-    return function (n) {
-      while (bits < n) {
-        if (at === text.length) throw new Error("packed text ends early");
-        held = held << 15 | text.charCodeAt(at++) - 0x3000;
-        bits += 15;
-      }
-      bits -= n;
-      var value = held >>> bits;
+  function unpacked(text) { // answers_packed.py: signs of 15 bits, deflate, a code page of the text's own, JSON
+    var filling = text.charCodeAt(0) - 0x3000, bytes = new Uint8Array((text.length - 1) * 15 / 8), held = 0, bits = 0, at = 0;
+    for (var i = 1; i < text.length; i++) {
+      held = held << 15 | text.charCodeAt(i) - 0x3000;
+      for (bits += 15; bits >= 8; bits -= 8) bytes[at++] = held >> (bits - 8) & 255;
       held &= (1 << bits) - 1;
-      return value;
-    };
-  }
-
-  function unzipped(read) { // bzip2, block by block
-    var out = { bytes: new Uint8Array(1 << 19), n: 0 };
-    read(16);
-    var most = (read(16) & 15) * 100000, block = new Uint32Array(most);
-    while (read(16) === 0x3141) {
-      read(16); read(16); // the rest of a block's name
-      read(16); read(16); // a sum over the block; JSON tells as well whether it is whole
-      if (read(1)) throw new Error("a packed block of a kind that is no more made");
-      unsorted(block, read(8) << 16 | read(16), symbols(read, block), out);
     }
-    return out.bytes.subarray(0, out.n);
-  }
-
-  function symbols(read, block) { // Huffman codes, move to front and runs undone: fills the block, says how many
-    var used = read(16), front = [], i, j, k;
-    for (i = 0; i < 16; i++) {
-      if (!(used & 0x8000 >> i)) continue;
-      var some = read(16);
-      for (j = 0; j < 16; j++) if (some & 0x8000 >> j) front.push(16 * i + j);
-    }
-    var tables = [], order = [], chosen = [], many = read(3), end = front.length + 1, n = 0, run = 0, weight = 1;
-    for (i = 0; i < many; i++) order.push(i);
-    for (i = read(15); i > 0; i--) {
-      for (j = 0; read(1);) j++;
-      order.unshift(order.splice(j, 1)[0]);
-      chosen.push(order[0]);
-    }
-    for (i = 0; i < many; i++) tables.push(huffman(read, end + 1));
-    for (i = 0; ; i++) {
-      var table = tables[chosen[i / 50 | 0]], length = table.least, code = read(length);
-      while (code > table.last[length]) { code = code << 1 | read(1); length++; }
-      var symbol = table.symbols[code - table.offset[length]];
-      if (symbol < 2) { // a digit of how often the first in front is repeated
-        run += weight << symbol;
-        weight <<= 1;
-        if (run > block.length) throw new Error("a packed block is too long");
-        continue;
-      }
-      if (n + run + 1 > block.length) throw new Error("a packed block is too long");
-      block.fill(front[0], n, n += run);
-      run = 0;
-      weight = 1;
-      if (symbol === end) return n;
-      var byte = front[symbol - 1];
-      for (k = symbol - 1; k > 0; k--) front[k] = front[k - 1];
-      block[n++] = front[0] = byte;
-    }
-  }
-
-  function huffman(read, size) { // codes by their length: up to which code, and where its symbols begin
-    var lengths = [], length = read(5), made = { last: [], offset: [], symbols: [], least: 20 }, code = 0;
-    for (var i = 0; i < size; i++) {
-      while (read(1)) length += read(1) ? -1 : 1;
-      lengths.push(length);
-    }
-    made.least = Math.min.apply(null, lengths);
-    for (length = made.least; length <= 20; length++) {
-      made.offset[length] = code - made.symbols.length;
-      for (i = 0; i < size; i++) if (lengths[i] === length) { made.symbols.push(i); code++; }
-      made.last[length] = code - 1;
-      code <<= 1;
-    }
-    made.last[20] = Infinity;
-    return made;
-  }
-
-  function unsorted(block, at, n, out) { // the sorting of all rotations undone, then runs of four and more
-    var starts = new Uint32Array(257), i, same = 0, last = -1;
-    for (i = 0; i < n; i++) starts[block[i] + 1]++;
-    for (i = 0; i < 256; i++) starts[i + 1] += starts[i];
-    for (i = 0; i < n; i++) block[starts[block[i] & 255]++] |= i << 8;
-    at = block[at] >>> 8;
-    for (i = 0; i < n; i++) {
-      var byte = block[at] & 255, times = same === 4 ? byte : 1;
-      at = block[at] >>> 8;
-      if (out.n + times > out.bytes.length) {
-        var wider = new Uint8Array(2 * (out.n + times));
-        wider.set(out.bytes.subarray(0, out.n));
-        out.bytes = wider;
-      }
-      if (same === 4) {
-        out.bytes.fill(last, out.n, out.n + times);
-        same = 0;
-        last = -1;
-      } else {
-        out.bytes[out.n] = byte;
-        same = byte === last ? same + 1 : 1;
-        last = byte;
-      }
-      out.n += times;
-    }
+    var raw = new Blob([bytes.subarray(0, at - filling)]).stream().pipeThrough(new DecompressionStream("deflate-raw"));
+    return new Response(raw).arrayBuffer().then(function (paged) { return JSON.parse(unpaged(new Uint8Array(paged))); });
   }
 
   var common = null;
