@@ -94,6 +94,34 @@ def test_answers_are_those_of_bench_run(parent: Parent, tiny_other: Path, start:
     assert model.generation_config is habits  # which no engine here heeds
 
 
+def test_what_does_not_fit_into_memory_is_asked_in_halves(parent: Parent, monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    model, rows = model_of(parent.folder).eval(), sums(parent, range(7))
+    at_once, generate = [], model.generate
+
+    def small(input_ids: Any, **how: Any) -> Any:
+        at_once.append(len(input_ids))
+        if len(input_ids) > 2:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return generate(input_ids=input_ids, **how)
+
+    whole = looker(parent, rows).look(model, 0)
+    monkeypatch.setattr(model, "generate", small)
+    assert looker(parent, rows).look(model, 0) == whole
+    assert at_once == [7, 3, 1, 1, 1, 1, 1, 1, 1]
+
+
+def test_looks_are_the_same_with_gradient_checkpointing(parent: Parent, tmp_path: Path) -> None:
+    rows, seen = sums(parent, range(8)), []
+    for checkpointing in (False, True):
+        model, heard = model_of(parent.folder, lora=True), Heard()
+        asked = watched(parent, heard, tmp_path / str(checkpointing), rows[:3])
+        train(model, rows, tmp_path / "out", [asked], max_steps=3, gradient_checkpointing=checkpointing)
+        seen.append([replace(look, loss=round(look.loss or 0.0, 4)) for look in heard.looks])
+    assert seen[0] == seen[1] and len(seen[0]) == 2
+
+
 def test_the_held_out_loss_is_the_mean_over_all_learnt_tokens(parent: Parent) -> None:
     import torch
 
@@ -273,6 +301,8 @@ def test_large_copies_lie_on_disk_and_go_again(parent: Parent, tmp_path: Path) -
     assert sorted(p.name for p in tmp_path.iterdir()) == ["good-10.safetensors", "good-5.safetensors"]
     assert good.restore(model) == 5
     assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
+    good.keep(model, 15, on_disk=False)
+    assert (good.step, good.waiting) == (5, None)
     good.clear()
     assert not list(tmp_path.iterdir())
 

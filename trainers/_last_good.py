@@ -32,14 +32,15 @@ class LastGood:
         """The step of a copy that nobody knows yet to be good."""
         return None if self._waiting is None else self._waiting[0]
 
-    def keep(self, model: Any, step: int) -> None:
-        """Copy the weights after this step; they count once `confirm` is called."""
+    def keep(self, model: Any, step: int, on_disk: bool = True) -> None:
+        """Copy the weights after this step; they count once `confirm` is called. `on_disk`: large ones too."""
         trained = {name: p.detach() for name, p in model.named_parameters() if p.requires_grad}
         size = sum(t.numel() * t.element_size() for t in trained.values())
         self._drop(self._waiting)
+        self._waiting = None
         if size <= self._limit or self._folder is None:
             self._waiting = step, {name: t.to("cpu", copy=True) for name, t in trained.items()}
-        else:
+        elif on_disk:
             self._waiting = step, _written(trained, self._folder / f"good-{step}.safetensors")
 
     def confirm(self) -> None:
