@@ -692,7 +692,21 @@ def test_a_plan_shows_counts_the_mix_and_rows_as_the_model_sees_them(tmp_path: P
     assert "  asked   <|im_start|>user⏎" in text and "<|im_end|>⏎<|im_start|>assistant⏎" in text
     assert "  learnt  好<|im_end|>" in text and "\x1b" not in text
     heads = text.splitlines()[:3]
-    assert heads[0].split() == ["data", "role", "read", "dropped", "held", "out", "trained", "on", "tokens"]
+    assert heads[0].split() == [
+        "data",
+        "role",
+        "read",
+        "dropped",
+        "left",
+        "out",
+        "held",
+        "out",
+        "trained",
+        "on",
+        "tokens",
+    ]
+    assert heads[2].split()[:7] == ["general.jsonl", "general", "200", "0", "170", "0", "30"]
+    assert "general.jsonl: left out 170, outside the mix" in text
     assert len({len(line) for line in heads}) == 1  # aligned
 
 

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from harness.verdicts.wording import printable
+from trainers._data_count import CHOSEN
 from trainers.recipe import Recipe
 from trainers.rows import Prepared
 
@@ -36,15 +37,11 @@ def describe(prepared: Prepared, recipe: Recipe, tokenizer: Any) -> list[str]:
 
 
 def _table(prepared: Prepared) -> Iterator[str]:
-    lines = [["data", "role", "read", "dropped", "held out", "trained on", "tokens"]]
+    lines = [["data", "role", "read", "dropped", "left out", "held out", "trained on", "tokens"]]
     for source in prepared.sources:
-        numbers = (
-            source["read"],
-            sum(source["dropped"].values()),
-            source["held_out"],
-            source["rows"],
-            source["tokens"],
-        )
+        chosen = sum(n for reason, n in source["dropped"].items() if reason in CHOSEN)
+        dirty = sum(source["dropped"].values()) - chosen
+        numbers = (source["read"], dirty, chosen, source["held_out"], source["rows"], source["tokens"])
         lines.append([printable(str(source["name"])), str(source["role"]), *(f"{number:,}" for number in numbers)])
     widths = [max(map(_width, column)) for column in zip(*lines, strict=True)]
     for line in lines:
@@ -67,7 +64,8 @@ def _reasons(prepared: Prepared) -> Iterator[str]:
                     for example in prepared.dropped
                     if (example["kind"], example["reason"], example["source"]) == (kind, reason, source["name"])
                 ]
-                yield f"{printable(str(source['name']))}: {kind} {n:,}, {reason}{_met(met)}"
+                what = "left out" if reason in CHOSEN else kind
+                yield f"{printable(str(source['name']))}: {what} {n:,}, {reason}{_met(met)}"
     if found:
         yield ""
 
