@@ -62,9 +62,10 @@ class LastGood:
         return step
 
     def clear(self) -> None:
-        for one in (self._kept, self._waiting):
-            self._drop(one)
+        """Forget all copies; those of a process that was killed, too."""
         self._kept = self._waiting = None
+        for path in self._folder.glob("*good-*.safetensors") if self._folder else ():
+            path.unlink(missing_ok=True)
 
     @staticmethod
     def _drop(copy: tuple[int, dict[str, torch.Tensor] | Path] | None) -> None:

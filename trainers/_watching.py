@@ -80,6 +80,7 @@ class Watching(TrainerCallback):  # type: ignore[misc]  # transformers' base has
         self._take_up(state.global_step)
         self._begun = time.monotonic()
         self._counter = model.register_forward_pre_hook(self._count, with_kwargs=True)
+        self._good.clear()
         self._good.keep(model, state.global_step, on_disk=False)  # where large ones are read from they still lie
         if not state.global_step:
             self._good.confirm()  # the parent itself
