@@ -78,9 +78,7 @@ def _written(weights: dict[str, torch.Tensor], path: Path) -> Path:
 
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{path.name}")
-    save_file(
-        {name: t.contiguous().clone() if t._base is not None else t.contiguous() for name, t in weights.items()}, aside
-    )
+    save_file({name: t.cpu().contiguous() for name, t in weights.items()}, aside)
     return aside.replace(path)
 
 
