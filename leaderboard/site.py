@@ -17,6 +17,7 @@ from typing import Any, get_args
 
 from harness import __version__
 from harness.errors import UserError
+from harness.store.board import uuid
 from harness.store.open import Store
 from leaderboard import charts, pages, places, words, written
 from leaderboard.cells import MARKED_SHARE
@@ -94,13 +95,12 @@ def _checked(samples: str, title: str, language: str, database: bool) -> Options
 def _templates(view: View) -> Any:
     t = words.Words()
     title, language = view.options.title, view.options.language
-    uuid = view.store.db.execute("SELECT value FROM meta WHERE key = 'uuid'").fetchone()
     shown = {
         "t": t,
         "language": language,
         "site_words": words.inline(title) if title else t("site_title"),
         "version": __version__,
-        "store_uuid": uuid[0] if uuid else "",
+        "store_uuid": uuid(view.store),
         "store_name": view.store.path.name,
         "marked_share": MARKED_SHARE,
         "whisker": charts.whisker,

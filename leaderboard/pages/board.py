@@ -18,7 +18,6 @@ from leaderboard.board_cells import Cells
 from leaderboard.board_columns import Place, Shown
 from leaderboard.board_rows import Row
 from leaderboard.cells import MARKED_SHARE, Column
-from leaderboard.overlapping import Overlapping
 from leaderboard.pages import Data, Page, View
 
 NAV = (10, "board")
@@ -66,7 +65,7 @@ def _content(view: View, columns: Sequence[Shown], rows: Sequence[Row], places: 
             {(p.name, p.kind) for c in columns if c.column.composite for p in c.column.composite.profile.part}
         ),
         "legend": [mark for mark in LEGEND if mark in marks],
-        "checked": Overlapping(view.store).any,
+        "checked": view.board.overlapping.any,
         "adapters": any(row.checkpoint.kind == "adapter" for row in rows),
         "runs": len(view.board.entries),
         "tasks": shown.tasks(view.board, view.where),

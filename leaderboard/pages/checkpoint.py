@@ -59,7 +59,7 @@ class _Maker:
         self.health, self.judged = Health(self.view, t), _judged(self.view)
         self.pairs = {child: self._pairs(edge) for child, edge in self.kin.against.items()}
         self.health.hold(self.pairs)
-        self.overlapping = Overlapping(self.view.store)
+        self.overlapping = self.view.board.overlapping
         self.tasks = {exam.id: exam.task.key for exam in {id(e.exam): e.exam for e in self.view.board.entries}.values()}
         self.composites = [column for column in self.view.board.columns if column.composite]
         self.again = Again(texts=self.view.options.samples != "none")
