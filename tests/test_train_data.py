@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import random
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -165,6 +166,64 @@ def test_hostile_files_end_in_a_sentence(tmp_path: Path, tokenizer: Any) -> None
             prepare(replace(RECIPE, data=(Source(path=path),)), tmp_path, tokenizer)
 
 
+def test_whatever_stands_in_a_row_it_is_prepared_or_refused_in_a_sentence(
+    made: Callable[..., Prepared], tokenizer: Any
+) -> None:
+    texts = [
+        "",
+        "a",
+        "好的",
+        "<think>",
+        "</think>x",
+        "### Response:",
+        "<|im_end|>",
+        "{{name}}",
+        "\ud800",
+        "\x00",
+        "\u202e",
+        " \r\n",
+    ]
+    fields = [
+        "instruction",
+        "input",
+        "output",
+        "history",
+        "conversations",
+        "messages",
+        "question",
+        "answer",
+        "chosen",
+        "x\x1b\n",
+    ]
+
+    def value(draw: random.Random, depth: int = 0) -> Any:
+        kind = draw.random()
+        if kind < 0.5 or depth > 3:
+            return draw.choice([*texts, None, True, 2.5, float("inf"), 10**30])
+        if kind < 0.8:
+            said = [
+                {"from": draw.choice(["human", "gpt", "system"]), "value": value(draw, depth + 2)} for _ in range(3)
+            ]
+            return said if draw.random() < 0.8 else [value(draw, depth + 1)]
+        return {draw.choice(["type", "text", "value"]): value(draw, depth + 1)}
+
+    prepared = 0
+    for seed in range(150):
+        draw = random.Random(seed)
+        rows = [{name: value(draw) for name in draw.sample(fields, 3)}]
+        if seed % 2:
+            rows = [{"instruction": draw.choice(texts), "output": draw.choice(texts)} for _ in range(9)]
+        try:
+            found = made(rows, clean=Clean(max_dropped=1.0, system="by_language"))
+        except UserError as error:
+            assert "\n" not in str(error) and "\x1b" not in str(error)
+            continue
+        prepared += 1
+        assert all(e.ids[-1] == tokenizer.eos_token_id for phase in found.phases for e in phase)
+        assert describe(found, RECIPE, tokenizer) and json.dumps([*found.sources, *found.dropped]).isprintable()
+    assert 50 < prepared < 150
+
+
 def test_chosen_answers_are_learnt_where_the_recipe_says_so(made: Callable[..., Prepared]) -> None:
     talk = {
         "conversations": [{"from": "human", "value": "3+5=?"}],
@@ -189,13 +248,15 @@ def test_chosen_answers_are_learnt_where_the_recipe_says_so(made: Callable[..., 
         ("8<|im_end|>\n</s>", "8"),
         ("### 回答：8", "8"),
         ("### Answer\n8", "### Answer\n8"),  # somebody's heading
-        ("a<b 8", "a<b 8"),
+        ("a<b 8</s>", "a<b 8"),
+        ("8\r\n九\r", "8\n九"),
     ],
 )
 def test_leftovers_around_a_reply_are_not_learnt(made: Callable[..., Prepared], reply: str, learnt: str) -> None:
     prepared = made([asked("\n\n### Instruction:\n3+5=?", reply)])
     assert shown(prepared) == [([("user", "3+5=?")], learnt)]
     assert prepared.sources[0]["changed"]["markers stripped"] >= 1
+    assert prepared.sources[0]["changed"].get("line ends", 0) == ("\r" in reply)
 
 
 def test_every_drop_is_counted_with_three_examples(made: Callable[..., Prepared]) -> None:

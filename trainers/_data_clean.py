@@ -87,6 +87,9 @@ class Cleaner:
         unusable: dict[int, str] = {}
         for index, (role, content) in enumerate(talk.turns):
             content.encode()  # half a surrogate pair is text for Python and for no tokenizer
+            if "\r" in content:
+                content = content.replace("\r\n", "\n").replace("\r", "\n")
+                self._ledger.change("line ends", talk.number, content)
             if role == "assistant":
                 text, why = self._assistant(content, talk.number)
                 if why:

@@ -158,9 +158,7 @@ class _Reader:
         elif any(key in self._row for key in keys):  # null: dirty, not wrong
             yield Turn("assistant", "")
         elif self._replies:
-            raise UserError(
-                f"{self.where}: nothing to learn, no '{keys[0]}' (fields: {', '.join(map(str, self._row))})"
-            )
+            raise UserError(f"{self.where}: nothing to learn, no '{keys[0]}' ({self._fields()})")
 
     def _chosen(self, value: Any) -> Turn:
         if isinstance(value, Mapping):

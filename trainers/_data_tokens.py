@@ -9,7 +9,7 @@ knows pieces like "▁8" writes a reply differently behind a prompt than alone, 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from operator import itemgetter
@@ -88,8 +88,11 @@ def _joins(prompt: str, before: str, tokenizer: Any) -> bool:
 class Tokens:
     """Makes examples of rows; what can't be one is dropped into its source's ledger."""
 
-    def __init__(self, tokenizer: Any, rules: Clean, ledgers: Mapping[str, Ledger]) -> None:
-        self._tokenizer, self._rules, self._ledgers = tokenizer, rules, ledgers
+    def __init__(
+        self, tokenizer: Any, rules: Clean, ledgers: Mapping[str, Ledger], tasks: Collection[str] = ()
+    ) -> None:
+        """`tasks`: names of the sources whose rows can be asked without a chat template."""
+        self._tokenizer, self._rules, self._ledgers, self._tasks = tokenizer, rules, ledgers, tasks
         self.ending = ending(tokenizer)
         window = getattr(tokenizer, "model_max_length", None) or ENDLESS
         self._most = min(rules.max_tokens, window)
@@ -107,7 +110,7 @@ class Tokens:
         for row in rows:
             if len(row.reply) + sum(len(turn["content"]) for turn in row.messages) > CHARACTERS * self._most:
                 self._drop("too long", row)
-            elif not self.ending.chat and row.sample is None:
+            elif not self.ending.chat and row.source not in self._tasks:
                 raise UserError(
                     f"{row.source}: the parent has no chat template, and rows of a file are learnt as chats; give the recipe "
                     "one (template = FILE)"

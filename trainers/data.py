@@ -44,7 +44,8 @@ def prepare(
     check(recipe)
     loaded = load(recipe, folder, data, hub)
     ledgers = {one.ledger.name: one.ledger for one in loaded}
-    tokens = Tokens(tokenizer, recipe.clean, ledgers)
+    tasks = {one.ledger.name for one in loaded if one.source.task is not None}
+    tokens = Tokens(tokenizer, recipe.clean, ledgers, tasks)
     examples = list(tokens.examples([row for one in loaded for row in one.rows]))
     for one in loaded:
         one.ledger.check(recipe.clean.max_dropped)
