@@ -58,7 +58,7 @@ class InColumn:
         if cell is None:
             return NOTHING, ()
         score = self._scores[checkpoint]
-        among = (f"{cell.best}–{cell.worst}" if cell.best != cell.worst else "") if cell.tied else written.rank(cell)
+        among = (f"{cell.best}–{cell.worst}" if cell.best != cell.worst else "") if cell.tied else score.rank
         figures = [score.value, score.low, score.high, score.n, points(cell.unparsed), points(cell.truncated), among]
         drawn = self._one.column.percent and score.low != ""
         if not drawn:

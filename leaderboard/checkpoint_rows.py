@@ -35,11 +35,12 @@ class Head:
     title: Markup
     name: Markup
     link: Markup
-    first: Markup  # the row's head, up to the marks
+    first: str  # the row's head, up to the marks
     form: Markup
     of: str
     factor: float
     divided: bool  # into subjects
+    cells: Mapping[str, Cell]
     scores: Mapping[str, written.Score]
 
 
@@ -80,7 +81,9 @@ class Rows:
         divided = column.exam is not None and any(sample.subject for sample in column.exam.samples)
         factor = 100.0 if column.percent else 1.0
         scores = self.view.board.written.of(column)
-        return Head(column, title, alone(column.name), link, first, form, of, factor, divided, scores)
+        return Head(
+            column, title, alone(column.name), link, str(first), form, of, factor, divided, column.cells, scores,
+        )  # fmt: skip
 
     def head(self, entry: Entry) -> Head:
         return self.heads[self.view.board.place[entry.run.id]]
@@ -88,41 +91,32 @@ class Rows:
     def scores(self, entries: Sequence[Entry], edge: Against | None) -> Scores:
         told = [self._told(entry) for entry in entries]
         averages = any(score.other not in (score.value, DASH) for _, _, score, _ in told)
-        forms = dict.fromkeys(head.form for head, _, _, _ in told)
+        ranked = collections.Counter(head.column.ranked for head, _, _, _ in told) if self._lean else None
+        of = ranked.most_common(1)[0][0] if ranked else 0
+        forms = list(dict.fromkeys(head.form for head, _, _, _ in told))
         letters = dict(zip(forms, _letters(len(forms)), strict=True)) if self._lean else {}
         own = f"../samples.html#c={self.view.where.slug(entries[0].checkpoint.id)}&amp;t=" if entries else ""
         pair = f"../{escape(self.view.where.compare(edge.parent, edge.child))}&amp;t=" if edge else ""
-        ranked = collections.Counter(head.column.ranked for head, _, _, _ in told) if self._lean else None
-        of = ranked.most_common(1)[0][0] if ranked else 0
         rows = []
         for entry, (head, cell, score, older) in zip(entries, told, strict=True):
-            line = None if edge is None or older else edge.lines.get(head.column.key)
-            rows += [
-                "<tr" if cell.ranked else "<tr class=pending",
-                f" id={head.column.slug}>" if self._lean and not older else ">",
-                head.first,
-                self._marks(cell, older) if older or cell.marks or cell.badges else "",
-                self._way(entry, head, letters),
-                "<td>",
-                written.rank(cell),
-                head.of if cell.rank and head.column.ranked != of else "",
-                score.first,
-                "" if edge is None else self._change(head.column, line, pair),
-                "<td>",
-                score.n,
-                _averages(head.column, score) if averages else "",
-                score.doubts,
-                "<td>",
-                score.tokens,
-                "\n" if self._lean else f"<td>{self._answers(entry, head, older, own)}\n",
-            ]
-        return Scores(Markup("".join(rows)), of, averages, [(letter, form) for form, letter in letters.items()])
+            change = (
+                ""
+                if edge is None
+                else self._change(head.column, None if older else edge.lines.get(head.column.key), pair)
+            )
+            rows.append(
+                f"<tr{'' if cell.ranked else ' class=pending'}{f' id={head.column.slug}' if self._lean and not older else ''}>{head.first}"
+                f"{self._marks(cell, older) if older or cell.marks or cell.badges else ''}{self._way(entry, head, letters)}<td>{score.rank}"
+                f"{head.of if cell.rank and head.column.ranked != of else ''}{score.first}{change}<td>{score.n}"
+                f"{_averages(head.column, score) if averages else ''}{score.doubts}<td>{score.tokens}"
+                f"{'' if self._lean else self._answers(entry, head, older, own)}"
+            )
+        return Scores(Markup("\n".join(rows)), of, averages, [(letter, form) for form, letter in letters.items()])
 
     def _told(self, entry: Entry) -> tuple[Head, Cell, written.Score, bool]:
         """A run's column, its cell and that in letters; and whether a later run has taken its place."""
-        head = self.head(entry)
-        checkpoint = entry.checkpoint.id
-        cell = head.column.cells[checkpoint]
+        head, checkpoint = self.head(entry), entry.checkpoint.id
+        cell = head.cells[checkpoint]
         if cell.entry is entry:
             return head, cell, head.scores[checkpoint], False
         cell = cell_of(entry, head.column)
@@ -133,10 +127,11 @@ class Rows:
         if not self._lean:
             return f'<br><small class="soft">{head.form}{repeats}</small>'
         letter = letters[head.form]
-        return f"<sup>{letter}</sup><small>{repeats}</small>" if repeats else f"<sup>{letter}</sup>" if letter else ""
+        return f"<sup>{letter}</sup><small>{repeats}</small>" if letter or repeats else ""
 
     def _answers(self, entry: Entry, head: Head, older: bool, own: str) -> str:
-        return f'<a href="{own}{head.column.slug}">{self._read}</a>' if entry.run.done and not older else DASH
+        read = f'<a href="{own}{head.column.slug}">{self._read}</a>' if entry.run.done and not older else DASH
+        return f"<td>{read}"
 
     def _change(self, column: Column, line: Line | None, pair: str) -> str:
         """`pair`: the address of the comparison, up to the column."""
@@ -150,10 +145,10 @@ class Rows:
             f'{self._turns[line.verdict]}</small><br><small class="soft">[{low}, {high}]</small>'
         )  # fmt: skip
 
-    def _marks(self, cell: Cell, older: bool) -> Markup:
-        found = self._badges.each(cell)
-        found += [Markup('<span class="mark">{}</span>').format(self.t("older"))] if older else []
-        return Markup(" ").join(found)
+    def _marks(self, cell: Cell, older: bool) -> str:
+        return (
+            f'{self._badges.row(cell)} <span class="mark">{self.t("older")}</span>' if older else self._badges.row(cell)
+        )
 
     # -- runs -----------------------------------------------------------------------------------------------------
 

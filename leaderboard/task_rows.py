@@ -68,20 +68,11 @@ class Rows:
                 wide = COLUMNS + len(extras) + (not long)
                 yield f'<tr class="apart"><th scope="row" colspan="{wide}">{self._said["unranked"]}'
             score = scores[checkpoint]
-            yield "".join(
-                (
-                    "<tr><td>" if cell.ranked else "<tr class=pending><td>",
-                    written.rank(cell),
-                    self._head(entry.checkpoint),
-                    self._marks(cell) if cell.marks or cell.badges else "",
-                    score.first,
-                    "<td>",
-                    score.n,
-                    f"<td>{score.other}" if other else "",
-                    score.doubts,
-                    f"<td>{score.tokens}" if tokens else "",
-                    "" if long else f"<td>{self._links(checkpoint, column, best, bool(entry.run.done))}",
-                )
+            marks = self._marks(cell) if cell.marks or cell.badges else ""
+            yield (
+                f"<tr{'' if cell.ranked else ' class=pending'}><td>{score.rank}{self._head(entry.checkpoint)}{marks}{score.first}"
+                f"<td>{score.n}{f'<td>{score.other}' if other else ''}{score.doubts}{f'<td>{score.tokens}' if tokens else ''}"
+                f"{'' if long else self._links(checkpoint, column, best, bool(entry.run.done))}"
             )
 
     def _head(self, checkpoint: Checkpoint) -> str:
@@ -96,5 +87,5 @@ class Rows:
         mine = self.view.where.slug(checkpoint)
         read = f'<a href="../samples.html#c={mine}&amp;t={column.slug}">{self._said["read"]}</a>' if answered else DASH
         if mine == best:
-            return read
-        return f'{read} · <a href="../compare.html#a={best}&amp;b={mine}&amp;t={column.slug}">{self._said["against_first"]}</a>'
+            return f"<td>{read}"
+        return f'<td>{read} · <a href="../compare.html#a={best}&amp;b={mine}&amp;t={column.slug}">{self._said["against_first"]}</a>'

@@ -113,6 +113,8 @@ def visible(text: Any) -> Markup:
 
 def inline(text: Any) -> Markup:
     """A name inside a line: visible and isolated, so that right-to-left letters do not move its neighbours."""
+    if type(text) is str and text.isascii() and text.isprintable() and text.strip() and len(text) <= CLIP_CHARACTERS:
+        return Markup(f"<bdi>{escape(text)}</bdi>")  # most names
     shown = visible(text)
     return Markup(f"<bdi>{shown if shown.strip() else DASH}</bdi>")  # a link without a text can't be found
 

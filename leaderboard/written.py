@@ -66,6 +66,7 @@ def form(t: Words, asked: Form, short: bool = False) -> Markup:
 class Score(NamedTuple):
     """What stands of a cell on the board, on its checkpoint's page and on its task's page: written once for the three."""
 
+    rank: str
     value: str
     low: str  # empty: there is no interval
     high: str
@@ -82,7 +83,8 @@ class Scores:
     def __init__(self) -> None:
         self._written: dict[str, Mapping[str, Score]] = {}
         self._no_interval = Words()("no_interval")
-        self._doubt = functools.cache(_doubt)
+        self._doubts = functools.cache(lambda unparsed, truncated: _doubt(unparsed) + _doubt(truncated))
+        self._same: dict[str, str] = {}  # a board says few different figures, so each is kept once
 
     def of(self, column: Column) -> Mapping[str, Score]:
         """Checkpoint id -> its score in letters."""
@@ -95,7 +97,8 @@ class Scores:
         """For cells of a column, also those of runs that a later one has taken the place of."""
         other = column.metric, "micro" if column.average == "macro" else "macro"
         draw, spell = charts.Pixels(column.scale, column.chance), _spelling(column)
-        no_interval, doubt, tokens = self._no_interval, self._doubt, ("answer_tokens", "")
+        no_interval, doubts, tokens = self._no_interval, self._doubts, ("answer_tokens", "")
+        kept = self._same
 
         def write(cell: Cell) -> Score:
             value, low, high = spell(cell.value), "", ""
@@ -105,11 +108,11 @@ class Scores:
                 said = f"{low}–{high}"
             second = spent = DASH
             if cell.entry is not None:
-                second = spell(cell.entry.results.value(other))
-                spent = decimal(cell.entry.results.value(tokens))
+                results = cell.entry.results
+                second, spent = spell(results.value(other)), decimal(results.value(tokens))
             first = f"<td>{value}<td>{said}<td>{draw(cell.value, cell.low, cell.high)}"
-            doubts = doubt(cell.unparsed) + doubt(cell.truncated)
-            return Score(value, low, high, f"{cell.n:,}", second, spent, first, doubts)
+            figures = [kept.setdefault(x, x) for x in (rank(cell), value, low, high, f"{cell.n:,}", second, spent)]
+            return Score(*figures, first, doubts(cell.unparsed, cell.truncated))
 
         return write
 
@@ -128,6 +131,16 @@ class Marks:
 
     def __init__(self, t: Words) -> None:
         self._badge = functools.cache(functools.partial(_badge, t))
+        self._rows: dict[tuple[tuple[str, ...], tuple[str, ...]], str] = {}
+
+    def row(self, cell: Cell) -> str:
+        """The badges one after the other, without a frame, for the name in a row."""
+        if "partial" in cell.marks:
+            return " ".join(self.each(cell))
+        key = cell.marks, cell.badges
+        if key not in self._rows:
+            self._rows[key] = " ".join(self.each(cell))
+        return self._rows[key]
 
     def __call__(self, cell: Cell, said: Sequence[str] = ()) -> Markup:
         badges = self.each(cell, said)
