@@ -19,7 +19,7 @@ SHOWN = 160  # characters of an example
 CHOSEN = ("not selected", "over the limit", "outside the mix", "no answer of the teacher")  # not dirt
 HINTS = {
     "duplicate": "clean.deduplicate = false keeps several answers to one question",
-    "too long": "clean.max_tokens says how many tokens a row may have",
+    "too long": "clean.max_tokens says how many tokens a row may have, and the parent's tokenizer how many it reads",
     "too short": "clean.min_tokens says how many tokens a reply needs",
     "opened thinking": "the parent's template opens <think> before each answer and these answers never close it; give a "
     "template that doesn't (template = FILE), or answers that think and clean.strip_thinking = false",
