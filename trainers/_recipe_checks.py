@@ -79,7 +79,9 @@ def _wrong(recipe: Recipe) -> Iterator[str]:
     if not recipe.parent.strip():
         yield "'parent' is empty; name the folder or the hub id of the checkpoint to start from"
     name = recipe.name
-    if name is not None and (not name.strip(". ") or UNFIT & set(name) or not name.isprintable() or len(name) > 100):
+    if name is not None and (
+        not name.strip(". ") or UNFIT & set(name) or not name.isprintable() or len(name.encode()) > 100
+    ):
         yield f"'name' is {name!r}, which can't be a folder's name; use letters, digits, - and _"
     if not recipe.data:
         yield "'data' is empty; name at least one source: [[data]] with a path or a task"

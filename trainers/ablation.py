@@ -33,6 +33,7 @@ SINGLE = {  # keys that make no arms, and what to say instead
     "note": "give one",
 }
 LONGEST = 32  # characters of a value in a name
+MOST = 60  # of all values: a folder's name has 255 bytes
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,8 @@ def arms(table: dict[str, Any], where: str, grid: bool = False) -> list[Arm]:
     made = [_arm(base, dict(zip(axes, values, strict=True)), where) for values in itertools.product(*axes.values())]
     if len({arm.suffix for arm in made}) < len(made):  # two values are spelt alike in a name
         made = [dataclasses.replace(arm, suffix=f"{arm.suffix}-{i}") for i, arm in enumerate(made)]
+    if any(len(arm.suffix) > MOST for arm in made):
+        made = [dataclasses.replace(arm, suffix=f"{arm.suffix[:LONGEST]}-{i}") for i, arm in enumerate(made)]
     return made
 
 

@@ -1,6 +1,6 @@
 """What a training would be, without a step of it: parent, rows, course, precision, memory and disk, with the reasons.
 
-Example: plan(planned.recipe, planned.folder, out).lines() -> ["parent      base: 0.1 M parameters, 0.5 MB", …]. The weights are
+Example: dict(plan(planned.recipe, planned.folder, out).facts())["course"] -> "300 steps of 16 rows, 3 epochs". The weights are
 not read: their sizes come from the configuration. Trap: a teacher is not asked, so how many of its answers will be right,
 and with them the number of steps, is not known before.
 """
@@ -14,16 +14,17 @@ from pathlib import Path
 from typing import Any
 
 from harness.records import Checkpoint
-from harness.verdicts.wording import printable, size
+from harness.verdicts.wording import size
+from harness.words import listed, say
 from trainers import _export_space, _hardware, data, export, parent, plan_text
 from trainers._data_count import listing
 from trainers._fit_course import Course, course
-from trainers.recipe import Lora, Recipe
+from trainers.recipe import Lora, Recipe, Teacher
 from trainers.rows import Prepared
 
 METHODS = {
-    "lora": "a LoRA", "full": "all weights", "seqkd": "a teacher's answers", "logitkd": "a teacher's probabilities",
-    "grpo": "answers of its own, by reward",
+    "lora": say("training on replies"), "full": say("training on replies"), "seqkd": say("training on a teacher's replies"),
+    "logitkd": say("training on a teacher's probabilities"), "grpo": say("training on its own answers, by reward"),
 }  # fmt: skip
 
 
@@ -40,38 +41,35 @@ class Plan:
     disk_bytes: int
     free_bytes: int
 
-    def lines(self, rows: bool = True) -> list[str]:
-        """For a terminal; with `rows` also what was dropped why, and the first rows as the model will see them."""
-        told = [f"{word:11} {said}" for word, said in self._facts()]
-        return told + (["", *plan_text.describe(self.prepared, self.recipe, self.start.tokenizer)] if rows else [])
-
-    def _facts(self) -> Iterator[tuple[str, str]]:
-        one, counts, way = self.start.checkpoint, self.prepared.counts, self.course
-        yield "parent", f"{one.name}: {_parameters(one.parameters)}, {size(one.bytes) if one.bytes else 'size unknown'}"
-        lora = (self.recipe.lora or Lora()) if parent.trains_adapter(self.recipe) else None
-        shape = f" through a LoRA of rank {lora.r}" if lora and self.recipe.method != "lora" else ""
-        rank = f" of rank {lora.r}" if lora and self.recipe.method == "lora" else ""
-        yield (
-            "method",
-            f"{self.recipe.method}: {METHODS[self.recipe.method]}{rank}{shape}, {_learn(self.trained, one.parameters)}",
-        )
-        if (teacher := self.recipe.teacher) is not None:
-            yield (
-                "teacher",
-                _teacher(self.recipe, self.teacher) + ("" if teacher.keep == "all" else ", verified answers only"),
-            )
-        asked = self.recipe.method == "seqkd"
-        told = f"{counts['rows']:,} rows{' to be answered' if asked else ''}, {counts['held_out']:,} held out"
-        yield (
-            "data",
-            f"{told}, {counts['tokens']:,} tokens{' without the replies' if not counts['learnt_tokens'] else ''}",
-        )
-        steps = f"{way.steps:,} steps of {self.recipe.optim.batch} rows, {way.epochs:.3g} epochs"
-        yield "course", steps + (", fewer if the teacher errs" if asked and not self.recipe.optim.steps else "")
+    def facts(self) -> Iterator[tuple[str, str]]:
+        """What -> how, in the order in which they are shown."""
+        one, way, optim = self.start.checkpoint, self.course, self.recipe.optim
+        yield say("parent"), say("{name}: {facts}", name=one.name, facts=listed([_parameters(one), _size(one)]))
+        yield say("method"), listed([_method(self.recipe), _learn(self.trained, one.parameters)])
+        if self.recipe.teacher is not None:
+            yield say("teacher"), _teacher(self.recipe.teacher, self.teacher)
+        yield say("data"), listed(self._rows())
+        names = {"steps": way.steps, "rows": optim.batch, "epochs": way.epochs}
+        steps = [say("{steps:,} steps of {rows} rows, {epochs:.3g} epochs", **names)]
+        fewer = self.recipe.method == "seqkd" and not optim.steps
+        yield say("course"), listed([*steps, *([say("fewer if the teacher errs")] if fewer else [])])
         for i, reason in enumerate(self.chosen.reasons):
-            yield "" if i else "computed", reason
-        yield "disk", f"about {size(self.disk_bytes)} while training, {size(self.free_bytes)} free"
-        yield "checkpoint", ", ".join(str(folder) for folder in export.folders(self.recipe, self.out))
+            yield "" if i else say("computed"), reason
+        sizes = {"need": size(self.disk_bytes), "free": size(self.free_bytes)}
+        yield say("disk"), say("about {need} while training, {free} free", **sizes)
+        yield say("checkpoint"), listed(str(folder) for folder in export.folders(self.recipe, self.out))
+
+    def rows(self) -> list[str]:
+        """What was dropped why, the mix, and the first rows as the model will see them."""
+        return plan_text.describe(self.prepared, self.recipe, self.start.tokenizer)
+
+    def _rows(self) -> Iterator[str]:
+        counts = self.prepared.counts
+        asked = self.recipe.method == "seqkd"
+        yield say("{n:,} rows to be answered" if asked else "{n:,} rows", n=counts["rows"])
+        yield say("{n:,} held out", n=counts["held_out"])
+        bare = not counts["learnt_tokens"]
+        yield say("{n:,} tokens without the replies" if bare else "{n:,} tokens", n=counts["tokens"])
 
 
 def plan(
@@ -99,8 +97,10 @@ def plan(
 def sources_told(prepared: Prepared) -> Iterator[str]:
     """'sft.jsonl: 938 of 1,000 rows to train on, 50 held out; dropped: empty reply 12'; said when a training begins."""
     for source in prepared.sources:
-        told = f"{source['name']}: {source['rows']:,} of {source['read']:,} rows to train on, {source['held_out']:,} held out"
-        yield printable(told + (f"; dropped: {listing(source['dropped'])}" if source["dropped"] else ""))
+        names = {key: source[key] for key in ("name", "rows", "read", "held_out")}
+        told = say("{name}: {rows:,} of {read:,} rows to train on, {held_out:,} held out", **names)
+        dropped = source["dropped"]
+        yield say("{told}; dropped: {why}", told=told, why=listing(dropped)) if dropped else told
 
 
 def _computed(
@@ -135,23 +135,38 @@ def _empty(one: Checkpoint) -> Any:
         return AutoModelForCausalLM.from_config(config, trust_remote_code=False)
 
 
-def _parameters(count: int | None) -> str:
-    if not count:
-        return "parameters unknown"
-    return f"{count / 1e9:.2f} B parameters" if count >= 1e8 else f"{count / 1e6:.1f} M parameters"
+def _parameters(one: Checkpoint) -> str:
+    if not one.parameters:
+        return say("parameters unknown")
+    if one.parameters >= 1e8:
+        return say("{n:,.2f} B parameters", n=one.parameters / 1e9)
+    return say("{n:,.1f} M parameters", n=one.parameters / 1e6)
+
+
+def _size(one: Checkpoint) -> str:
+    return size(one.bytes) if one.bytes else say("size unknown")
+
+
+def _method(recipe: Recipe) -> str:
+    what = METHODS[recipe.method]
+    if parent.trains_adapter(recipe):
+        what = say("{what} through a LoRA of rank {r}", what=what, r=(recipe.lora or Lora()).r)
+    return say("{name}: {said}", name=recipe.method, said=what)
 
 
 def _learn(trained: int, whole: int | None) -> str:
-    share = f", {100 * trained / whole:.2g} % of the parent's number" if whole and trained < whole else ""
-    return f"{trained:,} weights learn{share}"
+    if not whole or trained >= whole:
+        return say("{n:,} weights learn", n=trained)
+    return say("{n:,} weights learn, {share:.2g} % of the parent's number", n=trained, share=100 * trained / whole)
 
 
-def _teacher(recipe: Recipe, opened: Checkpoint | None) -> str:
-    teacher = recipe.teacher
-    assert teacher is not None
+def _teacher(teacher: Teacher, opened: Checkpoint | None) -> str:
     if opened is not None:
-        return f"{opened.name}: {_parameters(opened.parameters)}"
+        return say("{name}: {facts}", name=opened.name, facts=_parameters(opened))
     if teacher.answers:
-        return f"answers in {teacher.answers}"
-    who = teacher.model or f"{teacher.served_model} @ {teacher.endpoint}"
-    return f"{who}, {teacher.samples} answers a question at temperature {teacher.temperature:g}"
+        facts = [say("answers in {file}", file=teacher.answers)]
+    else:
+        who = teacher.model or f"{teacher.served_model} @ {teacher.endpoint}"
+        template = "{who}, {n} answers a question at temperature {t:g}"
+        facts = [say(template, who=who, n=teacher.samples, t=teacher.temperature)]
+    return listed([*facts, *([] if teacher.keep == "all" else [say("verified answers only")])])

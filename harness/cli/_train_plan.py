@@ -13,13 +13,13 @@ from harness.cli import _options, _tables
 from harness.cli._echo import echo
 from harness.cli._packed import short
 from harness.errors import UserError
-from harness.words import heads, listed, say
+from harness.words import heads, listed, say, told
 
 if TYPE_CHECKING:
     from trainers.recipe_file import Planned
     from trainers.rows import Prepared, Row
 
-ROWS_OF = ("parent", "method", "data", "clean", "mix", "watch", "template", "train_on_test", "seed")  # decide the rows
+ROWS_OF = ("parent", "method", "data", "clean", "mix", "watch", "template", "train_on_test")  # decide the rows
 
 
 def listing(as_json: bool) -> None:
@@ -51,7 +51,11 @@ def show(planned: Sequence[Planned], given: Mapping[str, Any]) -> None:
             one.recipe, one.folder, given["out"] / one.name, tasks=given["data"], hub=given["hub"], prepared=known
         )
         headline(planned, number, err=False)
-        for line in made.lines(rows=known is None):
+        facts = [(told(word), told(said)) for word, said in made.facts()]
+        widest = max(_tables.width(word) for word, _ in facts)
+        for word, said in facts:
+            echo(f"{word}{' ' * (widest - _tables.width(word))}  {said}")
+        for line in ["", *made.rows()] if known is None else []:
             echo(line)
         before = rows, made.prepared
     hint(planned)
@@ -66,7 +70,7 @@ def headline(planned: Sequence[Planned], number: int, err: bool) -> None:
     count = f"[{number + 1}/{len(planned)}] " if len(planned) > 1 else ""
     if number:
         echo(err=err)
-    echo(f"{count}{name}", err=err)
+    echo(f"{count}{told(name)}", err=err)
 
 
 def hint(planned: Sequence[Planned]) -> None:

@@ -174,7 +174,8 @@ def show(ranked: Ranked) -> None:
         echo(say("{before} -> {after}: {said}", before=before, after=after, said=recipes.sentence(changed)))
     for one, other, pair in ranked.pairs:
         said = say("{before} -> {after}: {said}", before=one.name, after=other.name, said=pair[0].variables.sentence)
-        echo(f"{said}\n  {comparison.sentence(pair)}")
+        echo(said)
+        echo(say("  {said}", said=comparison.sentence(pair)))
     for note in dict.fromkeys(ranked.notes):
         echo(say("note: {note}", note=note))
 
