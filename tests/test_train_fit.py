@@ -346,24 +346,16 @@ def test_the_model_computes_exactly_our_ids_and_our_labels(
         assert seen[0]["attention_mask"][place].tolist() == [1] * size + [0] * (ids.shape[1] - size)
 
 
-def test_packing_changes_no_number_but_the_time(world: Path, tmp_path: Path) -> None:
-    """Rows that stand behind one another must not see each other."""
-    found = []
-    for packing in (False, True):
-        given = recipe(optim=replace(QUICK, steps=3, packing=packing, per_device=4))
-        found.append(train(given, world, tmp_path / str(packing), Told()))
-    assert furthest(weights(found[0].path), weights(found[1].path)) < 2e-4
-    assert furthest(weights(found[0].path), weights(world / "parent")) > 5e-3
-
-
-def test_accumulation_gives_the_step_of_the_whole_batch(world: Path, tmp_path: Path) -> None:
-    """Rows of other lengths in each part; a mean of means would be another number."""
-    found = []
-    for rows in (8, 2):
-        told = Told()
-        train(recipe(optim=replace(QUICK, steps=2, per_device=rows)), world, tmp_path / str(rows), told)
-        found.append(told.losses)
-    assert found[0] == pytest.approx(found[1], abs=1e-4)
+def test_neither_packing_nor_accumulation_changes_a_number(world: Path, tmp_path: Path) -> None:
+    """Rows that stand behind one another must not see each other, and a mean of means is another number."""
+    ways = {"whole": {"per_device": 8}, "parts": {"per_device": 2}, "packed": {"per_device": 4, "packing": True}}
+    found = {
+        name: train(recipe(optim=replace(QUICK, steps=3, **how)), world, tmp_path / name, Told())
+        for name, how in ways.items()
+    }
+    for name in ("parts", "packed"):
+        assert furthest(weights(found["whole"].path), weights(found[name].path)) < 2e-4
+    assert furthest(weights(found["whole"].path), weights(world / "parent")) > 5e-3
 
 
 # -- ways of training ---------------------------------------------------------------------------------------
@@ -403,6 +395,7 @@ def test_an_adapter_is_trained_and_everything_about_it_is_known(world: Path, tmp
     assert other.lineage is not None and other.lineage.seed == 6 and other.id != made.id
 
 
+@pytest.mark.soak
 def test_looks_and_epoch_checkpoints_leave_the_training_as_it_is(world: Path, tmp_path: Path) -> None:
     """The held-out rows are the same, only nobody looks at them."""
     given = recipe(method="lora", lora=Lora(dropout=0.3), watch=Watched(held_out=4, max_tokens=4, every=1000))
@@ -411,7 +404,7 @@ def test_looks_and_epoch_checkpoints_leave_the_training_as_it_is(world: Path, tm
     assert furthest(weights(seldom.path), weights(train(often, world, tmp_path / "often", Told()).path)) < 1e-6
 
 
-@pytest.mark.parametrize("optimizer", ["adamw", "muon", "adafactor"])
+@pytest.mark.parametrize("optimizer", ["muon", "adafactor"])
 def test_all_weights_are_trained_by_each_optimiser(world: Path, tmp_path: Path, optimizer: Any) -> None:
     given = recipe(optim=replace(QUICK, optimizer=optimizer, learning_rate=1e-2 if optimizer == "muon" else 3e-3))
     told = Told()
@@ -482,7 +475,7 @@ def divergence(model: Any, teacher: Any, rows: Sequence[Example]) -> float:
     return sum(found) / len(found)
 
 
-@pytest.mark.parametrize("rows", [704, 560])
+@pytest.mark.parametrize("rows", [704, pytest.param(560, marks=pytest.mark.soak)])
 def test_a_teacher_with_another_width_of_embedding_teaches_its_probabilities(
     world: Path, tmp_path: Path, make_checkpoint: Callable[..., Path], rows: int
 ) -> None:
@@ -504,6 +497,7 @@ def test_a_teacher_with_another_width_of_embedding_teaches_its_probabilities(
     assert history.loss[-1][1] < history.loss[0][1]
 
 
+@pytest.mark.soak
 def test_the_temperature_of_a_distillation_reaches_its_loss(world: Path, tmp_path: Path, tiny_other: Path) -> None:
     losses = []
     for temperature in (1.0, 4.0):
