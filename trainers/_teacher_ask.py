@@ -194,10 +194,17 @@ class _Told:
         self._since = self._last = time.monotonic()
 
     def planned(self, jobs: Sequence[Job], missing: Mapping[str, int]) -> None:
-        self._wanted = sum(missing.values()) - self._known
+        self._wanted = sum(missing.values())
         have = sum(job.run.done for job in jobs) + self._known
         name = jobs[0].checkpoint.name if jobs else ""
-        self._said(say("teacher {name}: {n:,} answers to ask, {have:,} stored", name=name, n=self._wanted, have=have))
+        self._said(
+            say(
+                "teacher {name}: {n:,} answers to ask, {have:,} stored",
+                name=name,
+                n=self._wanted - self._known,
+                have=have,
+            )
+        )
 
     def loading(self, info: EngineInfo, checkpoints: Sequence[Checkpoint]) -> None: ...
 
