@@ -155,6 +155,26 @@ def test_looks_see_a_model_learn_and_rows_without_a_gold_have_no_score(parent: P
     assert "score" not in table(seen)
 
 
+def test_what_is_forgotten_is_seen_apart_from_what_is_learnt(parent: Parent, tmp_path: Path) -> None:
+    domain = sums(parent, range(4))
+    general = [replace(e, row=replace(e.row, role="general")) for e in sums(parent, range(20, 24), "{n} apples in all")]
+    asked = looker(parent, [*domain, *general])
+    model = model_of(parent.folder)
+    before = asked.look(model, 0)
+    train(model, domain, tmp_path, max_steps=20)
+    after = asked.look(model, 20)
+    assert before.roles is not None and after.roles is not None and after.loss is not None
+    assert after.roles["domain"] < 0.2 * before.roles["domain"]
+    assert after.roles["general"] > 0.5 * before.roles["general"]
+    assert after.roles["domain"] < after.loss < after.roles["general"]
+    assert looker(parent, domain).look(model, 20).roles is None
+    said = str(_train_watch.seen(after, before))
+    assert (
+        f"held-out loss {after.loss:.3f} (domain {after.roles['domain']:.3f}, general {after.roles['general']:.3f})"
+        in said
+    )
+
+
 def test_when_to_look() -> None:
     assert sorted(steps_of_looks(90, Watched())) == [0, 10, 20, 30, 40, 50, 60, 70, 80, 90]
     assert sorted(steps_of_looks(10, Watched(every=4))) == [0, 4, 8, 10]

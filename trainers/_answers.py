@@ -101,6 +101,12 @@ def _bare(model: Any) -> Iterator[None]:
 
 def loss(model: Any, rows: Sequence[Example]) -> float | None:
     """Nats per token of the learnt parts together; None where there is nothing to learn."""
+    total, tokens = nats(model, rows)
+    return total / tokens if tokens else None
+
+
+def nats(model: Any, rows: Sequence[Example]) -> tuple[float, int]:
+    """Of all learnt tokens, and how many these are."""
     learnt = sorted((e for e in rows if len(e.ids) > max(1, e.prompt)), key=lambda e: len(e.ids))
     total, tokens = 0.0, 0
     vocabulary = int(getattr(model.config.get_text_config(), "vocab_size", 0) or 2**17)
@@ -108,9 +114,9 @@ def loss(model: Any, rows: Sequence[Example]) -> float | None:
     while learnt:
         size = max(1, at_once // len(learnt[-1].ids))
         batch, learnt = learnt[-size:], learnt[:-size]
-        nats, count = _nats(model, batch)
-        total, tokens = total + nats, tokens + count
-    return total / tokens if tokens else None
+        more, count = _nats(model, batch)
+        total, tokens = total + more, tokens + count
+    return total, tokens
 
 
 def _nats(model: Any, batch: Sequence[Example]) -> tuple[float, int]:
@@ -123,5 +129,4 @@ def _nats(model: Any, batch: Sequence[Example]) -> tuple[float, int]:
     rows, columns = (torch.tensor(x, device=logits.device) for x in zip(*places, strict=True))
     picked = logits[rows, columns - 1].float()
     wanted = ids.to(logits.device)[rows, columns]
-    nats = torch.nn.functional.cross_entropy(picked, wanted, reduction="sum")
-    return float(nats), len(places)
+    return float(torch.nn.functional.cross_entropy(picked, wanted, reduction="sum")), len(places)

@@ -9,7 +9,7 @@ padded on the left, or a model would go on from its padding.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from harness.records import Response
@@ -54,18 +54,22 @@ class Looker:
         with undisturbed(model):
             asked = _answers.Asking(model, self._tokenizer, self._stop_ids, self._watched.max_tokens, self._penalty)
             responses = asked.answer(self._rows)
-            loss = _answers.loss(model, self._rows)
-        seen = self._seen(step, responses, loss)
+            roles = dict.fromkeys(e.row.role for e in self._rows)
+            nats = {role: _answers.nats(model, [e for e in self._rows if e.row.role == role]) for role in roles}
+        seen = self._seen(step, responses, nats)
         self.looks.append(seen)
         return seen
 
-    def _seen(self, step: int, responses: Sequence[Response], loss: float | None) -> Look:
+    def _seen(self, step: int, responses: Sequence[Response], nats: Mapping[str, tuple[float, int]]) -> Look:
         n = len(responses)
+        loss = _mean(nats.values())
+        roles = {role: mean for role, one in nats.items() if (mean := _mean([one])) is not None}
         made = Look(
             step=step,
             n=n,
             score=graded(self._rows, responses),
-            loss=loss if loss is None or math.isfinite(loss) else None,
+            loss=loss,
+            roles=roles if len(roles) > 1 else None,
             answer_tokens=sum(r.output_tokens or 0 for r in responses) / n if n else None,
             empty=sum(not r.text.strip() for r in responses) / n if n else None,
             cut=sum(r.stop == "length" for r in responses) / n if n else None,
@@ -75,6 +79,11 @@ class Looker:
     def _reply_tokens(self) -> float | None:
         lengths = [len(e.ids) - e.prompt for e in self._rows if len(e.ids) > e.prompt]
         return sum(lengths) / len(lengths) if lengths else None
+
+
+def _mean(nats: Collection[tuple[float, int]]) -> float | None:
+    total, tokens = sum(one for one, _ in nats), sum(count for _, count in nats)
+    return total / tokens if tokens and math.isfinite(total) else None
 
 
 def graded(rows: Sequence[Example], responses: Sequence[Response]) -> float | None:

@@ -38,6 +38,7 @@ class Look:
     empty: float | None  # share
     cut: float | None  # share that ran into the limit
     collapsed: str | None = None  # why it counts as a collapse
+    roles: Mapping[str, float] | None = None  # the loss of domain and of general rows, where both are held out
 
 
 def table(look: Look) -> dict[str, Any]:

@@ -183,7 +183,7 @@ def seen(look: Look, first: Look | None) -> str:
     if look.answer_tokens is not None:
         facts.append(say("{n:.0f} tokens an answer", n=look.answer_tokens))
     if look.loss is not None:
-        facts.append(say("held-out loss {loss:.3f}", loss=look.loss))
+        facts.append(say("held-out loss {loss:.3f}{roles}", loss=look.loss, roles=_roles(look)))
     if look.empty:
         facts.append(say("{share:.0%} empty", share=look.empty))
     if look.cut:
@@ -191,6 +191,15 @@ def seen(look: Look, first: Look | None) -> str:
     if look.collapsed:
         facts.append(say("a collapse: {why}", why=look.collapsed))
     return say("step {step}: {facts}", step=look.step, facts=listed(facts))
+
+
+def _roles(look: Look) -> str:
+    """What was known before may be forgotten while the domain is learnt."""
+    if not look.roles:
+        return ""
+    names = {"domain": say("domain"), "general": say("general")}
+    each = (say("{role} {loss:.3f}", role=names.get(role, role), loss=loss) for role, loss in look.roles.items())
+    return say(" ({each})", each=listed(each))
 
 
 def sparkline(values: Sequence[float], width: int = WIDTH) -> str:
