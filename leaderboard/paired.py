@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -122,6 +122,8 @@ def _block(column: Column, values: Values, before: Floats, after: Floats) -> Ite
     plain = ((a == 0) | (a == 1)).all(axis=1) & ((b == 0) | (b == 1)).all(axis=1)
     macro = column.average == "macro" and any(values.subjects)
     means = [x.sum(axis=1) / np.maximum(n, 1) for x in (a, b)]
+    whole = np.atleast_1d(there.all(axis=1))
+    grouped = _Grouped.of(values, macro, better) if (whole & plain & ~open_).any() else None
     for i in range(len(a)):
         if open_[i]:
             yield True
@@ -130,8 +132,40 @@ def _block(column: Column, values: Values, before: Floats, after: Floats) -> Ite
         elif plain[i] and not macro and not any(values.clusters):
             counts = int(lost[i]), int(gained[i]), int(n[i])
             yield _counted(*counts, float(means[0][i]), float(means[1][i]), column.better_high)
+        elif grouped and whole[i] and plain[i]:
+            yield grouped.tested(i, a[i], b[i], column.better_high)
         else:
             yield _drawn(column, values, a[i], b[i], np.flatnonzero(there[i]))
+
+
+class _Grouped:
+    """Pairs of right and wrong answers to every question, whose subjects weigh alike or whose cases hang together: counted
+    at once. The same as `_drawn` makes of each."""
+
+    def __init__(self, names: Sequence[Hashable], macro: bool, better: Floats) -> None:
+        numbers: dict[Hashable, int] = {}
+        self._of = np.array([numbers.setdefault(name, len(numbers)) for name in names], np.intp)
+        member = (self._of[:, None] == np.arange(len(numbers))).astype(float)
+        self._sizes = member.sum(axis=0).astype(int).tolist()
+        self._lost, self._gained = (((x @ member).astype(int)).tolist() for x in (better < 0, better > 0))
+        self._share = stats.weights(list(names) if macro else None, len(names))
+        self._macro = macro
+
+    @classmethod
+    def of(cls, values: Values, macro: bool, better: Floats) -> _Grouped | None:
+        """None where both or neither hold."""
+        cases = _clusters(values.clusters, np.arange(len(values.samples)))
+        if macro == (cases is not None):
+            return None
+        return cls(values.subjects if macro else [name or i for i, name in enumerate(cases or ())], macro, better)
+
+    def tested(self, i: int, a: Floats, b: Floats, better_high: bool) -> Tested:
+        lost, gained = self._lost[i], self._gained[i]
+        groups = tuple(sorted(zip(self._sizes, lost, gained, strict=True)))
+        worse, improved, low, high = _of_groups(groups, self._macro)
+        low, high = (low, high) if better_high else (-high, -low)
+        before, after, change = (math.fsum((self._share * x).tolist()) for x in (a, b, b - a))
+        return Tested(before, after, change, low, high, len(a), sum(lost), sum(gained), worse, improved)
 
 
 def _counted(lost: int, gained: int, n: int, before: float, after: float, better_high: bool) -> Tested:
