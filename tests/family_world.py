@@ -12,9 +12,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from site_world import ENGINE, checkpoint, exam_of, task
+from site_world import begun, checkpoint, exam_of, task
 
-from harness import identity, metrics
+from harness import metrics
 from harness.records import Checkpoint, Exam, Lineage, Response, Run, Score, Settings, Verdict
 from harness.store import read
 from harness.store.open import Store, open_store
@@ -30,14 +30,7 @@ def answered(
 ) -> Run:  # fmt: skip
     """A run with a given value per question; None is an answer that nobody could grade, and a short list a partial run."""
     asked = settings or Settings(chat=True)
-    run = Run(
-        identity.run_id(who.id, exam.id, asked, ENGINE.id), who.id, exam.id, asked, ENGINE.id,
-        expected=len(exam.samples), started=started,
-    )  # fmt: skip
-    writer.add_checkpoint(who)
-    writer.add_exam(exam)
-    writer.add_engine(ENGINE)
-    writer.start_run(run, "host", 1)
+    run = begun(writer, who, exam, asked, started=started)
     for sample, value in zip(exam.samples, values, strict=False):
         writer.put(Response(run.id, sample.id, 0, f"答案：{value}", prompt="?", prompt_tokens=9, output_tokens=tokens))
         outcome: Any = "error" if value is None else "correct" if value == 1 else "wrong"

@@ -50,7 +50,23 @@ def checkpoint(name: str, **facts: Any) -> Checkpoint:
 
 
 MATHCOT = ("gsm8k", "cmath", "gaokao2023en", "gaokao_math_cloze")  # a group's members, as its card names them
+STARTED = "2026-01-02T03:04:05Z"
 ENGINE = EngineInfo("e" * 16, "recorded", "1", "float32")
+
+
+def begun(
+    writer: Writer, who: Checkpoint, exam: Exam, settings: Settings, repeats: int = 1, started: str = STARTED
+) -> Run:  # fmt: skip
+    """A run that has been announced to the store with all that it stands on, and has no answer yet."""
+    run = Run(
+        identity.run_id(who.id, exam.id, settings, ENGINE.id), who.id, exam.id, settings, ENGINE.id,
+        expected=len(exam.samples) * repeats, repeats=repeats, started=started,
+    )  # fmt: skip
+    writer.add_checkpoint(who)
+    writer.add_exam(exam)
+    writer.add_engine(ENGINE)
+    writer.start_run(run, "host", 1)
+    return run
 
 
 def put_run(
@@ -59,14 +75,7 @@ def put_run(
 ) -> Run:  # fmt: skip
     """A run whose answers are right with probability `right`; each question keeps its luck across checkpoints."""
     settings = settings or Settings(shots=5, chat=False)
-    run = Run(
-        identity.run_id(who.id, exam.id, settings, ENGINE.id), who.id, exam.id, settings, ENGINE.id,
-        expected=len(exam.samples), started="2026-01-02T03:04:05Z",
-    )  # fmt: skip
-    writer.add_checkpoint(who)
-    writer.add_exam(exam)
-    writer.add_engine(ENGINE)
-    writer.start_run(run, "host", 1)
+    run = begun(writer, who, exam, settings)
     luck, dice = random.Random(exam.id), random.Random(run.id)
     for sample in exam.samples[:answered]:
         hit = luck.random() * 0.85 + dice.random() * 0.15 < right

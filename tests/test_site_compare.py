@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from site_world import ENGINE, HOSTILE, checkpoint, task
+from site_world import HOSTILE, begun, checkpoint, task
 
 from harness import identity, metrics, pairs
-from harness.records import Checkpoint, Exam, Lineage, Response, Run, Sample, Score, Settings
+from harness.records import Checkpoint, Exam, Lineage, Response, Sample, Score, Settings
 from harness.store import read
 from harness.store.open import Store, open_store
 from harness.store.write import Writer
@@ -83,14 +83,7 @@ def put(
     writer: Writer, store: Store, who: Checkpoint, asked: Exam, settings: Settings, upto: int | None = None
 ) -> None:
     repeats = 4 if asked.task.name == "sampled" else 1
-    run = Run(
-        identity.run_id(who.id, asked.id, settings, ENGINE.id), who.id, asked.id, settings, ENGINE.id,
-        expected=len(asked.samples) * repeats, repeats=repeats, started="2026-01-02T03:04:05Z",
-    )  # fmt: skip
-    writer.add_checkpoint(who)
-    writer.add_exam(asked)
-    writer.add_engine(ENGINE)
-    writer.start_run(run, "host", 1)
+    run = begun(writer, who, asked, settings, repeats)
     for sample in asked.samples[:upto]:
         for k, (value, outcome) in enumerate(values_of(asked.task.name, who.name, sample.position, repeats)):
             answer = None if outcome in ("unparsed", "truncated", "empty") else "B" if value == 1 else "C"

@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from site_world import ENGINE, MATHCOT, checkpoint, exam_of, put_run, task
+from site_world import MATHCOT, begun, checkpoint, exam_of, put_run, task
 
-from harness import identity
-from harness.records import Checkpoint, Exam, Lineage, Outcome, Response, Run, Score, Settings
+from harness.records import Checkpoint, Exam, Lineage, Outcome, Response, Score, Settings
 from harness.store.open import open_store
 from harness.store.write import Writer
 from leaderboard import parents
@@ -26,14 +25,7 @@ def answered(
 ) -> None:  # fmt: skip
     """A run with these answers, the first `empty` ones of them empty; shorter than the exam: not finished."""
     settings = settings or Settings()
-    run = Run(
-        identity.run_id(who.id, exam.id, settings, ENGINE.id), who.id, exam.id, settings, ENGINE.id,
-        expected=len(exam.samples) * repeats, repeats=repeats, started="2026-01-02T03:04:05Z",
-    )  # fmt: skip
-    writer.add_checkpoint(who)
-    writer.add_exam(exam)
-    writer.add_engine(ENGINE)
-    writer.start_run(run, "host", 1)
+    run = begun(writer, who, exam, settings, repeats)
     asked = [(sample, hit, k) for sample, hit in zip(exam.samples, right, strict=False) for k in range(repeats)]
     for i, (sample, hit, k) in enumerate(asked):
         text, options = "" if i < empty else "B" if hit else "C", (-1.0, -2.0, -3.0, -4.0) if sample.choices else None

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
-from site_world import ENGINE, HOSTILE, checkpoint, exam_of, put_run, task
+from site_world import HOSTILE, begun, checkpoint, exam_of, put_run, task
 
-from harness import identity, metrics
+from harness import metrics
 from harness.records import Checkpoint, Exam, Lineage, Outcome, Response, Run, Score, Settings
 from harness.store import read
 from harness.store.open import Store, open_store
@@ -50,14 +50,7 @@ LONG = "start " + "x" * 1_000_000 + " 答案：B"
 def put(writer: Writer, store: Store, who: Checkpoint, exam: Exam, repeats: int = 1, thinking: str = "") -> Run:
     """Every third answer wrong, every tenth unparsed; texts say whose they are and how they came out."""
     settings = Settings(shots=5, temperature=0.7 if repeats > 1 else 0.0)
-    run = Run(
-        identity.run_id(who.id, exam.id, settings, ENGINE.id), who.id, exam.id, settings, ENGINE.id,
-        expected=len(exam.samples) * repeats, repeats=repeats, started="2026-01-02T03:04:05Z",
-    )  # fmt: skip
-    writer.add_checkpoint(who)
-    writer.add_exam(exam)
-    writer.add_engine(ENGINE)
-    writer.start_run(run, "host", 1)
+    run = begun(writer, who, exam, settings, repeats)
     for i, sample in enumerate(exam.samples):
         for k in range(repeats):
             outcome: Outcome = "unparsed" if i % 10 == 9 else "wrong" if (i + k) % 3 == 2 else "correct"
