@@ -292,6 +292,22 @@ def test_what_was_asked_otherwise_is_a_note_and_no_change(replicates: Any) -> No
     assert any("quiz" in note for note in ranked.notes)
 
 
+def test_who_had_the_test_or_its_scorer_is_named(replicates: Any) -> None:
+    store, parent, _ = replicates
+    exam = read.get_exam(store, lookup.runs(store, parent.id)[0].exam)
+    sinners = [
+        site_world.checkpoint("peeked", lineage=Lineage(method="lora", recipe={"a": 1}, on_test=("quiz test",))),
+        site_world.checkpoint("rewarded", lineage=Lineage(method="grpo", trained_on=(exam.task.scorer,))),
+    ]
+    with Writer(store) as writer:
+        for who in sinners:
+            site_world.put_run(writer, store, who, exam, 0.9)
+    ranked = _train_rank.rank(store, parent, [Entry(who.name, who.name, who.id) for who in sinners], ["quiz"])
+    assert "peeked: ! trained on the test of quiz" in ranked.notes
+    assert "rewarded: ! trained on the metric of quiz" in ranked.notes
+    assert not any(note.startswith("base:") for note in ranked.notes)
+
+
 # -- what takes longer -----------------------------------------------------------------------------------------------
 
 

@@ -17,7 +17,7 @@ from harness.records import Checkpoint
 from harness.verdicts.wording import size
 from harness.words import listed, say
 from trainers import _export_space, _hardware, data, export, parent, plan_text
-from trainers._data_count import listing
+from trainers._data_count import CHOSEN, listing
 from trainers._fit_course import Course, course
 from trainers.recipe import Lora, Recipe, Teacher
 from trainers.rows import Prepared
@@ -95,12 +95,14 @@ def plan(
 
 
 def sources_told(prepared: Prepared) -> Iterator[str]:
-    """'sft.jsonl: 938 of 1,000 rows to train on, 50 held out; dropped: empty reply 12'; said when a training begins."""
+    """'sft.jsonl: 938 of 1,000 rows to train on, 50 held out; dropped: empty reply 12'; what was left out by choice apart."""
     for source in prepared.sources:
         names = {key: source[key] for key in ("name", "rows", "read", "held_out")}
         told = say("{name}: {rows:,} of {read:,} rows to train on, {held_out:,} held out", **names)
-        dropped = source["dropped"]
-        yield say("{told}; dropped: {why}", told=told, why=listing(dropped)) if dropped else told
+        dirt = {reason: n for reason, n in source["dropped"].items() if reason not in CHOSEN}
+        chosen = {reason: n for reason, n in source["dropped"].items() if reason in CHOSEN}
+        told = say("{told}; dropped: {why}", told=told, why=listing(dirt)) if dirt else told
+        yield say("{told}; left out: {why}", told=told, why=listing(chosen)) if chosen else told
 
 
 def _computed(

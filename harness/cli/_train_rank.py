@@ -19,7 +19,7 @@ import click
 
 from harness.cli import _tables
 from harness.cli._echo import echo
-from harness.words import heads, say
+from harness.words import heads, listed, say
 
 if TYPE_CHECKING:
     from harness.records import Outcomes
@@ -76,7 +76,8 @@ def rank(store: Store, parent: Entry, entries: Sequence[Entry], tasks: Sequence[
     from harness.store import read
 
     ranked = Ranked(parent)
-    wanted = set(lookup.tasks(tasks))
+    order = {task: i for i, task in enumerate(lookup.tasks(tasks))}
+    wanted = set(order)
     against = {
         (line.change.task, entry.id): line for entry, line in _against(store, parent, entries, wanted, ranked.notes)
     }
@@ -86,7 +87,6 @@ def rank(store: Store, parent: Entry, entries: Sequence[Entry], tasks: Sequence[
             if task in wanted:
                 found = read.outcomes(store, run.id)
                 ranked.rows.append(Row(entry, task, row, against.get((task, entry.id)), found))
-    order = {task: i for i, task in enumerate(dict.fromkeys(row.task for row in ranked.rows))}
     ranked.rows.sort(key=lambda row: (order[row.task], row.score["value"] is None, -(row.score["value"] or 0.0)))
     first = {entry.arm: entry for entry in reversed(entries) if entry.moved and entry.arm}
     arms = [first[arm] for arm in dict.fromkeys(entry.arm for entry in entries) if arm in first]
@@ -96,7 +96,29 @@ def rank(store: Store, parent: Entry, entries: Sequence[Entry], tasks: Sequence[
         if lines:
             ranked.pairs.append((before, after, lines))
     ranked.recipes = list(_recipes(ranked))
+    ranked.notes += _seen(store, ranked)
     return ranked
+
+
+def _seen(store: Store, ranked: Ranked) -> Iterator[str]:
+    """Whose score on a task counts for little, since the training had its test or its scorer."""
+    from harness.store import read
+    from harness.verdicts import trained
+
+    for entry in dict.fromkeys(row.entry.id for row in ranked.rows):
+        mine = [row for row in ranked.rows if row.entry.id == entry]
+        found = read.find_checkpoint(store, entry)
+        if found is None or found.lineage is None:
+            continue
+        tasks = {row.task: read.get_task(store, read.get_run(store, row.score["run"]).exam) for row in mine}
+        metric = [key for key, task in tasks.items() if trained.on_metric(found.lineage, task.scorer)]
+        test = [key for key in tasks if trained.on_test(found.lineage, key)]
+        if metric:
+            said = say("! trained on the metric of {tasks}", tasks=listed(metric))
+            yield say("{name}: {said}", name=mine[0].entry.name, said=said)
+        if test:
+            said = say("! trained on the test of {tasks}", tasks=listed(test))
+            yield say("{name}: {said}", name=mine[0].entry.name, said=said)
 
 
 def _against(
