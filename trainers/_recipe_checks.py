@@ -16,7 +16,7 @@ from trainers import _recipe_keys as keys
 from trainers.recipe import Recipe, Source
 
 AT_LEAST = {
-    "seed": 0, "seeds": 1, "data.limit": 1, "data.repeat": 1, "data.per_subject": 1, "data.keep": 1, "clean.min_tokens": 0,
+    "seed": 0, "seeds": 1, "data.limit": 1, "data.per_subject": 1, "data.keep": 1, "clean.min_tokens": 0,
     "clean.max_tokens": 2, "clean.max_dropped": 0, "teacher.samples": 1, "teacher.temperature": 0, "teacher.max_tokens": 1,
     "teacher.paraphrases": 0, "lora.r": 1, "lora.dropout": 0, "optim.steps": 1, "optim.batch": 1, "optim.per_device": 1,
     "optim.warmup": 0, "optim.weight_decay": 0, "distil.lmbda": 0, "distil.beta": 0, "grpo.generations": 2,

@@ -23,7 +23,6 @@ class Source:
     role: Literal["domain", "general"] = "domain"  # the two sides of mix.ratio
     format: Literal["auto", "alpaca", "sharegpt", "messages", "question"] = "auto"
     limit: int | None = None  # rows taken, after cleaning, by the seed
-    repeat: int = 1  # times each of them is taken, for a small source beside a large one
     subjects: tuple[str, ...] = ()  # rows of these subjects only; of a file, the rows nearest to them
     per_subject: int | None = None  # rows kept for each subject; of a file, the nearest ones
     like: str | None = None  # a task: keep the rows most related to its training questions
