@@ -1,7 +1,8 @@
 """What stands beside a score because of the others on the board, or of what the checkpoint was trained on.
 
 `stale`: graded by an older version of its scorer, or asked under an older version of its task, than another run of the
-same task here. `trained`: the lineage names the task's scorer as a reward, or data after the task's own test set.
+same task here. `rewarded`: the task's scorer was a reward of the training. `trained`: the lineage says that the task's own
+test was trained on, or names data so.
 Example: of two runs of gsm8k, by number@1 and number@2, the first is stale. Trap: a checkpoint without a lineage has no
 badge because nothing is known, not because it is clean.
 """
@@ -30,7 +31,7 @@ def badges(graded: Iterable[Graded], by_id: Mapping[str, Checkpoint]) -> Callabl
         tasks[task.key] = max(tasks.get(task.key, ()), _parsed(task.version))
         scorers[task.key, name] = max(scorers.get((task.key, name), ()), _parsed(version))
     olds: dict[tuple[str, str], bool] = {}
-    seen: dict[str, frozenset[str]] = {}
+    seen: dict[str, Mapping[str, tuple[str, ...]]] = {}
 
     def of(run: Run, task: Task, scorer: str) -> tuple[str, ...]:
         asked = run.exam, scorer
@@ -38,22 +39,24 @@ def badges(graded: Iterable[Graded], by_id: Mapping[str, Checkpoint]) -> Callabl
             name, _, version = scorer.partition("@")
             olds[asked] = _older(task.version, tasks[task.key]) or _older(version, scorers[task.key, name])
         if run.checkpoint not in seen:
-            seen[run.checkpoint] = frozenset(_trained(by_id[run.checkpoint], cards))
+            seen[run.checkpoint] = dict(_trained(by_id[run.checkpoint], cards))
         if not olds[asked] and task.key not in seen[run.checkpoint]:
             return ()
-        return (*(("stale",) if olds[asked] else ()), *(("trained",) if task.key in seen[run.checkpoint] else ()))
+        return (*(("stale",) if olds[asked] else ()), *seen[run.checkpoint].get(task.key, ()))
 
     return of
 
 
-def _trained(checkpoint: Checkpoint, cards: Iterable[Task]) -> Iterator[str]:
-    """The tasks that the lineage says it has seen, in one way or the other."""
+def _trained(checkpoint: Checkpoint, cards: Iterable[Task]) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """The tasks that the lineage says it has seen, with the badges of how."""
     lineage = checkpoint.lineage
     if lineage is None or not (lineage.trained_on or trained.held_out(lineage)):
         return
     for card in cards:
-        if trained.on_metric(lineage, card.scorer) or trained.on_test(lineage, card.key):
-            yield card.key
+        metric = ("rewarded",) if trained.on_metric(lineage, card.scorer) else ()
+        test = ("trained",) if trained.on_test(lineage, card.key) else ()
+        if metric or test:
+            yield card.key, (*metric, *test)
 
 
 def _parsed(version: str) -> Version:

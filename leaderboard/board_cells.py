@@ -15,6 +15,7 @@ from typing import Any
 from leaderboard import charts, written
 from leaderboard.board_columns import Shown
 from leaderboard.cells import MARKED_SHARE, Cell
+from leaderboard.contaminated import Seen, Splits
 from leaderboard.words import DASH, Words, points, tenth
 
 NOTHING = f'<td role="cell" class="none">{DASH}</td>'
@@ -22,21 +23,26 @@ Told = tuple[str, tuple[str, ...]]  # a shape with holes, and what fills them
 
 
 class Cells:
-    def __init__(self, scores: written.Scores, t: Words) -> None:
+    def __init__(self, scores: written.Scores, t: Words, splits: Splits) -> None:
         self._scores, self._marks, self._no_interval = scores, written.Marks(t), t("no_interval")
+        self._seen = Seen(splits, t)
         self._made: dict[str, InColumn] = {}
 
     def of(self, one: Shown) -> InColumn:
         if one.slug not in self._made:
-            self._made[one.slug] = InColumn(one, self._scores.of(one.column), self._marks, self._no_interval)
+            self._made[one.slug] = InColumn(
+                one, self._scores.of(one.column), self._marks, self._no_interval, self._seen
+            )
         return self._made[one.slug]
 
 
 class InColumn:
     """The cells of one column."""
 
-    def __init__(self, one: Shown, scores: Mapping[str, written.Score], marks: written.Marks, none: str) -> None:
-        self._one, self._scores, self._marks, self._no_interval = one, scores, marks, none
+    def __init__(
+        self, one: Shown, scores: Mapping[str, written.Score], marks: written.Marks, none: str, seen: Seen
+    ) -> None:
+        self._one, self._scores, self._marks, self._no_interval, self._seen = one, scores, marks, none, seen
         self._chart = charts.Row(one.scale, one.column.chance, one.factor)
         self._shapes: dict[Any, str] = {}
 
@@ -67,6 +73,9 @@ class InColumn:
         figures += [tenth(part.value) for part in parts]
         signs = tuple("†" if part.value is not None and part.detail.get("declared") else "" for part in parts)
         marks = self._marks(cell, self._one.badges) if cell.marks or cell.badges else ""
+        if "contaminated" in cell.badges and (apart := self._seen.figures(self._one.column, checkpoint)):
+            marks += self._seen.words.format(len(figures), len(figures) + 1)
+            figures += apart
         doubts = (cell.unparsed or 0) > MARKED_SHARE, (cell.truncated or 0) > MARKED_SHARE
         key = cell.ranked, drawn, score.low == "", cell.tied, among == "", doubts, signs, marks
         if key not in self._shapes:

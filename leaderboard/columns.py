@@ -272,7 +272,7 @@ def _mean_cell(cells: Sequence[Cell], chance: float | None) -> Cell:
     marks += tuple(_by_luck(value, low, high, chance))  # its own: a good mean may have a member that is guessed
     shares = [_weighted([(getattr(c, name), c.n) for c in cells]) for name in ("unparsed", "truncated")]
     done, expected = sum(c.done for c in cells), sum(c.expected for c in cells)
-    badges = tuple(b for b in ("stale", "trained", "contaminated") if any(b in c.badges for c in cells))
+    badges = tuple(b for b in ("stale", "rewarded", "trained", "contaminated") if any(b in c.badges for c in cells))
     return Cell(value, low, high, n, shares[0], shares[1], marks, None, done, expected, badges=badges)
 
 

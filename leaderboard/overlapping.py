@@ -46,18 +46,29 @@ class Overlapping:
         return bool(self._checked)
 
     def of(self, checkpoint: Checkpoint, exam: Exam) -> Overlap | None:
-        if not self._checked:
-            return None
-        shas = self._trained.get(checkpoint.id)
-        if shas is None:
-            data = checkpoint.lineage.data if checkpoint.lineage else ()
-            named = {str(source["sha"])[: overlaps.SHOWN] for source in data if source.get("sha")}
-            shas = self._trained[checkpoint.id] = tuple(sorted(named & self._checked.keys()))
+        shas = self._files(checkpoint)
         if not shas:
             return None
         if (shas, exam.id) not in self._counted:
             self._counted[shas, exam.id] = self._count(shas, exam)
         return self._counted[shas, exam.id]
+
+    def levels(self, checkpoint: Checkpoint) -> Mapping[str, str]:
+        """Sample.id -> the worst level that any of its files has; empty where nothing was looked for."""
+        shas = self._files(checkpoint)
+        if shas and shas not in self._levels:
+            self._levels[shas] = overlaps.levels(self._store, shas)
+        return self._levels[shas] if shas else {}
+
+    def _files(self, checkpoint: Checkpoint) -> tuple[str, ...]:
+        """Those it was trained on that were checked."""
+        if not self._checked:
+            return ()
+        if checkpoint.id not in self._trained:
+            data = checkpoint.lineage.data if checkpoint.lineage else ()
+            named = {str(source["sha"])[: overlaps.SHOWN] for source in data if source.get("sha")}
+            self._trained[checkpoint.id] = tuple(sorted(named & self._checked.keys()))
+        return self._trained[checkpoint.id]
 
     def _count(self, shas: tuple[str, ...], exam: Exam) -> Overlap | None:
         if shas not in self._levels:

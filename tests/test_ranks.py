@@ -392,5 +392,5 @@ def test_a_lineage_tells_what_was_trained_on_and_silence_tells_nothing(tmp_path:
         writer.flush()
         (column,) = read_board(made).columns
     badges = {cell.entry.checkpoint.name: cell.badges for cell in column.cells.values() if cell.entry}
-    assert badges == {"rewarded": ("trained",), "saw the test": ("trained",), "saw another": (), "silent": ()}
+    assert badges == {"rewarded": ("rewarded",), "saw the test": ("trained",), "saw another": (), "silent": ()}
     assert all(cell.ranked for cell in column.cells.values()), "a badge is no verdict"

@@ -277,7 +277,7 @@ def test_badges_have_a_meaning_below_and_contamination_says_that_it_was_not_chec
         writer.flush()
         render(store, tmp_path / "site", "none")
     rows = re.findall(r'<tr role="row"><th scope="row".*?</tr>', (tmp_path / "site" / "index.html").read_text(), re.S)
-    assert {("taught" in row, 'data-m="trained"' in row) for row in rows} == {(True, True), (False, False)}
+    assert {("taught" in row, 'data-m="rewarded"' in row) for row in rows} == {(True, True), (False, False)}
 
 
 def test_tokens_are_counted_on_the_same_tasks_for_every_row(tmp_path: Path) -> None:

@@ -56,7 +56,7 @@ def test_a_task_that_was_trained_on_is_marked_on_every_page(taught: Path) -> Non
     assert 'data-m="trained"' not in next(taught.glob("task/cmath*.html")).read_text("utf-8")
     saw, silent = (next(taught.glob(f"checkpoint/{name}-*.html")).read_text("utf-8") for name in ("saw", "silent"))
     scores = [page[page.index('id="scores"') : page.index('id="contamination"')] for page in (saw, silent)]
-    assert scores[0].count("trained on this") == 1 and "trained on this" not in scores[1]
+    assert scores[0].count("trained on the test") == 1 and "trained on the test" not in scores[1]
     assert "gsm8k-test" in saw[saw.index('id="contamination"') :]
 
 

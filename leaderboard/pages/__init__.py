@@ -18,6 +18,7 @@ from typing import Any, Literal
 from harness import plugins
 from harness.store.open import Store
 from leaderboard import parents
+from leaderboard.contaminated import Splits
 from leaderboard.entries import Board
 from leaderboard.parents import Against
 from leaderboard.places import Places
@@ -49,6 +50,11 @@ class View:
     def against(self) -> Mapping[str, Against]:
         """Each checkpoint against its parent: several pages speak of it, and it is tested once."""
         return parents.against(self.board, self.store)
+
+    @functools.cached_property
+    def splits(self) -> Splits:
+        """Scores on questions that were seen and on the others, each made when a page first shows it."""
+        return Splits(self.board)
 
     @property
     def lean(self) -> bool:

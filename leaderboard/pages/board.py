@@ -23,7 +23,8 @@ from leaderboard.pages import Data, Page, View
 NAV = (10, "board")
 PATH = "index.html"
 LEGEND = (
-    "partial", "subset", "chance", "below", "empty", "guessing", "lacking", "uncounted", "ungraded", "stale", "trained",
+    "partial", "subset", "chance", "below", "empty", "guessing", "lacking", "uncounted", "ungraded", "stale",
+    "rewarded", "trained",
     "contaminated",
 )  # fmt: skip
 
@@ -37,7 +38,7 @@ def pages(view: View) -> Iterator[Page | Data]:
     places = board_columns.places(columns, facts, len(rows))
     facets = board_rows.facets(board) if rows else {}
     basis = board_rows.basis(columns)
-    cells = Cells(board.written, words.Words())
+    cells = Cells(board.written, words.Words(), view.splits)
     content = _content(view, columns, rows, places) | _narrowing(facets) | {"basis": basis}
     yield Page(PATH, "index.html.j2", content | {"cells": functools.partial(_cell, cells)})
     yield Data("data/board.js", identity.digest(facets), lambda: ("board", facets))
