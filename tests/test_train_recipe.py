@@ -112,16 +112,16 @@ def test_a_file_wins_over_a_shipped_name(file: Path, monkeypatch: pytest.MonkeyP
 def test_set_takes_toml_values_and_plain_words(file: Path) -> None:
     sets = [
         "optim.learning_rate=1e-4", "optim.steps=20", "clean.deduplicate=false", "note=longer answers", "mix.by='tokens'",
-        "data[0].limit=10", "data.1.repeat=3", "data[2].path=more.jsonl", "lora.targets=['q_proj']", "watch.every = 5",
+        "data[0].limit=10", "data.1.per_subject=3", "data[2].path=more.jsonl", "lora.targets=['q_proj']", "watch.every = 5",
     ]  # fmt: skip
     (only,) = recipe_file.read(file, sets)
     recipe = only.recipe
     assert (recipe.optim.learning_rate, recipe.optim.steps, recipe.clean.deduplicate) == (1e-4, 20, False)
     assert (recipe.note, recipe.mix.by, recipe.watch.every) == ("longer answers", "tokens", 5)
-    assert [(s.path or s.task, s.limit, s.repeat) for s in recipe.data] == [
-        ("math.jsonl", 10, 1),
+    assert [(s.path or s.task, s.limit, s.per_subject) for s in recipe.data] == [
+        ("math.jsonl", 10, None),
         ("demo_math", None, 3),
-        ("more.jsonl", None, 1),
+        ("more.jsonl", None, None),
     ]
     assert recipe.lora and recipe.lora.targets == ("q_proj",)
 
