@@ -19,7 +19,7 @@ from leaderboard import places
 from leaderboard.charts_lines import Frame, loss, ticks
 from leaderboard.entries import read_board
 from leaderboard.pages import View
-from leaderboard.pages.checkpoint import duration
+from leaderboard.checkpoint_training import duration
 from leaderboard.site import render
 
 pytestmark = pytest.mark.browser

@@ -7,7 +7,6 @@ and interval, the subjects that moved, the guards beside their limits, and the c
 from __future__ import annotations
 
 import collections
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,7 +16,7 @@ from markupsafe import Markup
 from harness.records import Checkpoint, Lineage
 from harness.store import verdicts
 from harness.verdicts import trained
-from leaderboard import charts_lines, composite_pages, shown
+from leaderboard import checkpoint_training, composite_pages, shown
 from leaderboard.cells import Column, Entry
 from leaderboard.checkpoint_again import Again
 from leaderboard.checkpoint_parent import Both, Health
@@ -26,7 +25,7 @@ from leaderboard.family import Kin, Node
 from leaderboard.overlapping import Overlapping
 from leaderboard.pages import Page, View
 from leaderboard.parents import Against
-from leaderboard.words import Words, size
+from leaderboard.words import Words
 
 VERDICTS = 12  # the newest
 
@@ -86,7 +85,7 @@ class _Maker:
             "tree": tree if tree.children or tree.folded else None,
             "once": self._once,
             "taught": self.kin.taught(checkpoint.id),
-            "lineage": _lineage(lineage),
+            "lineage": checkpoint_training.section(lineage, self.rows.t),
             "edge": self._edge(edge),
             "subjects": subjects,
             "subjects_left": left,
@@ -94,6 +93,8 @@ class _Maker:
             "contamination": _contamination(lineage, mine),
             "tested": _on_tests(lineage, mine),
             "overlaps": _overlaps(checkpoint, mine, self.overlapping),
+            "splits": (splits := self.view.splits.rows(checkpoint.id, self.rows.heads)),
+            "splits_parent": any(row["seen"]["change"] or row["rest"]["change"] for row in splits),
             "verdicts": self.judged.get(checkpoint.id, [])[:VERDICTS],
             "verdicts_left": max(0, len(self.judged.get(checkpoint.id, [])) - VERDICTS),
             "again": self.again.lines(checkpoint, mine),
@@ -136,60 +137,6 @@ class _Maker:
         return found
 
 
-def _lineage(lineage: Lineage | None) -> dict[str, Any] | None:
-    if lineage is None:
-        return None
-    facts = {
-        "method": lineage.method,
-        "seed": lineage.seed,
-        "steps": f"{lineage.steps:,}" if lineage.steps is not None else None,
-        "train_tokens": f"{lineage.tokens:,}" if lineage.tokens is not None else None,
-        "train_seconds": duration(lineage.seconds) if lineage.seconds is not None else None,
-        "peak": size(lineage.peak_bytes) if lineage.peak_bytes is not None else None,
-        "c_versions": ", ".join(f"{name} {version}" for name, version in sorted(lineage.versions.items())),
-    }
-    points = [(x, y) for x, y in lineage.loss if math.isfinite(x) and math.isfinite(y)]
-    lowest = min(points, key=lambda p: (p[1], p[0]), default=None)
-    return {
-        "facts": [(key, value) for key, value in facts.items() if value not in (None, "")],
-        "data": [_source(source) for source in lineage.data],
-        "recipe": "\n".join(f"{k} = {v}" for k, v in sorted((lineage.recipe or {}).items())),
-        "curve": charts_lines.loss(points),
-        "loss": {
-            "first": f"{points[0][1]:.4g}",
-            "last": f"{points[-1][1]:.4g}",
-            "last_step": f"{points[-1][0]:,}",
-            "lowest": f"{lowest[1]:.4g}",
-            "lowest_step": f"{lowest[0]:,}",
-        }
-        if points and lowest
-        else None,
-    }
-
-
-def duration(seconds: float) -> str:
-    """`1 h 08 min`, `42 min`, `12 s`."""
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 60 else f"{minutes // 60:,} h {minutes % 60:02d} min"
-
-
-def _source(source: Mapping[str, Any]) -> dict[str, str]:
-    """A data source: its name, how many rows of it and how many dropped, its hash, and whatever else is told of it."""
-    told = {key: source.get(key) for key in ("rows", "dropped", "sha")}
-    rest = [f"{key} {value}" for key, value in sorted(source.items()) if key not in ("name", *told)]
-    counts = {
-        key: f"{told[key]:,}" if isinstance(told[key], int) else str(told[key] or "–") for key in ("rows", "dropped")
-    }
-    return {
-        "name": str(source.get("name", "?")),
-        **counts,
-        "sha": str(told["sha"] or "")[:16],
-        "rest": " · ".join(rest),
-    }
-
-
 def _contamination(lineage: Lineage | None, mine: Sequence[Entry]) -> list[dict[str, Any]]:
     """What the lineage itself tells: tasks whose scorer was the reward."""
     rewards = set(lineage.trained_on) if lineage else set()
@@ -204,7 +151,11 @@ def _on_tests(lineage: Lineage | None, mine: Sequence[Entry]) -> list[dict[str, 
     """Tasks after whose own test set its training data is named, with those names."""
     asked = sorted({e.task.key for e in mine if "trained" in e.badges}) if lineage else []
     found = [(task, trained.on_test(lineage, task)) for task in asked] if lineage else []
-    return [{"task": task, "names": names} for task, names in found if names]
+    return [
+        {"task": task, "names": names, "sure": bool(lineage and trained.admitted(lineage, task))}
+        for task, names in found
+        if names
+    ]
 
 
 def _overlaps(checkpoint: Checkpoint, mine: Sequence[Entry], overlapping: Overlapping) -> list[dict[str, Any]]:
