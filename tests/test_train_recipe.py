@@ -192,6 +192,7 @@ REFUSED = [
     ("lora.rank=", r"'lora\.rank' does not stand in the recipe"),
     ("data[4].path=", r"'data\[4\]\.path' does not stand in the recipe"),
     ("[x]=1", r"'\[x\]' is no key"),
+    (f"lora.r={list(range(1, 1200))}", r"'lora\.r' holds 1,199 values; nobody trains more than 1,000"),
     ("ablate.lora.r=3", r"'ablate\.lora\.r' must be a list"),
     ("ablate.data=[[0], [7]]", r"names source 7, and they go from 0 to 1"),
     ("ablate.data=[['mth']]", r"names 'mth', which is no source; nearest: math, "),
@@ -218,6 +219,7 @@ PAIRS = [
     (["method=seqkd", "teacher.model=a", "teacher.temperature=0"], r"'teacher\.samples' above 1 needs"),
     (["method=grpo", "grpo.rewards=['numbr']"], r"'numbr', which is no scorer; nearest: number"),
     (["method=grpo", "grpo.rewards=['number']", "grpo.weights=[1.0, 2.0]"], r"are 2 and 'grpo\.rewards' 1"),
+    (["lora.r=[4, 8]", "seeds=900"], r"asks for 1,800 checkpoints; nobody trains more than 1,000"),
     (["lora.r=[4, 8]", "optim.epochs=[1, 2]"], r"lora\.r and optim\.epochs hold several values.*--grid for all 4"),
 ]  # fmt: skip
 
@@ -387,6 +389,7 @@ def test_a_teacher_is_who_it_is_and_how_it_is_asked_apart(file: Path) -> None:
             {"steps": 120, "tokens": 18000},
             "2 settings (data set added: demo_math train, optimiser steps 60 -> 120)",
         ),
+        (["method=['lora', 'full']"], {}, "1 setting (training method lora -> full)"),
         (  # with optim.steps all arms take the same, and only the data moves
             ["ablate.data=[[0], [0, 1]]", "optim.steps=60"],
             {"tokens": 12000},

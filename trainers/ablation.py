@@ -11,6 +11,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import itertools
+import math
 import re
 import types
 import typing
@@ -24,6 +25,7 @@ from harness.plugins import nearest
 from trainers import _recipe_keys as keys
 from trainers.recipe import Recipe
 
+TOO_MANY = 1000  # checkpoints of one recipe
 TABLE = "ablate"
 EACH = "leave-one-out"
 SINGLE = {  # keys that make no arms, and what to say instead
@@ -56,28 +58,26 @@ def arms(table: dict[str, Any], where: str, grid: bool = False) -> list[Arm]:
             raise UserError(f"{where}: '{key}' holds several values; {SINGLE[key]}")
         if not values:
             raise UserError(f"{where}: '{key}' is an empty list; give one value, or several to compare them")
+        if len(values) > TOO_MANY:
+            raise UserError(f"{where}: '{key}' holds {len(values):,} values; nobody trains more than {TOO_MANY:,}")
         if twins := [v for i, v in enumerate(values) if v in values[:i]]:
             twin = ", ".join(_labels(twins[0])) if key == "data" else repr(twins[0])
             raise UserError(f"{where}: '{key}' holds {twin} twice; every value makes one checkpoint")
+    count = math.prod(len(values) for values in axes.values())
     if len(axes) > 1 and not grid:
-        names, count = " and ".join(axes), _times(axes.values())
+        names = " and ".join(axes)
         raise UserError(
             f"{where}: {names} hold several values, and with two variables at once no change can be explained; "
             f"keep one list, or pass --grid for all {count} combinations"
         )
+    if count > TOO_MANY:
+        raise UserError(f"{where} asks for {count:,} checkpoints; nobody trains more than {TOO_MANY:,}")
     made = [_arm(base, dict(zip(axes, values, strict=True)), where) for values in itertools.product(*axes.values())]
     if len({arm.suffix for arm in made}) < len(made):  # two values are spelt alike in a name
         made = [dataclasses.replace(arm, suffix=f"{arm.suffix}-{i}") for i, arm in enumerate(made)]
     if any(len(arm.suffix) > MOST for arm in made):
         made = [dataclasses.replace(arm, suffix=f"{arm.suffix[:LONGEST]}-{i}") for i, arm in enumerate(made)]
     return made
-
-
-def _times(lists: typing.Iterable[Sequence[Any]]) -> int:
-    count = 1
-    for values in lists:
-        count *= len(values)
-    return count
 
 
 def _arm(base: dict[str, Any], moved: dict[str, Any], where: str) -> Arm:

@@ -70,6 +70,9 @@ def read(path: Path, sets: Sequence[str] = (), *, grid: bool = False) -> tuple[P
         planned = [made for arm in opened for made in _planned(arm, path, where, ours)]
     except RecursionError:
         raise UserError(f"{where} is nested too deeply for a recipe") from None
+    if len(planned) > ablation.TOO_MANY:
+        most = f"{ablation.TOO_MANY:,}"
+        raise UserError(f"{where} asks for {len(planned):,} checkpoints; nobody trains more than {most}")
     return tuple(planned)
 
 

@@ -38,6 +38,7 @@ IDLE = (
     "num_workers",
 )
 ROWS = ("data", "mix", "clean", "teacher", "teaching")  # keys that decide which rows there are
+OF_METHODS = ("lora", "teacher", "teaching", "distil", "grpo")  # keys that some methods have and others don't
 UNORDERED = ("target_modules", "targets", "modules_to_save")  # sets: peft writes them in any order
 OUTWARD = (
     "dataloader",
@@ -147,6 +148,8 @@ def _training(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Diffe
     found = [*one_word(_unequal(left, right, "recipe"))]
     for name in ("method", "parent", "teacher", "template"):
         found += _unequal({name: before.get(name)}, {name: after.get(name)}, "recipe")
+    if any(d.field == "method" for d in found):  # what only one of two methods has comes with the method
+        found = [d for d in found if None not in (d.before, d.after) or d.field.partition(".")[0] not in OF_METHODS]
     found += data(before, after)
     if not any(d.field.rpartition(".")[2] in LENGTH for d in found):
         for name in ("steps", "tokens"):
