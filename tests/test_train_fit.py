@@ -661,9 +661,26 @@ def test_something_else_in_the_place_of_a_checkpoint_is_left_alone(world: Path, 
     (tmp_path / "out" / "thesis.txt").write_text("mine")
     with pytest.raises(UserError, match="something else"):
         train(recipe(), world, tmp_path / "out", Told())
+    told = Told()
     with pytest.raises(UserError, match="something else"):
-        train(recipe(), world, tmp_path / "out", Told(), again=True)
+        train(recipe(), world, tmp_path / "out", told, again=True)
+    assert told.steps == [], "hours of training come after that look"
     assert (tmp_path / "out" / "thesis.txt").read_text() == "mine"
+
+
+def test_what_could_not_be_written_at_the_end_is_not_trained_twice(world: Path, tmp_path: Path) -> None:
+    class Intrudes(Told):
+        def step(self, step: Step) -> None:
+            (tmp_path / "out").mkdir(exist_ok=True)
+            (tmp_path / "out" / "thesis.txt").write_text("mine")
+
+    given = recipe(optim=replace(QUICK, steps=2))
+    with pytest.raises(UserError, match="something else"):
+        train(given, world, tmp_path / "out", Intrudes())
+    (tmp_path / "out").rename(tmp_path / "elsewhere")
+    told = Told()
+    made = train(given, world, tmp_path / "out", told)
+    assert told.steps == [] and made.lineage is not None and len(made.lineage.loss) == 2
 
 
 def test_exam_questions_among_the_trained_rows_are_told_and_kept(world: Path, tmp_path: Path) -> None:
@@ -739,6 +756,7 @@ def test_a_killed_training_goes_on_and_ends_in_the_same_weights(world: Path, tmp
     told = Told()
     made = train(killed_recipe(), world, tmp_path / "killed", told)
     assert any("going on behind step 15 of 30" in s for s in told.sentences)
+    assert any("8 rows at once, as before it was stopped" in s for s in told.sentences)
     assert [step.step for step in told.steps] == list(range(16, 31))
     assert furthest(weights(whole.path), weights(made.path)) < 1e-5
     assert made.lineage is not None and whole.lineage is not None

@@ -86,9 +86,10 @@ class Job:
         from trainers import _hardware
 
         plan = _training_state.plan(self.work)
-        optim = self.recipe.optim
-        if optim.per_device is None and type(plan.get("per_device")) is int and plan["per_device"] > 0:
-            optim = replace(optim, per_device=plan["per_device"])
+        optim, before = self.recipe.optim, plan.get("per_device")
+        if optim.per_device is not None or type(before) is not int or before < 1 or optim.batch % before:
+            before = None
+        optim = optim if before is None else replace(optim, per_device=before)
         grpo = self.recipe.method == "grpo"
         longest = max(len(e.ids) for e in self.examples) + (self.recipe.grpo.max_tokens if grpo else 0)
         whole = sum(p.numel() for p in model.parameters())
@@ -100,6 +101,9 @@ class Job:
             other_parameters=(self.teacher.checkpoint.parameters or 0) if self.teacher else copies,
         )  # fmt: skip
         chosen = _hardware.choose(load, optim, here)
+        if before is not None:
+            again = say("{rows} rows at once, as before it was stopped", rows=before)
+            return replace(chosen, reasons=(*chosen.reasons[:-1], again))
         _training_state.note(self.work, plan | {"per_device": chosen.per_device})
         return chosen
 

@@ -27,13 +27,15 @@ def folder(out: Path) -> Path:
     return out.with_name(f".{out.name}.training")
 
 
-def finished(out: Path, history: Lineage) -> bool:
-    """Whether this very training lies there; UserError where something else does."""
+def finished(out: Path, history: Lineage, again: bool) -> bool:
+    """Whether this very training lies there and is not to be done again; UserError where something else does."""
     if not out.exists() or (out.is_dir() and not any(out.iterdir())):
         return False
     there = lineage.read(out)
     if there is None:
         raise UserError(f"{out} holds something else than a trained checkpoint; choose another folder with --out")
+    if again:
+        return False
     if (there.recipe_sha, there.seed, there.parent) == (history.recipe_sha, history.seed, history.parent):
         return True
     raise UserError(

@@ -58,7 +58,7 @@ def train(
     prepared, taught = _prepared(recipe, folder, out, start, watch, data, hub)
     who = teacher.checkpoint.id if teacher else taught.teacher if taught else None
     history = _history(recipe, start, who, prepared)
-    if not again and _training_state.finished(out, history):
+    if _training_state.finished(out, history, again):
         watch.said(say("{folder} is trained already", folder=out))
         if not all(written.exists() for written in export.folders(recipe, out)):
             export.merge(out, start, recipe, held_out=prepared.held_out)
