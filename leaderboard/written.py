@@ -111,8 +111,8 @@ class Scores:
                 results = cell.entry.results
                 second, spent = spell(results.value(other)), decimal(results.value(tokens))
             first = f"<td>{value}<td>{said}<td>{draw(cell.value, cell.low, cell.high)}"
-            figures = [kept.setdefault(x, x) for x in (rank(cell), value, low, high, f"{cell.n:,}", second, spent)]
-            return Score(*figures, first, doubts(cell.unparsed, cell.truncated))
+            figures = rank(cell), value, low, high, f"{cell.n:,}", second, spent
+            return Score._make((*map(kept.setdefault, figures, figures), first, doubts(cell.unparsed, cell.truncated)))
 
         return write
 
@@ -130,7 +130,7 @@ class Marks:
     """Badges of a cell, but for those that are `said` elsewhere; each distinct one is written once a site."""
 
     def __init__(self, t: Words) -> None:
-        self._badge = functools.cache(functools.partial(_badge, t))
+        self._badge = functools.cache(functools.partial(badge, t))
         self._rows: dict[tuple[tuple[str, ...], tuple[str, ...]], str] = {}
 
     def row(self, cell: Cell) -> str:
@@ -156,6 +156,7 @@ class Marks:
         ]
 
 
-def _badge(t: Words, mark: str, done: int, expected: int) -> Markup:
+def badge(t: Words, mark: str, done: int = 0, expected: int = 0) -> Markup:
+    """One mark in both languages; `done` of `expected` answers are what "partial" says."""
     said = t(f"mark_{mark}", done=count(done), expected=count(expected))
     return Markup('<span class="mark{}" data-m="{}">{}</span>').format("" if mark in QUIET else " odd", mark, said)

@@ -16,11 +16,12 @@ from markupsafe import Markup
 from harness.records import Checkpoint, Lineage
 from harness.store import verdicts
 from harness.verdicts import trained
-from leaderboard import checkpoint_training, composite_pages, shown
-from leaderboard.cells import Column, Entry
+from leaderboard import checkpoint_training, shown
+from leaderboard.cells import Entry
 from leaderboard.checkpoint_again import Again
 from leaderboard.checkpoint_parent import Both, Health
 from leaderboard.checkpoint_rows import Rows
+from leaderboard.composite_pages import Composites
 from leaderboard.family import Kin, Node
 from leaderboard.overlapping import Overlapping
 from leaderboard.pages import Page, View
@@ -49,7 +50,7 @@ class _Maker:
     overlapping: Overlapping = field(init=False)
     judged: Mapping[str, list[dict[str, Any]]] = field(init=False)
     tasks: Mapping[str, str] = field(init=False)  # exam -> key of its task
-    composites: Sequence[Column] = field(init=False)
+    composites: Composites = field(init=False)
     nodes: dict[str, Markup] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -60,7 +61,7 @@ class _Maker:
         self.health.hold(self.pairs)
         self.overlapping = self.view.board.overlapping
         self.tasks = {exam.id: exam.task.key for exam in {id(e.exam): e.exam for e in self.view.board.entries}.values()}
-        self.composites = [column for column in self.view.board.columns if column.composite]
+        self.composites = Composites(self.view.board.columns, t)
         self.again = Again(texts=self.view.options.samples != "none")
 
     def content(self, checkpoint: Checkpoint) -> dict[str, Any]:
@@ -81,7 +82,7 @@ class _Maker:
             "scores": self.rows.scores(mine, edge),
             "runs": self.rows.runs(mine),
             "stale": ", ".join(board.stale.get(checkpoint.id, ())),
-            "composites": composite_pages.lines(self.composites, checkpoint.id),
+            "composites": self.composites.lines(checkpoint.id),
             "tree": tree if tree.children or tree.folded else None,
             "once": self._once,
             "taught": self.kin.taught(checkpoint.id),
