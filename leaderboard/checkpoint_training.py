@@ -14,6 +14,7 @@ from typing import Any
 from markupsafe import Markup
 
 from harness.records import Lineage
+from harness.verdicts import audit
 from leaderboard import charts_lines
 from leaderboard.words import DASH, Words, count, size, visible
 
@@ -33,13 +34,21 @@ def section(lineage: Lineage | None, t: Words) -> dict[str, Any] | None:
         "ended": lineage.ended or "",
         "facts": [(key, value) for key, value in _facts(lineage) if value],
         "data": [_source(source, t) for source in lineage.data],
-        "recipe": "\n".join(f"{k} = {v}" for k, v in sorted((lineage.recipe or {}).items())),
+        "recipe": "\n".join(f"{k} = {v}" for k, v in sorted(_dotted(lineage.recipe or {}).items())),
         "curve": charts_lines.loss(points),
         "loss": _ends(points),
         "looks": _looks([look for look in lineage.looks if look.get("kind") != "memorised"]),
         "memorised": _memorised([look for look in lineage.looks if look.get("kind") == "memorised"]),
         "merge": _merge(lineage.merge),
     }
+
+
+def _dotted(recipe: Mapping[str, Any]) -> Mapping[str, Any]:
+    """`lora.r = 8`, a line each, as the audit names them; as it is where somebody nested it a thousand times."""
+    try:
+        return audit.flat(recipe)
+    except RecursionError:
+        return recipe
 
 
 def number(value: Any) -> float | None:

@@ -103,7 +103,7 @@ def test_the_training_is_told_from_note_to_merge(site: Path) -> None:
     assert "Epochs 3" in said and "Stop tokens 2 → 2, 7" in said
     assert "Dropped: duplicate 17, empty reply 5" in said and "Changed: thinking stripped 12" in said
     assert "1,000 938 40 held out 22 0123456789abcdef" in said and "role domain" in said
-    assert "64 rows were kept out of the training" in said
+    assert "lora.r = 8" in said and "64 rows were kept out of the training" in said
     assert "Held-out questions right, %: 10 at first, 90 at step 900." in said
     assert "Tokens per answer: 34 at first, 18 at step 900." in said
     assert (
