@@ -632,6 +632,19 @@ def test_a_loss_that_is_no_number_from_the_start_leaves_nothing(world: Path, tmp
     assert not (tmp_path / "out").exists()
 
 
+def test_memory_that_is_too_small_is_told_with_what_to_set(world: Path, tmp_path: Path) -> None:
+    """Thrown by the training itself; a card of its own is not needed for that."""
+    import torch
+
+    class Full(Told):
+        def step(self, step: Step) -> None:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+
+    with pytest.raises(UserError, match=r"8 rows of up to \d+ tokens at once; set optim.per_device = 4 \(") as found:
+        train(recipe(optim=replace(QUICK, steps=1)), world, tmp_path / "out", Full())
+    assert "gradient_checkpointing = true" in str(found.value) and "quantise" not in str(found.value)
+
+
 def test_rows_beyond_the_parents_window_are_refused_before_training(
     world: Path, tmp_path: Path, make_checkpoint: Callable[..., Path]
 ) -> None:

@@ -206,7 +206,10 @@ def _too_large(fit: Fit) -> str:
     fewer = _hardware.halved(fit.chosen).per_device
     ways = [f"optim.per_device = {fewer} (a step still sees all its rows)"] if fit.chosen.per_device > 1 else []
     ways += [] if fit.chosen.checkpointing else ["optim.gradient_checkpointing = true"]
-    ways += ["a smaller clean.max_tokens", "lora.quantise = true"]
+    if fit.recipe.method == "grpo":  # all answers of a step are written at once
+        ways += ["a smaller optim.batch or grpo.max_tokens"]
+    ways += ["a smaller clean.max_tokens"]
+    ways += [] if fit.recipe.method == "full" else ["lora.quantise = true"]
     return (
         f"the card's memory is too small for {fit.chosen.per_device} rows of up to {longest:,} tokens at once; set "
         f"{', or '.join(ways)}"
