@@ -101,7 +101,7 @@ def _source(source: Mapping[str, Any], t: Words) -> dict[str, Any]:
     """A data source: rows read, learnt from and dropped and why, its hash, and whatever else is told of it."""
     dropped = source.get("dropped")
     whole = sum(n for _, n in _reasons(dropped)) if isinstance(dropped, Mapping) else dropped
-    rest = [f"{key} {value}" for key, value in sorted(source.items()) if key not in SAID and _single(value)]
+    rest = [_told(key, value, t) for key, value in sorted(source.items()) if key not in SAID and _single(value)]
     return {
         "name": str(source.get("name") if _single(source.get("name")) else "?"),
         "read": _counted(source.get("read")),
@@ -111,8 +111,16 @@ def _source(source: Mapping[str, Any], t: Words) -> dict[str, Any]:
         "why": _listed(dropped, t),
         "changed": _listed(source.get("changed"), t),
         "sha": str(source["sha"])[:16] if _single(source.get("sha")) else "",
-        "rest": " · ".join(rest)[:400],
+        "rest": Markup(" · ").join(rest[:REASONS]),
     }
+
+
+def _told(key: str, value: Any, t: Words) -> Markup:
+    if key == "role" and t.has(f"c_role_{value}"):
+        return t(f"c_role_{value}")
+    if key == "tokens" and (many := number(value)) is not None:
+        return t("tokens_of", n=count(int(many)))
+    return visible(f"{key} {value}"[:120])
 
 
 def _reasons(value: Any) -> list[tuple[str, int]]:
