@@ -568,6 +568,13 @@ def test_groups_without_a_difference_end_a_training(world: Path, tmp_path: Path)
     assert "nothing to learn" in str(made.lineage.ended) or "ran into the limit" in str(made.lineage.ended)
 
 
+def test_a_training_that_changes_no_weight_says_so(world: Path, tmp_path: Path) -> None:
+    told = Told()
+    given = recipe(optim=replace(QUICK, steps=1, learning_rate=0.0))
+    assert train(given, world, tmp_path / "out", told).id == read.read(world / "parent").id
+    assert any("nothing was learnt" in s for s in told.sentences)
+
+
 def test_what_can_not_be_rewarded_is_refused(world: Path, tmp_path: Path) -> None:
     given = recipe(method="grpo", grpo=replace(GROUPS, generations=3))
     with pytest.raises(UserError, match=r"no multiple of grpo.generations 3"):

@@ -71,7 +71,10 @@ def train(
     with _training_state.alone(work, history, again):
         Job(recipe, start, teacher, prepared, history, out, work, watch).run()
         shutil.rmtree(work)
-    return _read(recipe, start, out)
+    made = _read(recipe, start, out)
+    if made.id == start.checkpoint.id:
+        watch.said(say("nothing was learnt: the weights are those of the parent to the last bit"))
+    return made
 
 
 def _prepared(
