@@ -180,12 +180,13 @@ class Health:
         first = state = ""
         if leads:
             measure, told = self._named[name]
-            first = f'<th scope="rowgroup" rowspan="{rows}">{measure}</th><td class="soft" rowspan="{rows}">{told}</td>'
+            over = f" rowspan={rows}" if rows > 1 else ""
             beyond = f'<span class="mark odd">{self._t("c_beyond")}</span>'
-            state = f'<td rowspan="{rows}">{beyond if used > 1 else self._t("c_within", n=many)}</td>'
+            first = f"<th scope=rowgroup{over}>{measure}<td class=soft{over}>{told}"
+            state = f"<td{over}>{beyond if used > 1 else self._t('c_within', n=many)}"
         return Markup(
-            f'<tr>{first}<td>{both.head.link}</td><td class="num soft">{written(before)}</td>'
-            f'<td class="num{" flag" if used > 1 else ""}">{written(after)}</td>{state}</tr>'
+            f'<tr>{first}<td>{both.head.link}<td class="num soft">{written(before)}'
+            f'<td class="num{" flag" if used > 1 else ""}">{written(after)}{state}'
         )
 
 

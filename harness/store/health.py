@@ -14,8 +14,6 @@ import numpy as np
 from harness.stats.intervals import Floats
 from harness.store.open import Store
 
-ROWS = 5_000  # fetched at once
-
 
 def whole(store: Store, metrics: Iterable[str], runs: Mapping[str, int]) -> Floats:
     """[metric, place] of the values over all answers, NaN where a run has none; `runs`: run -> its place."""
@@ -25,14 +23,16 @@ def whole(store: Store, metrics: Iterable[str], runs: Mapping[str, int]) -> Floa
     places = np.full(max((row for row, _ in rows), default=0) + 1, -1)
     for row, uid in rows:
         places[row] = runs.get(uid, -1)
-    numbers = {name: number for number, name in enumerate(names)}
-    cursor = store.db.conn.execute(
-        """SELECT metric, run, value FROM results
-           WHERE slice = '' AND value IS NOT NULL AND metric IN (SELECT value FROM json_each(?))""",
-        [json.dumps(names)],
-    )
-    for some in iter(lambda: cursor.fetchmany(ROWS), []):
-        told, asked, values = zip(*some, strict=True)
-        which, at = np.array(list(map(numbers.__getitem__, told))), places[np.array(asked)]
-        found[which[at >= 0], at[at >= 0]] = np.array(values)[at >= 0]
+    if not names:
+        return found
+    cases = " ".join(f"WHEN ? THEN {number}" for number in range(len(names)))
+    told = store.db.conn.execute(  # as three texts, which take half the time of half a million rows
+        f"""SELECT json_group_array(CASE metric {cases} END), json_group_array(run), json_group_array(value) FROM results
+            WHERE slice = '' AND value BETWEEN -1e300 AND 1e300 AND metric IN ({", ".join("?" * len(names))})""",
+        [*names, *names],
+    ).fetchone()
+    which, asked, values = (np.array(json.loads(column)) for column in told)
+    if asked.size:
+        at = places[asked]
+        found[which[at >= 0], at[at >= 0]] = values[at >= 0]
     return found
