@@ -107,7 +107,7 @@ def _lettered(store: Store, runs: Sequence[int], scorer: int, places: Floats) ->
     As many answers as runs and questions have places for, and none of them a repeat: then there is one in each place.
     """
     answers, repeats, letters = store.db.conn.execute(_LETTERS, [scorer, json.dumps(list(runs))]).fetchone()
-    if answers != len(runs) * places.size or repeats or "?" in letters:
+    if not answers or answers != len(runs) * places.size or repeats or "?" in letters:
         return None
     values = _VALUES[np.frombuffer(letters.encode("ascii"), np.uint8)].reshape(len(runs), places.size)
     found = np.empty_like(values)
