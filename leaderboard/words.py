@@ -122,7 +122,8 @@ def inline(text: Any) -> Markup:
 def alone(text: Any) -> Markup:
     """A name that fills a cell of a long table: isolated where some letter of it could need that."""
     name = str(text)
-    return escape(name) if name.isascii() and name.isprintable() and name.strip() else inline(name)
+    plain = name.isascii() and name.isprintable() and name.strip() and len(name) <= CLIP_CHARACTERS
+    return escape(name) if plain else inline(name)
 
 
 def attribute(text: Any) -> str:
