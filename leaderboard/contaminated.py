@@ -1,8 +1,8 @@
 """A score on the questions that stand in the training data, and on the others: known, or seen?
 
-Example: `Splits(board).of(column, checkpoint)` -> Split(clean=41.2 % of 1,301, dirty=88.9 % of 45, …), with the
-change against the parent on either part. Trap: questions that were seen may simply be easier, which the parent's change
-on them tells and their score alone doesn't.
+Example: `Splits(board).means(column)` -> {"9f3c…": (0.412, 0.889)}: 41.2 % of the questions not seen, 88.9 % of those seen.
+Trap: questions that were seen may simply be easier, which the change against the parent on them tells and their score
+alone doesn't.
 """
 
 from __future__ import annotations
@@ -13,16 +13,20 @@ from typing import Any, Protocol
 
 import numpy as np
 from markupsafe import Markup
+from numpy.typing import NDArray
 
-from harness.contamination import Part, Split, split
+from harness.contamination import Part, split
 from harness.records import Outcomes
 from leaderboard import written
 from leaderboard.cells import Column
 from leaderboard.entries import Board
 from leaderboard.parents import parent_of
+from leaderboard.values import Values
 from leaderboard.words import Words, count
 
 SEEN = ("exact", "near")
+Mask = NDArray[np.bool_]
+SHOWN = 8  # tasks on a checkpoint's page
 
 
 class Headed(Protocol):
@@ -36,50 +40,87 @@ class Headed(Protocol):
 
 @dataclass
 class Splits:
-    """Made of the values that the board has read; each cell once."""
+    """Made of the values that the board has read, a column at a time, since it can't hold all of them at once."""
 
     board: Board
-    known: dict[tuple[str, str], Split | None] = field(default_factory=dict)
+    masks: dict[tuple[int, str], Mask | None] = field(default_factory=dict)
 
-    def of(self, column: Column, checkpoint_id: str) -> Split | None:
-        """None where no question of the column is known to be in its training data, and of what is no mean."""
-        cell = column.cells.get(checkpoint_id)
-        if cell is None or cell.entry is None or "contaminated" not in cell.badges:
+    def means(self, column: Column) -> dict[str, tuple[float, float]]:
+        """Checkpoint -> score on the questions not seen, and on those seen; none where one of the two has no answer."""
+        seen = {c: mask for c in column.cells if (mask := self.mask(column, c)) is not None}
+        values = self.board.values(column.key) if seen else None
+        if values is None or not values.is_mean:
+            return {}
+        found = {}
+        for checkpoint, mask in seen.items():
+            row = values.matrix[values.places[checkpoint]]
+            known = ~np.isnan(row)
+            if (known & mask).any() and (known & ~mask).any():
+                found[checkpoint] = float(row[known & ~mask].mean()), float(row[known & mask].mean())
+        return found
+
+    def tables(self, heads: Mapping[str, Headed]) -> dict[str, Table]:
+        """Checkpoint -> the columns with most seen questions: both parts, how far apart they are, each against the parent."""
+        counted: dict[str, list[tuple[int, str]]] = {}
+        for key, head in heads.items():
+            for checkpoint in head.column.cells:
+                if (mask := self.mask(head.column, checkpoint)) is not None:
+                    counted.setdefault(checkpoint, []).append((-int(mask.sum()), key))
+        chosen = {checkpoint: [key for _, key in sorted(mine)[:SHOWN]] for checkpoint, mine in counted.items()}
+        made = {
+            (checkpoint, key): row
+            for key, head in heads.items()
+            for checkpoint, keys in chosen.items()
+            if key in keys and (row := self._row(head, checkpoint))
+        }
+        return {
+            checkpoint: Table([made[checkpoint, key] for key in keys if (checkpoint, key) in made], len(counted[checkpoint]) - len(keys))
+            for checkpoint, keys in chosen.items()
+        }  # fmt: skip
+
+    def mask(self, column: Column, checkpoint_id: str) -> Mask | None:
+        """Which questions of the column stand in the checkpoint's training data; None where none is known to."""
+        cell = column.cells[checkpoint_id]
+        if cell.entry is None or column.exam is None or "contaminated" not in cell.badges:
             return None
-        key = column.key, checkpoint_id
-        if key not in self.known:
-            self.known[key] = self._made(column, checkpoint_id)
-        return self.known[key]
-
-    def _made(self, column: Column, checkpoint_id: str) -> Split | None:
-        values = self.board.values(column.key)
         levels = self.board.overlapping.levels(self.board.by_id[checkpoint_id])
-        if values is None or not values.is_mean or not levels:
-            return None
-        dirty = {sample for sample in values.samples if levels.get(sample) in SEEN}
-        parent = parent_of(self.board, self.board.by_id[checkpoint_id])
-        before = self._outcomes(column, parent) if parent is not None and parent in values.places else None
-        return split(self._outcomes(column, checkpoint_id), dirty, before)
+        key = id(levels), column.key  # the board keeps them, so that an id stays one's own
+        if key not in self.masks:
+            mask = np.array([levels.get(sample.id) in SEEN for sample in column.exam.samples], bool)
+            self.masks[key] = mask if mask.any() else None
+        return self.masks[key]
 
-    def _outcomes(self, column: Column, checkpoint_id: str) -> Outcomes:
-        values = self.board.values(column.key)
-        assert values is not None
+    def _row(self, head: Headed, checkpoint_id: str) -> dict[str, Any] | None:
+        column, values = head.column, self.board.values(head.column.key)
+        mask = self.mask(column, checkpoint_id)
+        if values is None or mask is None or not values.is_mean:
+            return None
+        dirty = {sample for sample, seen in zip(values.samples, mask.tolist(), strict=True) if seen}
+        parent = parent_of(self.board, self.board.by_id[checkpoint_id])
+        before = self._outcomes(column, values, parent) if parent is not None and parent in values.places else None
+        one = split(self._outcomes(column, values, checkpoint_id), dirty, before)
+        return {
+            "title": head.name, "seen": _part(column, one.dirty), "rest": _part(column, one.clean),
+            "apart": written.signed(column, one.difference), "apart_interval": _between(column, one.low, one.high),
+        }  # fmt: skip
+
+    def _outcomes(self, column: Column, values: Values, checkpoint_id: str) -> Outcomes:
         row = values.matrix[values.places[checkpoint_id]]
         found = tuple(None if np.isnan(value) else float(value) for value in row)
         name = self.board.by_id[checkpoint_id].name
         return Outcomes(column.key, column.metric, checkpoint_id, {}, values.samples, found, name=name)
 
-    def rows(self, checkpoint_id: str, heads: Mapping[str, Headed]) -> list[dict[str, Any]]:
-        """One a column: both parts with their intervals, how far apart they are, and each against the parent."""
-        found = []
-        for head in heads.values():
-            if one := self.of(head.column, checkpoint_id):
-                column = head.column
-                found.append({
-                    "title": head.name, "seen": _part(column, one.dirty), "rest": _part(column, one.clean),
-                    "apart": written.signed(column, one.difference), "apart_interval": _between(column, one.low, one.high),
-                })  # fmt: skip
-        return found
+
+@dataclass(frozen=True)
+class Table:
+    """Of one checkpoint; `left`: tasks that have seen questions too, and fewer."""
+
+    rows: list[dict[str, Any]]
+    left: int
+
+    @property
+    def parent(self) -> bool:
+        return any(row[part]["change"] for row in self.rows for part in ("seen", "rest"))
 
 
 def _part(column: Column, part: Part) -> dict[str, str]:
@@ -105,10 +146,15 @@ class Seen:
 
     def __init__(self, splits: Splits, t: Words) -> None:
         self._splits = splits
+        self._known: dict[str, dict[str, list[str]]] = {}
         self.words = Markup(
             '<span class="seen"><span>{} {{{{{{}}}}}}</span><span>{} {{{{{{}}}}}}</span></span>'
         ).format(t("board_unseen"), t("board_seen"))
 
     def figures(self, column: Column, checkpoint_id: str) -> list[str]:
-        one = self._splits.of(column, checkpoint_id)
-        return [] if one is None else [written.number(column, part.value) for part in (one.clean, one.dirty)]
+        if column.key not in self._known:
+            self._known[column.key] = {
+                checkpoint: [written.number(column, value) for value in both]
+                for checkpoint, both in self._splits.means(column).items()
+            }
+        return self._known[column.key].get(checkpoint_id, [])

@@ -156,6 +156,24 @@ def test_the_board_shows_both_scores_beside_the_badge(site: Path) -> None:
     assert "rewarded" in json.dumps(programs["checkpoints"])
 
 
+def test_the_tasks_with_most_seen_questions_are_told_and_the_others_counted(tmp_path: Path) -> None:
+    exams = [exam_of(task(f"t{i}", ask="letters", scorer="options"), 12) for i in range(10)]
+    with open_store(tmp_path / "b.db") as store, Writer(store) as writer:
+        who = checkpoint("taught", lineage=Lineage("full", data=DATA))
+        for i, exam in enumerate(exams):
+            answered(store, writer, who, exam, [k % 2 == 0 for k in range(12)])
+            seen = [
+                overlaps.Found(s.id, "exact" if k <= i else "none", 0.9, 20, False, False, 3)
+                for k, s in enumerate(exam.samples)
+            ]
+            overlaps.record(store, SHA, "ward.jsonl", 1000, exam, seen)
+        writer.flush()
+        render(store, tmp_path / "site")
+    said = page(tmp_path / "site", start='class="tight seen"')
+    assert [f" t{i} {i + 1} " in said for i in range(10)] == [False, False, *[True] * 8]
+    assert "2 more tasks have fewer" in said and "against the parent" not in said.partition("2 more tasks")[0]
+
+
 def test_what_was_let_in_is_certain(site: Path) -> None:
     assert "Trained on the test: ceval val was let into its training" in page(site, start='id="contamination"')
 

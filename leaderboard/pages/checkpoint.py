@@ -22,6 +22,7 @@ from leaderboard.checkpoint_again import Again
 from leaderboard.checkpoint_parent import Both, Health
 from leaderboard.checkpoint_rows import Rows
 from leaderboard.composite_pages import Composites
+from leaderboard.contaminated import Table
 from leaderboard.family import Kin, Node
 from leaderboard.overlapping import Overlapping
 from leaderboard.pages import Page, View
@@ -48,6 +49,7 @@ class _Maker:
     pairs: Mapping[str, Sequence[Both]] = field(init=False)  # child -> what it can be held against its parent in
     again: Again = field(init=False)
     overlapping: Overlapping = field(init=False)
+    splits: Mapping[str, Table] = field(init=False)
     judged: Mapping[str, list[dict[str, Any]]] = field(init=False)
     tasks: Mapping[str, str] = field(init=False)  # exam -> key of its task
     composites: Composites = field(init=False)
@@ -60,6 +62,7 @@ class _Maker:
         self.pairs = {child: self._pairs(edge) for child, edge in self.kin.against.items()}
         self.health.hold(self.pairs)
         self.overlapping = self.view.board.overlapping
+        self.splits = self.view.splits.tables(self.rows.heads)
         self.tasks = {exam.id: exam.task.key for exam in {id(e.exam): e.exam for e in self.view.board.entries}.values()}
         self.composites = Composites(self.view.board.columns, t)
         self.again = Again(texts=self.view.options.samples != "none")
@@ -94,8 +97,7 @@ class _Maker:
             "contamination": _contamination(lineage, mine),
             "tested": _on_tests(lineage, mine),
             "overlaps": _overlaps(checkpoint, mine, self.overlapping),
-            "splits": (splits := self.view.splits.rows(checkpoint.id, self.rows.heads)),
-            "splits_parent": any(row["seen"]["change"] or row["rest"]["change"] for row in splits),
+            "splits": self.splits.get(checkpoint.id),
             "verdicts": self.judged.get(checkpoint.id, [])[:VERDICTS],
             "verdicts_left": max(0, len(self.judged.get(checkpoint.id, [])) - VERDICTS),
             "again": self.again.lines(checkpoint, mine),
