@@ -251,6 +251,19 @@ def test_axolotl_tells_its_settings_by_the_yaml_in_its_card(tmp_path: Path) -> N
     assert audit.flat(found(tmp_path / "yaml").recipe or {})["optim.learning_rate"] == 8e-5, "YAML reads 8e-5 as a text"
 
 
+def test_the_method_is_told_by_the_settings_where_no_adapter_lies_there(tmp_path: Path) -> None:
+    put(
+        tmp_path / "full",
+        "config.yaml",
+        "base_model: org/base\nmicro_batch_size: 2\nlearning_rate: 1.0e-5\nlora_r: 8\nadapter:\n",
+    )
+    put(tmp_path / "merged", "args.json", SWIFT)
+    put(tmp_path / "grpo", "args.json", SWIFT | {"rlhf_type": "grpo", "reward_funcs": ["accuracy"]})
+    assert [found(tmp_path / name).method for name in ("full", "merged", "grpo")] == ["full", "lora", "grpo"]
+    assert [keys(tmp_path / name).get("lora.r") for name in ("full", "merged", "grpo")] == [None, 8, 8]
+    assert found(tmp_path / "grpo").trained_on == () and keys(tmp_path / "grpo")["other.reward_funcs"] == ("accuracy",)
+
+
 def test_a_card_that_people_wrote_is_no_history(tmp_path: Path) -> None:
     put(tmp_path, "README.md", "---\nbase_model: org/base\ntags:\n- dpo\n---\n# Ours\n- learning_rate: 3\n")
     put(tmp_path, "config.yaml", "learning_rate: 1\nmodel: x\n")

@@ -42,7 +42,7 @@ def read(folder: Path) -> Lineage | None:
     whole_training = traces.saved_at is None
     return Lineage(
         method=method,
-        recipe=_recipe(traces, said, card, method),
+        recipe=_recipe(traces, said, card),
         data=tuple(_data(said, card)),
         seed=next((seed for table in said if (seed := whole(table.get("seed"))) is not None), None),
         steps=steps if steps is None or 0 <= steps < LARGEST else None,
@@ -83,9 +83,7 @@ def _tables(traces: Traces, card: Card | None) -> Iterator[Mapping[str, Any]]:
         yield card.settings
 
 
-def _recipe(
-    traces: Traces, said: Sequence[Mapping[str, Any]], card: Card | None, method: str | None
-) -> Mapping[str, Any] | None:
+def _recipe(traces: Traces, said: Sequence[Mapping[str, Any]], card: Card | None) -> Mapping[str, Any] | None:
     found: dict[str, Any] = {}
     for table in reversed(said):
         found |= _lineage_keys.translated(table, str(table.get("train_type") or table.get("tuner_type") or ""))
@@ -97,7 +95,7 @@ def _recipe(
         found |= adapted | ({"lora.targets": targets} if targets and asked != "all-linear" else {})
         saved = plain(traces.adapter.get("modules_to_save"))
         found |= {"other.modules_to_save": saved} if saved else {}
-    elif method != "lora":
+    elif _tuner(said) != "lora":
         found = {key: value for key, value in found.items() if not key.startswith("lora.")}  # defaults that nobody used
     if parent := _parent(traces, said, card):
         found["parent_name"] = place(parent).rstrip("/").rpartition("/")[2]
@@ -129,11 +127,14 @@ def _method(traces: Traces, said: Sequence[Mapping[str, Any]], card: Card | None
     if traces.adapter:
         kind = (text(traces.adapter.get("peft_type")) or "LORA").lower()
         return OURS.get(kind, kind)
-    tuners = [text(table.get(key)) or "" for table in said for key in ("train_type", "tuner_type", "sft_type", "finetuning_type", "adapter")]  # fmt: skip
-    tuner = next((one.lower() for one in tuners if one), "")
-    if tuner:
-        return OURS.get(tuner, tuner)
-    return "full" if traces.state or traces.results or traces.log or (card and card.settings) else None
+    return _tuner(said) or ("full" if any((traces.state, traces.results, traces.log, *said)) else None)
+
+
+def _tuner(said: Sequence[Mapping[str, Any]]) -> str | None:
+    """lora, full and the like, by the settings."""
+    keys = ("train_type", "tuner_type", "sft_type", "finetuning_type", "adapter")
+    named = next((found.lower() for table in said for key in keys if (found := text(table.get(key)))), None)
+    return OURS.get(named, named) if named else None
 
 
 def _parent(traces: Traces, said: Sequence[Mapping[str, Any]], card: Card | None) -> str | None:
