@@ -219,6 +219,8 @@ def test_what_a_score_is_not_worth_is_said(tmp_path: Path) -> None:
     assert "! trained on the metric of ceval" in said and "! trained on the test of gsm8k" in said
     assert "ended early: answers shrank to a third" in said
     assert "! 10 of 200 questions of gsm8k stand in its training data:" in said
+    said = run("diagnose", "peeked", "--parent", "base", "--store", str(path))
+    assert "peeked was trained on gsm8k's own questions" in said.stdout, said.output
     found = entries(path)
     assert found["rl"]["trained_on_metric"] == ["ceval"] and found["peeked"]["trained_on_test"] == ["gsm8k"]
     assert {s["dirty"]["n"] for s in found["rl"]["overlaps"]} == {10} and found["base"]["overlaps"] == []
