@@ -9,6 +9,7 @@ the gate tests paired answers and needs a drop to be both real and large.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -180,8 +181,13 @@ def _point(kin: Kin, checkpoint: Checkpoint, cell: Cell, by: Axis) -> Point | No
 
 def days(entry: Entry) -> float | None:
     """Days since 1970 of the run's start; None where it isn't known or isn't readable."""
+    return _days(entry.run.started or "")
+
+
+@functools.lru_cache(maxsize=100_000)
+def _days(started: str) -> float | None:
     try:
-        read = datetime.fromisoformat((entry.run.started or "").replace("Z", "+00:00"))
+        read = datetime.fromisoformat(started.replace("Z", "+00:00"))
     except ValueError:
         return None
     return (read if read.tzinfo else read.replace(tzinfo=UTC)).timestamp() / 86_400

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from harness import identity
 from leaderboard import history_chart, history_series
 from leaderboard.family import Kin
 from leaderboard.history_series import Series
-from leaderboard.pages import Data, Page, View
+from leaderboard.pages import File, Page, View
 from leaderboard.places import Places
+from leaderboard.press import script
 from leaderboard.words import LANGUAGES, Words
 
 NAV = (50, "history")
@@ -27,7 +27,7 @@ def present(view: View) -> bool:
     return len(view.board.by_id) > 1
 
 
-def pages(view: View) -> Iterator[Page | Data]:
+def pages(view: View) -> Iterator[Page | File]:
     kin, t = Kin(view), Words()
     families: dict[str, list[Series]] = {}
     for series in history_series.series(kin):
@@ -48,7 +48,7 @@ def pages(view: View) -> Iterator[Page | Data]:
         for root, found in offered.items():
             payload = _payload(found, kin, view.where)
             path = f"data/history/{view.where.slug(root)}.js"
-            yield Data(path, identity.digest(payload), lambda root=root, payload=payload: (f"history/{root}", payload))  # type: ignore[misc]
+            yield File(path, script(f"history/{root}", payload))
     yield Page(PATH, "history.html.j2", content)
 
 
