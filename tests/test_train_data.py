@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import random
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,10 +14,11 @@ from typing import Any
 import pytest
 from tinies import full
 
+from harness import words
 from harness.errors import UserError
 from harness.records import Prompt, Request, Settings
 from trainers.data import prepare
-from trainers.plan_text import describe
+from trainers.plan_text import _width, describe
 from trainers.recipe import Clean, Grpo, Mix, Optim, Recipe, Source, Watched
 from trainers.rows import Example, Prepared, Row
 
@@ -769,6 +771,23 @@ def test_a_plan_shows_counts_the_mix_and_rows_as_the_model_sees_them(tmp_path: P
     assert heads[2].split()[:7] == ["general.jsonl", "general", "200", "0", "170", "0", "30"]
     assert "general.jsonl: left out 170, outside the mix" in text
     assert len({len(line) for line in heads}) == 1  # aligned
+
+
+def test_a_plan_in_chinese_is_chinese_throughout_and_aligned(
+    tmp_path: Path, tokenizer: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = replace(two(tmp_path, 70, 200), mix=Mix(ratio="7:3"), clean=Clean(system="by_language"))
+    write(tmp_path / "medical.jsonl", [asked("一", THINK + "8"), asked("二", ""), *many(69, "症状")])
+    prepared = prepare(recipe, tmp_path, tokenizer)
+    monkeypatch.setenv("BENCH_LANG", "zh")
+    lines = [words.told(line) for line in describe(prepared, recipe, tokenizer)]
+    ours = r"[a-z]+\.jsonl|<.?think>|`bench run`|--system|watch\.held_out|token|Question 0"
+    told = [re.sub(ours, "", line) for line in lines if not line.startswith("  ")]  # those are rows, as they are
+    assert [line for line in told if re.search("[a-z]{2,}", line)] == []
+    assert "medical.jsonl：丢弃 1 行，回答为空（第 2 行：二）" in lines
+    assert any(line.startswith("领域 : 通用（按行数）：") and line.endswith("，要求 7:3") for line in lines)
+    assert len({_width(line) for line in lines[:3]}) == 1
+    assert prepared.sources[1]["dropped"]["empty reply"] == 1  # a lineage stays as it was
 
 
 # -- real files ---------------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from harness.errors import UserError
+from harness.words import listed, say
 
 EXAMPLES = 3
 SHOWN = 160  # characters of an example
@@ -25,6 +26,16 @@ HINTS = {
     "template that doesn't (template = FILE), or answers that think and clean.strip_thinking = false",
     "refused by the template": "the parent's chat template raises on such conversations",
 }
+# in the reader's language; a lineage keeps the English words
+TOLD = (
+    say("not selected"), say("over the limit"), say("outside the mix"), say("no answer of the teacher"),
+    say("duplicate"), say("too long"), say("too short"), say("empty reply"), say("no reply"), say("no question"),
+    say("broken characters"), say("after an unusable reply"), say("unclosed thinking"), say("opened thinking"),
+    say("a special token inside"), say("refused by the template"), say("no answer to grade against"),
+    say("line ends"), say("thinking stripped"), say("markers stripped"), say("system prompt removed"),
+    say("system prompt added"), say("placeholder"), say("rewritten by the template"),
+)  # fmt: skip
+_TOLD = {str(text): text for text in TOLD}
 Kind = Literal["dropped", "changed", "noticed"]
 
 
@@ -79,6 +90,11 @@ class Ledger:
             )
 
 
+def spelt(reason: str) -> str:
+    """Why a row was dropped or changed, as a word of ours."""
+    return _TOLD.get(reason, reason)
+
+
 def listing(counts: Mapping[str, int]) -> str:
     """`empty reply 12, duplicate 3`."""
-    return ", ".join(f"{reason} {n:,}" for reason, n in counts.items())
+    return listed(say("{reason} {n:,}", reason=spelt(reason), n=n) for reason, n in counts.items())

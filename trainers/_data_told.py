@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from harness.words import listed, say
 from trainers._data_clean import PLACEHOLDER, SYSTEM_ADDED
 from trainers._data_load import Loaded
 from trainers._data_mix import SIDES
@@ -66,28 +67,30 @@ def warnings(loaded: Sequence[Loaded], recipe: Recipe, held_out: Sequence[Exampl
     spoken_to = sum(one.ledger.counts["changed"][SYSTEM_ADDED] for one in loaded)
     if spoken_to:
         tasks = [one.ledger.name for one in loaded if one.source.task is not None]
-        yield (
-            f"a system prompt was put before {spoken_to:,} rows"
-            + (f", not before those of {', '.join(tasks)}, which are asked as the task asks them" if tasks else "")
-            + "; `bench run` asks without one unless --system gives it"
+        template = (
+            "a system prompt was put before {n:,} rows{others}; `bench run` asks without one unless --system gives it"
         )
+        others = say(", not before those of {names}, which are asked as the task asks them", names=listed(tasks))
+        yield say(template, n=spoken_to, others=others if tasks else "")
     for one in loaded:
         noticed, name = one.ledger.counts["noticed"], one.ledger.name
         where = {
             what: ", ".join(str(e["number"]) for e in one.ledger.examples if e["reason"] == what) for what in noticed
         }
         if n := noticed[PLACEHOLDER]:
-            yield (
-                f"{name}: {n:,} texts hold a place to be filled in, such as {{{{name}}}} (row {where[PLACEHOLDER]}); the "
-                "model will learn to write it as it stands"
-            )
+            yield say(
+                "{name}: {n:,} texts hold a place to be filled in, such as {{{{name}}}} (row {rows}); the model will learn to "
+                "write it as it stands",
+                name=name, n=n, rows=where[PLACEHOLDER],
+            )  # fmt: skip
         if n := noticed[REWRITTEN]:
-            yield (
-                f"{name}: of {n:,} rows the parent's chat template leaves something out or writes it otherwise "
-                f"(row {where[REWRITTEN]}); look at them with --dry-run"
-            )
+            yield say(
+                "{name}: of {n:,} rows the parent's chat template leaves something out or writes it otherwise (row {rows}); "
+                "look at them with --dry-run",
+                name=name, n=n, rows=where[REWRITTEN],
+            )  # fmt: skip
     if len(held_out) < recipe.watch.held_out:
-        yield (
-            f"{len(held_out):,} rows are held out and not the {recipe.watch.held_out:,} of watch.held_out: at most a tenth of "
-            "the data is"
-        )
+        yield say(
+            "{n:,} rows are held out and not the {wanted:,} of watch.held_out: at most a tenth of the data is",
+            n=len(held_out), wanted=recipe.watch.held_out,
+        )  # fmt: skip
