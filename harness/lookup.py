@@ -21,7 +21,7 @@ import shlex
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from harness import config, identity
+from harness.checkpoints import cached
 from harness.checkpoints import read as folders
 from harness.errors import NothingToCompare, UserError
 from harness.plugins import nearest
@@ -136,14 +136,11 @@ def in_folder(store: Store, path: str) -> Checkpoint | None:
     folder = Path(path).expanduser()
     if not folder.is_dir():
         return None
-    place = config.cache() / "files.json"
-    cache = identity.load_cache(place)
     try:
-        found = folders.read(folder, cache=cache)
+        found = cached.read(folder)
     except UserError:  # an adapter whose base is elsewhere: then the place must do
         here = os.path.abspath(folder)  # noqa: PTH100 (as checkpoints are stored: without following links)
         return next((c for c in read.checkpoints(store) if c.path == here), None)
-    identity.save_cache(place, cache)
     return read.find_checkpoint(store, found.id)
 
 

@@ -218,7 +218,7 @@ def test_what_a_score_is_not_worth_is_said(tmp_path: Path) -> None:
     said = flowing(log(path))
     assert "! trained on the metric of ceval" in said and "! trained on the test of gsm8k" in said
     assert "ended early: answers shrank to a third" in said
-    assert "! 10 of 200 questions of gsm8k stand in its training data:" in said
+    assert "! 10 of 200 questions of gsm8k stand in its training data, word for word or nearly:" in said
     said = run("diagnose", "peeked", "--parent", "base", "--store", str(path))
     assert "peeked was trained on gsm8k's own questions" in said.stdout, said.output
     found = entries(path)

@@ -671,6 +671,7 @@ def test_one_process_trains_at_a_time(world: Path, tmp_path: Path) -> None:
     other = Lineage(recipe_sha="a", seed=0, parent="p")
     with _training_state.alone(work, other, False), pytest.raises(UserError, match="another process is training out"):
         train(recipe(), world, tmp_path / "out", Told())
+    (work / "checkpoint-10").mkdir()
     with pytest.raises(UserError, match="unfinished training by another recipe"):
         train(recipe(), world, tmp_path / "out", Told())
     train(recipe(optim=replace(QUICK, steps=1)), world, tmp_path / "out", Told(), again=True)

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from harness import config, engines, evaluate, identity
-from harness.checkpoints import endpoint, read
+from harness import engines, evaluate, identity
+from harness.checkpoints import cached, endpoint
 from harness.engines import Engine
 from harness.errors import UserError
 from harness.evaluate import Job
@@ -73,10 +73,7 @@ def asking(teacher: Teacher, folder: Path, said: Said) -> Asking:
 
 def opened(model: str, folder: Path, said: Said = lambda line: None) -> Checkpoint:
     """A checkpoint named in a recipe, examined as `bench run` does."""
-    place = config.cache() / "files.json"
-    cache = identity.load_cache(place)
-    checkpoint = read.read(placed(model, folder), cache=cache)
-    identity.save_cache(place, cache)
+    checkpoint = cached.read(placed(model, folder))
     for note in examined(checkpoint):
         said(note)
     return checkpoint

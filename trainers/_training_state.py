@@ -36,7 +36,7 @@ def finished(out: Path, history: Lineage, again: bool) -> bool:
         raise UserError(f"{out} holds something else than a trained checkpoint; choose another folder with --out")
     if again:
         return False
-    if (there.recipe_sha, there.seed, there.parent) == (history.recipe_sha, history.seed, history.parent):
+    if _key(there) == _key(history):
         return True
     raise UserError(
         f"{out} was trained by another recipe, data or parent; pass --again to replace it, or --out elsewhere"
@@ -57,14 +57,19 @@ def alone(work: Path, history: Lineage, again: bool) -> Iterator[None]:
             raise UserError(
                 f"another process is training {work.name[1:].removesuffix('.training')} right now"
             ) from None
-        _same(work, {"recipe_sha": history.recipe_sha, "seed": history.seed, "parent": history.parent}, again)
+        _same(work, _key(history), again)
         yield
+
+
+def _key(history: Lineage) -> dict[str, Any]:
+    """What makes two trainings the same one."""
+    return {name: getattr(history, name) for name in ("recipe_sha", "seed", "parent", "template_sha")}
 
 
 def _same(work: Path, key: Mapping[str, Any], again: bool) -> None:
     known = plan(work)
     if known and {name: known.get(name) for name in key} != key:
-        if not again:
+        if not again and any(path.is_dir() for path in work.iterdir()):  # without a kept step nothing is lost
             raise UserError(
                 f"{work} holds an unfinished training by another recipe, data or parent; remove it, or pass --again"
             )

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.checkpoints import doctor, read, template
+from harness.checkpoints import cached, doctor, template
 from harness.errors import EngineFailure, UserError
 from harness.records import Checkpoint
 from harness.words import say
@@ -50,7 +50,7 @@ def trains_adapter(recipe: Recipe) -> bool:
 
 def open_parent(recipe: Recipe, folder: Path) -> Parent:
     """`folder`: of the recipe file; nothing of the weights is read but their hash."""
-    checkpoint = read.read(placed(recipe.parent, folder))
+    checkpoint = cached.read(placed(recipe.parent, folder))
     notes = examined(checkpoint)
     if checkpoint.kind == "adapter" and trains_adapter(recipe):
         raise UserError(
@@ -239,7 +239,7 @@ def open_teacher(recipe: Recipe, folder: Path, parent: Parent) -> Parent:
             "logitkd learns from a teacher's probabilities, so it needs teacher.model = a checkpoint on this machine; "
             'from a server or a file of answers, use method = "seqkd"'
         )
-    checkpoint = read.read(placed(teacher.model, folder))
+    checkpoint = cached.read(placed(teacher.model, folder))
     notes = examined(checkpoint)
     tokenizer = _tokenizer(checkpoint)
     theirs, ours = tokenizer.get_vocab(), parent.tokenizer.get_vocab()

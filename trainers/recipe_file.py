@@ -24,6 +24,7 @@ from trainers.recipe import Lora, Recipe
 
 PLACES = ("parent", "template", "data.path", "teacher.model", "teacher.answers")  # may name a file or a folder
 UNTOLD = ("name", "note", "seed", "seeds", "train_on_test", "parent", "template", "data", "teacher", "lora")
+BY_MEMORY = ("per_device", "gradient_checkpointing")  # how the same step is computed on a smaller card
 ANSWERERS = ("model", "endpoint", "served_model", "answers")  # who the teacher is; the rest is how it is asked
 
 
@@ -140,7 +141,7 @@ def canonical(
     """The recipe as its lineage keeps it; `identity.digest` of it is its hash.
 
     Defaults are filled in; data are names and hashes (`sources`: those of Prepared, in the recipe's order), parent and
-    teacher are ids. Left out is what changes no weight (names, notes, permissions) and what the lineage says itself:
+    teacher are ids. Left out is what changes no weight (names, notes, permissions, what memory asks for) and what the lineage says itself:
     the seed, so that replicates share one hash, and the template. `output` holds what is written beside.
     """
     told = _plain(dataclasses.asdict(recipe))
@@ -150,6 +151,7 @@ def canonical(
         made["lora"] = _plain(dataclasses.asdict(recipe.lora or Lora()))
     if recipe.teacher is not None:
         made["teaching"] = {key: value for key, value in told["teacher"].items() if key not in ANSWERERS}
+    made["optim"] = {key: value for key, value in told["optim"].items() if key not in BY_MEMORY}
     export = made.pop("export")
     made["export"], made["output"] = {"dtype": export.pop("dtype")}, export
     made["data"] = [_source(row, sources[i] if i < len(sources) else {}) for i, row in enumerate(told["data"])]

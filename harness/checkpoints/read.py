@@ -16,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from harness import config, identity
+from harness import identity
 from harness.checkpoints import _facts, _hub, _tokens, lineage, served
 from harness.checkpoints._folder import Weights, adapter_weights, load_json, table, weights
 from harness.errors import UserError
@@ -60,15 +60,6 @@ def read(
     if (folder / "adapter_config.json").is_file() and not weights(folder).format:
         return _adapter(folder, None if base is None else _folder(base), name, cache)
     return _full(folder, name or _name(folder, path), cache)
-
-
-def remembered(path: str | Path) -> Checkpoint:
-    """The same with the user's cache of file hashes: fifteen gigabytes are hashed once, not at every look."""
-    place = config.cache() / "files.json"
-    cache = identity.load_cache(place)
-    found = read(path, cache=cache)
-    identity.save_cache(place, cache)
-    return found
 
 
 def expand(pattern: str | Path) -> list[Path]:

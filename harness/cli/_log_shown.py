@@ -187,6 +187,6 @@ def _seen(split: Any) -> str:
         "seen": _tables.score(split.dirty.value, split.metric), "rest": _tables.score(split.clean.value, split.metric),
     }  # fmt: skip
     if not split.clean.n:
-        return say("! all {n:,} questions of {task} stand in its training data", **values)
-    template = "! {n:,} of {of:,} questions of {task} stand in its training data: {seen} on those, {rest} on the others"
+        return say("! all {n:,} questions of {task} stand in its training data, word for word or nearly", **values)
+    template = "! {n:,} of {of:,} questions of {task} stand in its training data, word for word or nearly: {seen} on those, {rest} on the others"
     return say(template, **values)
