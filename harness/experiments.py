@@ -207,7 +207,7 @@ class _Maker:
 
     def _splits(self, checkpoint: Checkpoint, mine: Mapping[str, Run]) -> Iterator[Split]:
         data = checkpoint.lineage.data if checkpoint.lineage and self.checked else ()
-        shas = [sha for source in data if (sha := str(source.get("sha") or "")[: overlaps.SHOWN]) in self.checked]
+        shas = [sha for source in data if (sha := overlaps.looked_through(source, self.checked))]
         levels = overlaps.levels(self.store, shas)
         dirty = {sample for sample, level in levels.items() if level in SEEN}
         for run in mine.values() if dirty else ():

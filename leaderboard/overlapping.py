@@ -66,8 +66,8 @@ class Overlapping:
             return ()
         if checkpoint.id not in self._trained:
             data = checkpoint.lineage.data if checkpoint.lineage else ()
-            named = {str(source["sha"])[: overlaps.SHOWN] for source in data if source.get("sha")}
-            self._trained[checkpoint.id] = tuple(sorted(named & self._checked.keys()))
+            named = (overlaps.looked_through(source, self._checked) for source in data)
+            self._trained[checkpoint.id] = tuple(sorted({sha for sha in named if sha}))
         return self._trained[checkpoint.id]
 
     def _count(self, shas: tuple[str, ...], exam: Exam) -> Overlap | None:

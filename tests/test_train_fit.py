@@ -20,8 +20,11 @@ from typing import Any
 import pytest
 
 from harness.checkpoints import lineage, read
+from harness.contamination import keep
 from harness.errors import UserError
 from harness.records import Checkpoint, Exam, Lineage, Response, Sample, Task
+from harness.store.open import open_store
+from leaderboard.overlapping import Overlapping
 from trainers import _fit_course, _hardware, _training_state, parent, rewards
 from trainers.recipe import Clean, Distil, Export, Grpo, Lora, Mix, Optim, Recipe, Source, Teacher, Watched
 from trainers.rows import Example, Row
@@ -720,7 +723,24 @@ def test_exam_questions_among_the_trained_rows_are_told_and_kept(world: Path, tm
     assert made.lineage is not None
     assert made.lineage.data[0]["overlap"] == {"fruit": {"exact": 1, "near": 0, "partial": 0}}
     assert any("1 of fruit word for word" in s for s in told.sentences)
-    assert [(check.sha, check.rows) for check in kept] == [(made.lineage.data[0]["sha"], 2)]
+    assert [(check.sha, check.rows) for check in kept] == [(made.lineage.data[0]["trained_sha"], 2)]
+
+
+def test_what_a_few_rows_hold_is_not_told_of_a_training_on_others(world: Path, tmp_path: Path) -> None:
+    asked = [f"小明有{n}个苹果，又买了五个，后来吃掉两个，请问现在一共还有几个苹果？" for n in "三四六七八九"]
+    write(tmp_path / "leak.jsonl", [{"instruction": one, "output": "6"} for one in asked])
+    exam = Exam("e", "k", Task("fruit"), tuple(Sample(f"q{i}", i, one, target="6") for i, one in enumerate(asked)))
+    trained = {}
+    with open_store(tmp_path / "bench.db") as store:
+        for limit in (6, 1):
+            source = Source(path=str(tmp_path / "leak.jsonl"), limit=limit)
+            given = recipe(data=(source,), optim=replace(QUICK, steps=1, batch=1))
+            trained[limit] = train(
+                given, world, tmp_path / str(limit), Told(), exams=(exam,), keep=lambda check: keep(store, check)
+            )
+        seen = {n: Overlapping(store).of(checkpoint, exam) for n, checkpoint in trained.items()}
+    assert seen[6] is not None and seen[1] is not None
+    assert (seen[6].exact, seen[1].exact) == (6, 1)
 
 
 # -- going on after a kill ----------------------------------------------------------------------------------

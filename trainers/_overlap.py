@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from harness import identity
 from harness._contamination_rows import Text, TrainingRow
 from harness.contamination import Check, Questions
 from harness.records import Exam
@@ -23,20 +24,23 @@ LEVELS = ("exact", "near", "partial")
 def checked(
     prepared: Prepared, exams: Sequence[Exam], said: Callable[[str], None], keep: Callable[[Check], None] | None
 ) -> tuple[Mapping[str, Any], ...]:
-    """The sources with their overlaps; each source's check is given to `keep`."""
-    if not exams:
-        return prepared.sources
-    questions, found = Questions(exams), []
+    """The sources with a hash of the rows that they gave, and their overlaps; each source's check is given to `keep`."""
+    questions, found = Questions(exams) if exams else None, []
     for source in prepared.sources:
         rows = [e.row for phase in prepared.phases for e in phase if e.row.source == source["name"]]
         # a row that is trained twice is looked at once
         texts = dict.fromkeys((row.number, "\n".join(t["content"] for t in row.messages), row.reply) for row in rows)
         told = [TrainingRow(number, number, Text(asked, reply)) for number, asked, reply in sorted(texts)]
-        check = replace(questions.check_rows(told, str(source["name"]), str(source.get("sha") or "")), rows=len(told))
+        # not the file's: the next training may take other rows of it
+        source = {**source, "trained_sha": identity.digest([[asked, reply] for _, asked, reply in sorted(texts)])}
+        if questions is None:
+            found.append(source)
+            continue
+        check = replace(questions.check_rows(told, str(source["name"]), source["trained_sha"]), rows=len(told))
         counts = {one.exam.task.key: {level: one.count(level) for level in LEVELS} for one in check.exams}
         found.append({**source, "overlap": counts})
         said(_sentence(str(source["name"]), counts))
-        if keep is not None and check.sha:
+        if keep is not None:
             keep(check)
     return tuple(found)
 

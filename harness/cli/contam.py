@@ -105,11 +105,13 @@ def _splits(
     from harness.store import overlaps, read
 
     found = lookup.checkpoint(store, name)
-    named = [str(source.get("sha") or "") for source in (found.lineage.data if found.lineage else ())]
+    data = found.lineage.data if found.lineage else ()
+    named = [str(source.get("sha") or "") for source in data]
     named = [sha for sha in named if len(sha) >= overlaps.SHOWN]
-    shas = [check.sha for check in checks] or named
+    known = overlaps.train_files(store)
+    shas = [check.sha for check in checks] or [sha for s in data if (sha := overlaps.looked_through(s, known))]
     notes = []
-    if not shas:
+    if not shas and not named:
         raise NothingToCompare(f"the lineage of {found.name} names no training file by its hash; name it with --train")
     if strange := [c.file for c in checks if c.sha[: overlaps.SHOWN] not in {sha[: overlaps.SHOWN] for sha in named}]:
         notes.append(f"the lineage of {found.name} does not name {', '.join(strange)}, so it may not have seen it")

@@ -6,8 +6,8 @@ ask the same questions share it. Trap: no entry means not looked for; only `none
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Container, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from harness.records import Exam
 from harness.store import register, runs, texts
@@ -58,6 +58,15 @@ def levels(store: Store, shas: Sequence[str]) -> dict[str, str]:
             known = found.get(row["uid"], "none")
             found[row["uid"]] = min(known, row["level"], key=LEVELS.index)
     return found
+
+
+def looked_through(source: Mapping[str, Any], checked: Container[str]) -> str | None:
+    """Which check tells of a lineage's source: that of the very rows it gave, else that of the whole file.
+
+    Two trainings take 24 rows and 2,000 of one file: what the 24 hold says nothing of the 2,000.
+    """
+    shas = (str(source.get(key) or "")[:SHOWN] for key in ("trained_sha", "sha"))
+    return next((sha for sha in shas if sha and sha in checked), None)
 
 
 def train_files(store: Store) -> dict[str, str]:
