@@ -17,9 +17,9 @@ from harness.store.write import Writer
 from leaderboard import family as families
 from leaderboard import places
 from leaderboard.charts_lines import Frame, loss, ticks
+from leaderboard.checkpoint_training import duration
 from leaderboard.entries import read_board
 from leaderboard.pages import View
-from leaderboard.checkpoint_training import duration
 from leaderboard.site import render
 
 pytestmark = pytest.mark.browser
