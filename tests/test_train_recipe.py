@@ -383,7 +383,7 @@ def test_a_teacher_is_who_it_is_and_how_it_is_asked_apart(file: Path) -> None:
         (["optim.epochs=[1, 3]"], {"steps": 180, "tokens": 27000}, "1 setting (epochs 1 -> 3)"),
         (["mix.ratio=['7:3', '8:2']"], {"tokens": 9900}, "1 setting (mix.ratio 7:3 -> 8:2)"),
         (["clean.system=['none', 'by_language']"], {"tokens": 9900}, "1 setting (clean.system none -> by_language)"),
-        (["data[0].limit=[10, 20]"], {"tokens": 9900}, "1 setting (data.math.jsonl.limit 10 -> 20)"),
+        (["data[0].limit=[10, 20]"], {"tokens": 9900}, "1 setting (limit of math.jsonl 10 -> 20)"),
         (
             ["ablate.data=[[0], [0, 1]]"],
             {"steps": 120, "tokens": 18000},

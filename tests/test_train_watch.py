@@ -210,6 +210,14 @@ def test_two_looks_in_a_row_make_a_collapse(first: Look, change: dict[str, Any],
     assert collapsed([first, once, well], replace(once, step=30), 33.0, 256).collapsed is None
 
 
+def test_a_low_limit_is_no_collapse(parent: Parent) -> None:
+    """Replies of 30 tokens can't come out of 2: answers that never ended are held against what the limit lets through."""
+    long = sums(parent, range(4), "let us think step by step, one and one and one, so the answer is {n}")
+    asked, model = looker(parent, long, max_tokens=2), model_of(parent.folder)
+    looks = [asked.look(model, step) for step in range(3)]
+    assert [(look.answer_tokens, look.cut, look.collapsed) for look in looks] == [(2.0, 1.0, None)] * 3
+
+
 def test_short_answers_end_a_training(parent: Parent, tmp_path: Path) -> None:
     """The model first learns to count its steps; then it is trained on bare numbers."""
     long = sums(parent, range(4), "let us think step by step, one and one and one, so the answer is {n}")

@@ -192,8 +192,10 @@ class _Told:
 
     def planned(self, jobs: Sequence[Job], missing: Mapping[str, int]) -> None:
         self._wanted = sum(missing.values())
+        if not jobs:  # such as no wording worth an answer
+            return
         have = sum(job.run.done for job in jobs) + self._known
-        name = jobs[0].checkpoint.name if jobs else ""
+        name = jobs[0].checkpoint.name
         self._said(
             say(
                 "teacher {name}: {n:,} answers to ask, {have:,} stored",

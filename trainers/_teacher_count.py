@@ -121,7 +121,9 @@ class Counts:
             "disagreed": 'ask for more answers (teacher.samples), or keep them unverified: teacher.keep = "all"',
             "cut": "give more room: teacher.max_tokens",
             "bare": "ask a teacher that shows its steps",
-        }.get(why, "ask for more answers (teacher.samples), or a better teacher")
+            "language": "ask a teacher that answers in the language of the question",
+            "unanswered": "give answers to these questions: --write-prompts writes them",
+        }.get(why, "give several answers to a question (teacher.samples), or a better teacher")
         return f"the teacher left nothing to learn: {self.questions:,} questions, most of them {WHY[why]}; {remedy}"
 
     def _graded(self) -> dict[str, int]:

@@ -77,7 +77,9 @@ class Looker:
         return collapsed(self.looks, made, self._reply_tokens(), self._watched.max_tokens)
 
     def _reply_tokens(self) -> float | None:
-        lengths = [len(e.ids) - e.prompt for e in self._rows if len(e.ids) > e.prompt]
+        """As long as the limit lets an answer be, else a low limit would look like a collapse."""
+        most = self._watched.max_tokens
+        lengths = [min(len(e.ids) - e.prompt, most) for e in self._rows if len(e.ids) > e.prompt]
         return sum(lengths) / len(lengths) if lengths else None
 
 

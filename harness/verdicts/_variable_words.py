@@ -47,6 +47,8 @@ def _words(difference: Difference) -> str:
         return say("data set added:") if added else say("data set left out:") if gone else say("data set")
     parts = difference.field.split(".")
     word = WORDS.get(".".join(parts[-2:])) or WORDS.get(parts[-1])
+    if word is None and parts[0] == "data" and len(parts) > 2:  # of a source, whose name is none of ours
+        return shown(f"{parts[-1].replace('_', ' ')} of {'.'.join(parts[1:-1])}")[:LONGEST]
     return word or shown(".".join(parts[1:] if parts[0] in ROOMS else parts).replace("_", " "))[:LONGEST]
 
 
