@@ -209,7 +209,7 @@ def test_an_ablation_is_trained_run_ranked_and_audited_and_reused(folder: Path) 
         assert [c.lineage.recipe_sha for c in read.checkpoints(store) if c.lineage and c.id == ids[0]] == [
             first.recipe_sha
         ]
-        seen = overlaps.levels(store, [str(source["sha"]) for source in first.data])
+        seen = overlaps.levels(store, [str(source["trained_sha"]) for source in first.data])
         assert set(seen.values()) == {"none"} and len(seen) == 48  # looked for, and not found
 
     stamps = {path: path.stat().st_mtime_ns for path in folder.rglob("*.safetensors")}

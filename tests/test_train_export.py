@@ -357,8 +357,7 @@ def test_space_is_counted_before_the_training(
     parent = bases["plain"]
     asked = recipe(parent, lora=Lora(r=4), export=Export(merge=True, dtype="bfloat16"))
     out, merged = export.write(trained["plain"], parent, asked, tmp_path / "out", HISTORY)
-    how = {"dtype": "bfloat16", "adapter": True, "merge": True}
-    parts = _export_space.needed(asked, parent.checkpoint, **how)
+    parts = _export_space.needed(asked, parent.checkpoint, dtype="bfloat16")
     stored = {"the adapter": out / "adapter_model.safetensors", "merged weights": merged / "model.safetensors"}
     for what, file in stored.items():
         assert parts[what] == pytest.approx(file.stat().st_size, rel=0.1)

@@ -25,15 +25,15 @@ MARGIN = 1.05
 PROJECTION = re.compile(r"(embed|wte|wpe|lm_head|norm|router)")
 
 
-def check(recipe: Recipe, checkpoint: Checkpoint, out: Path, *, dtype: str, adapter: bool, merge: bool) -> int:
+def check(recipe: Recipe, checkpoint: Checkpoint, out: Path, *, dtype: str) -> int:
     """Bytes that this training may write; UserError where the disk lacks them."""
-    parts = needed(recipe, checkpoint, dtype=dtype, adapter=adapter, merge=merge)
+    parts = needed(recipe, checkpoint, dtype=dtype)
     total = int(sum(parts.values()) * MARGIN)
     place = next(p for p in (out.absolute(), *out.absolute().parents) if p.is_dir())
     free = shutil.disk_usage(place).free
     if total > free:
         each = ", ".join(f"{_size(n)} for {what}" for what, n in parts.items() if n)
-        less = "set export.merge = false, " if merge else ""
+        less = "set export.merge = false, " if recipe.merges else ""
         raise UserError(
             f"{place} has {_size(free)} free and this training needs about {_size(total)} ({each}); {less}free some space, or "
             "choose another folder with --out"
@@ -41,15 +41,15 @@ def check(recipe: Recipe, checkpoint: Checkpoint, out: Path, *, dtype: str, adap
     return total
 
 
-def needed(recipe: Recipe, checkpoint: Checkpoint, *, dtype: str, adapter: bool, merge: bool) -> Mapping[str, int]:
+def needed(recipe: Recipe, checkpoint: Checkpoint, *, dtype: str) -> Mapping[str, int]:
     """What for -> bytes."""
     whole = checkpoint.parameters or (checkpoint.bytes or 0) // 2
-    trained = adapter_parameters(checkpoint, recipe.lora or Lora()) if adapter else whole
-    stored = trained * 4 if adapter else whole * BYTES[dtype]
+    trained = adapter_parameters(checkpoint, recipe.adapter) if recipe.adapter else whole
+    stored = trained * 4 if recipe.adapter else whole * BYTES[dtype]
     times = 1 + (math.ceil(recipe.optim.epochs) if recipe.export.each_epoch else 0)
     return {
-        "the adapter" if adapter else "the weights": stored * times,
-        "merged weights": whole * BYTES[dtype] * times if merge else 0,
+        "the adapter" if recipe.adapter else "the weights": stored * times,
+        "merged weights": whole * BYTES[dtype] * times if recipe.merges else 0,
         # a copy of the last good weights is kept as well
         "states to go on from": trained * (STATE_BYTES * STATES + 8),
     }

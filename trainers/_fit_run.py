@@ -104,13 +104,11 @@ def optimizers(fit: Fit, model: Any) -> tuple[Any, None]:
 
 def adapted(fit: Fit, model: Any) -> tuple[Any, Any]:
     """(model, peft config for the trainer); Muon has to see what is trained, so for it the adapter is put on here."""
-    from trainers.parent import adapter_config, trains_adapter
+    from trainers.parent import adapter_config
 
-    if not trains_adapter(fit.recipe):
+    if fit.recipe.adapter is None:
         return model, None
-    from trainers.recipe import Lora
-
-    config = adapter_config(model, fit.recipe.lora or Lora())
+    config = adapter_config(model, fit.recipe.adapter)
     if fit.recipe.optim.optimizer != "muon":
         return model, config
     import peft
@@ -175,6 +173,12 @@ def step_of(checkpoint: Path) -> int | None:
     return step if isinstance(step, int) else None
 
 
+class Lost(UserError):
+    """Nothing is left to be written; exit 1 as where the last good weights are."""
+
+    exit_code = 1
+
+
 def _lost(log: Sequence[dict[str, Any]]) -> bool:
     """Whether the training ended in numbers that are none."""
     last: dict[str, Any] = next((entry for entry in reversed(log) if "loss" in entry), {})
@@ -195,7 +199,7 @@ def _back(fit: Fit, trainer: Any) -> int:
     if kept:
         return int(kept)
     optim = fit.recipe.optim
-    raise UserError(
+    raise Lost(
         f"the loss was no number at step {trainer.state.global_step}, before any weights were worth keeping; lower "
         f"optim.learning_rate ({optim.learning_rate:g}) or raise optim.warmup ({optim.warmup:g})"
     )

@@ -58,7 +58,7 @@ class Job:
 
     @property
     def lora(self) -> Lora | None:
-        return (self.recipe.lora or Lora()) if parent.trains_adapter(self.recipe) else None
+        return self.recipe.adapter
 
     def planned(self, way: Course) -> tuple[Fit, Any]:
         """The weights in memory, and all that is settled before the first step."""

@@ -46,7 +46,7 @@ def stop_ids(parent: Parent) -> tuple[int, ...]:
 
 def folders(recipe: Recipe, out: Path) -> list[Path]:
     """The checkpoint folders that `write` leaves, `out` first."""
-    return [out, *([merged_folder(out)] if _merges(recipe) else [])]
+    return [out, *([merged_folder(out)] if recipe.merges else [])]
 
 
 def merged_folder(out: Path) -> Path:
@@ -60,8 +60,6 @@ def check_space(recipe: Recipe, parent: Parent, out: Path) -> int:
         parent.checkpoint,
         out,
         dtype=_dtype(recipe, parent),
-        adapter=_trains_adapter(recipe),
-        merge=_merges(recipe),
     )
 
 
@@ -85,10 +83,10 @@ def write(
     stops = {"before": list(parent.checkpoint.stop_ids), "after": list(stop_ids(parent))}
     history = replace(history, parent=parent.checkpoint.id, stop_ids=stops)
     with undisturbed():
-        if not _trains_adapter(recipe):
+        if recipe.adapter is None:
             return [_write_full(model, parent, recipe, out, history, held_out, log)]
         _write_adapter(model, parent, out, history, log)
-        return [out, *([_merged(out, parent, recipe, history, held_out)] if _merges(recipe) else [])]
+        return [out, *([_merged(out, parent, recipe, history, held_out)] if recipe.merges else [])]
 
 
 def merge(adapter: Path, parent: Parent, recipe: Recipe, *, held_out: Sequence[Example] = ()) -> Path:
@@ -172,6 +170,7 @@ def _published(out: Path, base: str | None = None) -> Iterator[Path]:
         aside.mkdir(parents=True)
         yield aside
         _must_pass(aside, out, base)
+        _export_files.share(aside)
         if out.exists():
             shutil.rmtree(former, ignore_errors=True)
             out.rename(former)
@@ -196,14 +195,6 @@ def _must_pass(folder: Path, out: Path, base: str | None) -> None:
 
 def _ours(folder: Path) -> bool:
     return folder.is_dir() and ((folder / lineage.FILE).is_file() or not any(folder.iterdir()))
-
-
-def _trains_adapter(recipe: Recipe) -> bool:
-    return recipe.method == "lora" or (recipe.method != "full" and recipe.lora is not None)
-
-
-def _merges(recipe: Recipe) -> bool:
-    return recipe.export.merge and _trains_adapter(recipe)
 
 
 def _dtype(recipe: Recipe, parent: Parent) -> str:

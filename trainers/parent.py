@@ -44,20 +44,16 @@ class Parent:
     notes: tuple[str, ...] = ()  # said before the training
 
 
-def trains_adapter(recipe: Recipe) -> bool:
-    return recipe.method == "lora" or (recipe.method != "full" and recipe.lora is not None)
-
-
 def open_parent(recipe: Recipe, folder: Path) -> Parent:
     """`folder`: of the recipe file; nothing of the weights is read but their hash."""
     checkpoint = cached.read(placed(recipe.parent, folder))
     notes = examined(checkpoint)
-    if checkpoint.kind == "adapter" and trains_adapter(recipe):
+    if checkpoint.kind == "adapter" and recipe.adapter:
         raise UserError(
             f"parent {checkpoint.name} is an adapter, and a new adapter needs whole weights under it; merge it first "
             "(export.merge = true in the recipe that made it) and give the merged folder"
         )
-    if checkpoint.quantization and not (trains_adapter(recipe) and recipe.lora and recipe.lora.quantise):
+    if checkpoint.quantization and not (recipe.adapter and recipe.adapter.quantise):
         raise UserError(
             f"parent {checkpoint.name} is quantised ({checkpoint.quantization}), and such weights can't learn; give the "
             "checkpoint that it was made from"
@@ -149,6 +145,7 @@ def load(checkpoint: Checkpoint, *, bfloat16: bool, device: str, lora: Lora | No
     try:
         if checkpoint.kind == "adapter":
             model = with_adapter(weights_of(checkpoint, torch.float32), checkpoint).merge_and_unload().to(dtype)
+            model.requires_grad_(True)  # PEFT had frozen them under the adapter
         else:
             model = weights_of(checkpoint, dtype)
     except EngineFailure:

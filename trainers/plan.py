@@ -19,7 +19,7 @@ from harness.words import listed, say
 from trainers import _export_space, _hardware, data, export, parent, plan_text
 from trainers._data_count import CHOSEN, listing
 from trainers._fit_course import Course, course
-from trainers.recipe import Lora, Recipe, Teacher
+from trainers.recipe import Recipe, Teacher
 from trainers.rows import Prepared
 
 METHODS = {
@@ -110,7 +110,7 @@ def _computed(
 ) -> tuple[_hardware.Chosen, int]:
     here = _hardware.machine()
     bfloat16, _ = _hardware.precise(recipe.optim, here)
-    lora = (recipe.lora or Lora()) if parent.trains_adapter(recipe) else None
+    lora = recipe.adapter
     model = _empty(one)
     whole = sum(p.numel() for p in model.parameters())
     trained = whole if lora is None else _export_space.adapter_parameters(one, lora)
@@ -151,8 +151,8 @@ def _size(one: Checkpoint) -> str:
 
 def _method(recipe: Recipe) -> str:
     what = METHODS[recipe.method]
-    if parent.trains_adapter(recipe):
-        what = say("{what} through a LoRA of rank {r}", what=what, r=(recipe.lora or Lora()).r)
+    if recipe.adapter is not None:
+        what = say("{what} through a LoRA of rank {r}", what=what, r=recipe.adapter.r)
     return say("{name}: {said}", name=recipe.method, said=what)
 
 

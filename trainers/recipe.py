@@ -154,3 +154,14 @@ class Recipe:
     grpo: Grpo = field(default_factory=Grpo)
     watch: Watched = field(default_factory=Watched)
     export: Export = field(default_factory=Export)
+
+    @property
+    def adapter(self) -> Lora | None:
+        """The LoRA that is trained; None where all weights are."""
+        trained = self.method == "lora" or (self.method != "full" and self.lora is not None)
+        return (self.lora or Lora()) if trained else None
+
+    @property
+    def merges(self) -> bool:
+        """Whether merged weights are written beside an adapter."""
+        return self.export.merge and self.adapter is not None

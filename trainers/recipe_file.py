@@ -20,7 +20,7 @@ from harness.plugins import nearest
 from trainers import _recipe_checks as checks
 from trainers import _recipe_keys as keys
 from trainers import ablation
-from trainers.recipe import Lora, Recipe
+from trainers.recipe import Recipe
 
 PLACES = ("parent", "template", "data.path", "teacher.model", "teacher.answers")  # may name a file or a folder
 UNTOLD = ("name", "note", "seed", "seeds", "train_on_test", "parent", "template", "data", "teacher", "lora")
@@ -147,8 +147,8 @@ def canonical(
     told = _plain(dataclasses.asdict(recipe))
     made: dict[str, Any] = {key: value for key, value in told.items() if key not in UNTOLD}
     made |= {key: value for key, value in (("parent", parent), ("teacher", teacher)) if value}
-    if recipe.method != "full" and (recipe.lora or recipe.method == "lora"):
-        made["lora"] = _plain(dataclasses.asdict(recipe.lora or Lora()))
+    if recipe.adapter is not None:
+        made["lora"] = _plain(dataclasses.asdict(recipe.adapter))
     if recipe.teacher is not None:
         made["teaching"] = {key: value for key, value in told["teacher"].items() if key not in ANSWERERS}
     made["optim"] = {key: value for key, value in told["optim"].items() if key not in BY_MEMORY}

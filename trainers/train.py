@@ -144,4 +144,4 @@ def _version(package: str) -> str | None:
 
 
 def _read(recipe: Recipe, start: parent.Parent, out: Path) -> Checkpoint:
-    return read.read(out, base=start.checkpoint.path if parent.trains_adapter(recipe) else None)
+    return read.read(out, base=start.checkpoint.path if recipe.adapter else None)
