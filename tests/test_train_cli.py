@@ -317,7 +317,7 @@ def test_a_value_that_loses_its_loss_does_not_keep_the_others_from_being_made(fo
     done = bench(
         "train", "tiny.toml", "--set", "optim.learning_rate=[1e30, 1e-3]", "--tasks", "demo_facts", "--store", "b.db"
     )
-    assert done.return_value in (1, 2), done.output
+    assert done.return_value == 1, done.output
     assert "tiny-lr1e30" in done.stderr and "no number" in done.stderr
     assert "tiny-lr1e-3" in done.stdout  # ranked all the same
     assert (folder / "results" / "train" / "tiny-lr1e-3" / lineage.FILE).is_file()

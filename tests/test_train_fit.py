@@ -251,6 +251,7 @@ def test_an_adapter_is_merged_for_a_full_training_and_no_base_of_another(
     there, tokenizer = reference(tiny_checkpoint, tiny_adapter)
     ids = torch.tensor([tokenizer("一共有几个苹果？")["input_ids"]])
     assert torch.allclose(model(ids).logits, there(ids).logits, atol=1e-4)
+    assert all(weight.requires_grad for weight in model.parameters())  # else nothing of it could learn
 
 
 def test_a_module_that_the_parent_lacks_is_named_with_the_nearest(world: Path) -> None:
@@ -351,7 +352,11 @@ def test_the_model_computes_exactly_our_ids_and_our_labels(
 
 def test_neither_packing_nor_accumulation_changes_a_number(world: Path, tmp_path: Path) -> None:
     """Rows that stand behind one another must not see each other, and a mean of means is another number."""
-    ways = {"whole": {"per_device": 8}, "parts": {"per_device": 2}, "packed": {"per_device": 4, "packing": True}}
+    ways: dict[str, dict[str, Any]] = {
+        "whole": {"per_device": 8},
+        "parts": {"per_device": 2},
+        "packed": {"per_device": 4, "packing": True},
+    }
     found = {
         name: train(recipe(optim=replace(QUICK, steps=3, **how)), world, tmp_path / name, Told())
         for name, how in ways.items()
@@ -372,6 +377,7 @@ def test_an_adapter_is_trained_and_everything_about_it_is_known(world: Path, tmp
     )  # fmt: skip
     made = train(given, world, tmp_path / "sums", told)
     assert made.kind == "adapter" and made.base == read.read(world / "parent").id
+    assert len({path.stat().st_mode for path in (tmp_path / "sums").iterdir()}) == 1  # weights as readable as the rest
     history = made.lineage
     assert history is not None
     assert (history.method, history.seed, history.note, history.parent) == ("lora", 5, "first try", made.base)

@@ -105,5 +105,12 @@ def base_of(checkpoint: Checkpoint, out: Path) -> tuple[str, str | None]:
     return str(way if way.parts.count("..") <= NEAR else base.absolute()), None
 
 
+def share(folder: Path) -> None:
+    """Files as open as the others of this user: safetensors leaves the weights for nobody but their owner."""
+    usual = (folder / served.GENERATION).stat().st_mode & 0o777
+    for path in folder.iterdir():
+        path.chmod(usual)
+
+
 def _write(path: Path, value: dict[str, Any]) -> None:
     path.write_text(json.dumps(value, ensure_ascii=False, indent=2) + "\n", "utf-8")

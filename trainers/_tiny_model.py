@@ -18,6 +18,8 @@ import torch
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 from transformers import Qwen2Config, Qwen2ForCausalLM, Qwen2Tokenizer
 
+from trainers._export_files import share
+
 END, START, PAD = "<|im_end|>", "<|im_start|>", "<|endoftext|>"
 TEMPLATE = (
     "{%- for message in messages -%}"
@@ -78,6 +80,7 @@ def save(made: Any, tokens: Any, folder: Path) -> None:
     made.generation_config.do_sample = False
     made.save_pretrained(folder)
     tokens.save_pretrained(folder)
+    share(folder)
 
 
 def versions() -> dict[str, str]:

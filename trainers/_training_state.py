@@ -55,7 +55,8 @@ def alone(work: Path, history: Lineage, again: bool) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             raise UserError(
-                f"another process is training {work.name[1:].removesuffix('.training')} right now"
+                f"another process is training {work.name[1:].removesuffix('.training')} right now; wait for it, or give this "
+                "one another name"
             ) from None
         _same(work, _key(history), again)
         yield

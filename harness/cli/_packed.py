@@ -48,7 +48,7 @@ def short(path: Path) -> str:
     try:
         return str(path.resolve().relative_to(Path.cwd()))
     except ValueError:
-        return str(path)
+        return str(path.resolve() if ".." in path.parts else path)
 
 
 def text(path: Path) -> str:

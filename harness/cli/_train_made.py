@@ -10,6 +10,7 @@ import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from harness import config
@@ -92,7 +93,7 @@ def _train(planned: Sequence[Planned], given: Mapping[str, Any], exams: Sequence
         folder = given["out"] / one.name
         _train_plan.headline(planned, number, err=True)
         recipe = one.recipe
-        names = {"method": recipe.method, "parent": recipe.parent, "folder": folder}
+        names = {"method": recipe.method, "parent": _parent(one), "folder": folder}
         echo(say("{method} from {parent}, to {folder}", **names), err=True)
         with _train_watch.choose(quiet=given["json"]) as watch:
             try:
@@ -174,8 +175,8 @@ def _next(done: Done, given: Mapping[str, Any]) -> None:
     if given["tasks"]:
         echo(say("stored in {path}; `bench leaderboard --open` ranks them with all others", path=short(given["store"])))
     else:
-        models = " ".join(f"--model {one.folder}" for one in done.made)
-        command = f"bench run {models} --tasks T,… --vs {_parent(first)}"
+        models = " ".join(f"--model {quote(str(one.folder))}" for one in done.made)
+        command = f"bench run {models} --tasks T,… --vs {quote(_parent(first.planned))}"
         echo(say("rank it: `{command}`", command=command), err=True)
 
 
@@ -202,7 +203,7 @@ def _ranked(done: Done, given: Mapping[str, Any]) -> _train_rank.Ranked:
     from harness.checkpoints import read
     from harness.store.open import open_store
 
-    parents = [(named, read.read(named)) for named in dict.fromkeys(map(_parent, done.made))]
+    parents = [(named, read.read(named)) for named in dict.fromkeys(_parent(one.planned) for one in done.made)]
     parent, *others = [Entry(found.name, named, found.id) for named, found in parents]
     for one in done.made:
         own = one.planned
@@ -219,9 +220,9 @@ def _ranked(done: Done, given: Mapping[str, Any]) -> _train_rank.Ranked:
         return _train_rank.rank(store, parent, others, _options.names(given["tasks"]))
 
 
-def _parent(made: Made) -> str:
+def _parent(planned: Planned) -> str:
     """The parent as a command takes it: a folder from here, or a hub id."""
     from trainers.parent import placed
 
-    named = placed(made.planned.recipe.parent, made.planned.folder)
+    named = placed(planned.recipe.parent, planned.folder)
     return short(Path(named)) if Path(named).exists() else named
