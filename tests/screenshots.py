@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-DEMO = {"base", "base-lora", "distilled", "damaged", "teacher"}
+DEMO = {"base", "base-lora", "damaged", "distilled", "sft", "teacher"}
 PAIR, TASK = ("base", "distilled"), "demo_math"
 WIDTH, SCALE, LIMIT_BYTES = 1280, 1.5, 200_000
 ENDS = {"board": "#board", "compare": "article.at"}  # below it the picture is cut
