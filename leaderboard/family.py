@@ -24,6 +24,7 @@ DEEP = 3  # generations after this one
 AUDITED = 12  # siblings whose settings are held against this one's
 FIRST = ("lr", "learning_rate", "rate", "r", "rank", "lora_r", "lora_rank", "epochs", "num_train_epochs", "temperature")
 FACTS = 3  # of a recipe, on an edge
+OF_ONE_METHOD = {"distil": "logitkd", "grpo": "grpo"}  # tables of a recipe that say nothing of the other methods
 LONGEST = 40  # characters of a value
 
 
@@ -154,13 +155,17 @@ def headline(lineage: Lineage | None) -> str:
     """What a recipe says first, on one short line: `lr 8e-05 · r 16 · epochs 3`."""
     if lineage is None or not lineage.recipe:
         return ""
-    keys = audit.flat(lineage.recipe)
+    foreign = {name for name, method in OF_ONE_METHOD.items() if lineage.method not in (None, method)}
+    keys = audit.flat({name: value for name, value in lineage.recipe.items() if name not in foreign})
     short = {name.rpartition(".")[2]: (name, value) for name, value in sorted(keys.items(), reverse=True)}
     first = [name for name in FIRST if name in short]
     chosen = [*first, *(n for n in sorted(short) if n not in first and isinstance(short[n][1], int | float | str))][
         :FACTS
     ]
-    return " · ".join(f"{name[:LONGEST]} {str(short[name][1])[:LONGEST]}" for name in chosen)
+    told = {name: short[name][1] for name in chosen}
+    if "epochs" in told and lineage.epochs is not None:  # as it came out: a recipe may count steps, or end early
+        told["epochs"] = f"{lineage.epochs:.3g}"
+    return " · ".join(f"{name[:LONGEST]} {str(value)[:LONGEST]}" for name, value in told.items())
 
 
 def _had(lineage: Lineage) -> dict[str, Any]:
@@ -171,7 +176,8 @@ def _had(lineage: Lineage) -> dict[str, Any]:
     had["data"] = {
         _source(s, i): str(s.get("sha") or s.get("rows") or _source(s, i)) for i, s in enumerate(lineage.data)
     }
-    return {name: value for name, value in had.items() if value} | {"recipe": lineage.recipe or {}}
+    known = {name: value for name, value in had.items() if value or value == 0}  # 0 is a seed
+    return known | {"recipe": lineage.recipe or {}}
 
 
 def _source(source: Mapping[str, Any], number: int) -> str:

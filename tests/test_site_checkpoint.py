@@ -14,6 +14,7 @@ from harness.records import Lineage
 from harness.store import read
 from harness.store.open import open_store
 from harness.store.write import Writer
+from harness.verdicts import audit
 from leaderboard import family as families
 from leaderboard import places
 from leaderboard.charts_lines import Frame, loss, ticks
@@ -183,3 +184,19 @@ def test_axes_have_round_ticks_and_odd_losses_draw_nothing() -> None:
     assert loss([(1, 2.0)]) == "" and loss([(1, float("nan")), (2, 1.0)]) == ""
     assert loss([(5, 1.0), (5, 1.0)]).count("<circle") == 2
     assert [duration(x) for x in (12.4, 2520.0, 4100.0)] == ["12 s", "42 min", "1 h 08 min"]
+
+
+def test_a_line_of_a_recipe_tells_what_was_done_and_nothing_of_other_methods() -> None:
+    recipe = {"optim": {"learning_rate": 1e-3, "epochs": 3.0, "steps": 6}, "grpo": {"temperature": 1.0}}
+    assert (
+        families.headline(Lineage(method="full", recipe=recipe, epochs=0.4))
+        == "learning_rate 0.001 · epochs 0.4 · steps 6"
+    )
+    assert "temperature 1.0" in families.headline(Lineage(method="grpo", recipe=recipe))
+    assert "epochs 3.0" in families.headline(Lineage(recipe=recipe))
+
+
+def test_the_seed_0_is_a_seed() -> None:
+    told = [Lineage("full", recipe={"lr": 0.1}, parent="p", seed=seed) for seed in (0, 1)]
+    mine, theirs = ({"recipe": families._had(one)} for one in told)
+    assert "the seed (0 -> 1)" in audit.variables(mine, theirs).sentence
