@@ -150,6 +150,8 @@ def test_names_outputs_and_logging_are_no_variables() -> None:
     assert found(idle).sentence == "these two differ in nothing that is recorded"
     assert found({"recipe.recipe.optim.lr": "8e-5"}).kind == "replicate"  # as a person writes it
     assert found({"recipe.steps": 401, "recipe.tokens": 1_003_000}).kind == "replicate"
+    assert found({"recipe.seed": 18, "recipe.tokens": 1_070_000}).kind == "replicate"  # as many rows, drawn by the seed
+    assert found({"recipe.seed": 18, "recipe.steps": 800}).kind == "controlled"
     assert found({"should.environment": {"bench": "0.2", "torch": "2.13.0"}}).kind == "replicate"
 
 

@@ -136,7 +136,7 @@ def _rate(part: _Part) -> float:
 
 
 def _share(part: int, whole: int) -> str:
-    return f" ({100 * part / whole:.1f} %)" if whole else ""
+    return say(" ({share:.1f} %)", share=100 * part / whole) if whole else ""
 
 
 def _parts(parts: Mapping[str, _Part]) -> str:

@@ -157,7 +157,8 @@ def _training(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Diffe
             if a != b and not _near(a, b):
                 found.append(Difference(name, a, b, "recipe"))
                 break  # steps and tokens are one length of training
-            if a is not None and b is not None and any(d.field.partition(".")[0] in ROWS for d in found):
+            drawn = before.get("seed") != after.get("seed") or any(d.field.partition(".")[0] in ROWS for d in found)
+            if a is not None and b is not None and drawn:
                 break  # as many steps: other rows are as long as they are
     versions = [flat(side.get("versions") or {}) for side in (before, after)]
     if all(versions):
