@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -252,6 +253,29 @@ def test_an_adapter_is_merged_for_a_full_training_and_no_base_of_another(
     ids = torch.tensor([tokenizer("一共有几个苹果？")["input_ids"]])
     assert torch.allclose(model(ids).logits, there(ids).logits, atol=1e-4)
     assert all(weight.requires_grad for weight in model.parameters())  # else nothing of it could learn
+
+
+def test_an_adapter_without_its_base_tells_where_to_name_it(tiny_adapter: Path, tmp_path: Path) -> None:
+    shutil.copytree(tiny_adapter, tmp_path / "alone")
+    config = json.loads((tmp_path / "alone" / "adapter_config.json").read_text())
+    config["base_model_name_or_path"] = str(tmp_path / "gone")
+    (tmp_path / "alone" / "adapter_config.json").write_text(json.dumps(config))
+    with pytest.raises(UserError, match=r"not on this machine; name its folder as base_model_name_or_path in .*alone$"):
+        parent.open_parent(recipe(parent=str(tmp_path / "alone")), tmp_path)
+
+
+@pytest.mark.parametrize(("name", "out"), [("parent", "parent"), ("a-merged", "a"), ("a-epoch-1", "a")])
+def test_nothing_is_written_over_what_it_is_learnt_from(world: Path, tmp_path: Path, name: str, out: str) -> None:
+    shutil.copytree(world / "parent", tmp_path / name)
+    before = {path.name: path.read_bytes() for path in (tmp_path / name).iterdir()}
+    given = recipe(
+        parent=str(tmp_path / name),
+        method="full" if out == "parent" else "lora",
+        export=Export(merge=name == "a-merged", each_epoch=name == "a-epoch-1"),
+    )
+    with pytest.raises(UserError, match=f"{name} is what this training learns from"):
+        train(given, world, tmp_path / out, Told(), again=True)
+    assert {path.name: path.read_bytes() for path in (tmp_path / name).iterdir()} == before
 
 
 def test_a_module_that_the_parent_lacks_is_named_with_the_nearest(world: Path) -> None:

@@ -46,8 +46,17 @@ class Parent:
 
 def open_parent(recipe: Recipe, folder: Path) -> Parent:
     """`folder`: of the recipe file; nothing of the weights is read but their hash."""
-    checkpoint = cached.read(placed(recipe.parent, folder))
-    notes = examined(checkpoint)
+    named = placed(recipe.parent, folder)
+    try:
+        checkpoint = cached.read(named)
+        notes = examined(checkpoint)
+    except UserError as error:
+        if "--base PATH" not in str(error):  # an option of `bench run`
+            raise
+        said = str(error).rpartition("; ")[0]
+        raise UserError(
+            f"{said}; name its folder as base_model_name_or_path in adapter_config.json of {named}"
+        ) from None
     if checkpoint.kind == "adapter" and recipe.adapter:
         raise UserError(
             f"parent {checkpoint.name} is an adapter, and a new adapter needs whole weights under it; merge it first "

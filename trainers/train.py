@@ -52,6 +52,7 @@ def train(
     start = parent.open_parent(recipe, folder)
     for note in start.notes:
         watch.said(note)
+    _spare(recipe, folder, out, start)
     teacher = parent.open_teacher(recipe, folder, start) if recipe.method == "logitkd" else None
     for note in teacher.notes if teacher else ():
         watch.said(note)
@@ -75,6 +76,19 @@ def train(
     if made.id == start.checkpoint.id:
         watch.said(say("nothing was learnt: the weights are those of the parent to the last bit"))
     return made
+
+
+def _spare(recipe: Recipe, folder: Path, out: Path, start: parent.Parent) -> None:
+    """Nothing is written over what it is learnt from: with --again the parent would be gone."""
+    model = recipe.teacher.model if recipe.teacher else None
+    used = [start.checkpoint.path, start.checkpoint.base_path, parent.placed(model, folder) if model else None]
+    written = {path.resolve() for path in export.folders(recipe, out)}
+    for path in [Path(text).resolve() for text in used if text]:
+        epoch = recipe.export.each_epoch and path.name.startswith(f"{out.name}-epoch-")
+        if path in written or (epoch and path.parent == out.resolve().parent):
+            raise UserError(
+                f"{path.name} is what this training learns from, and would be written over; give another name"
+            )
 
 
 def _prepared(
