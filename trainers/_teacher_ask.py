@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from harness import engines, evaluate, identity
-from harness.checkpoints import cached, endpoint
+from harness.checkpoints import endpoint
 from harness.engines import Engine
 from harness.errors import UserError
 from harness.evaluate import Job
@@ -25,7 +25,7 @@ from harness.store.open import Store, open_store
 from harness.words import say
 from trainers._teacher_choice import Answer
 from trainers._teacher_exam import Lessons
-from trainers.parent import examined, placed
+from trainers.parent import placed, read_examined
 from trainers.recipe import Teacher
 
 STORE = "teacher.db"
@@ -73,8 +73,8 @@ def asking(teacher: Teacher, folder: Path, said: Said) -> Asking:
 
 def opened(model: str, folder: Path, said: Said = lambda line: None) -> Checkpoint:
     """A checkpoint named in a recipe, examined as `bench run` does."""
-    checkpoint = cached.read(placed(model, folder))
-    for note in examined(checkpoint):
+    checkpoint, notes = read_examined(placed(model, folder))
+    for note in notes:
         said(note)
     return checkpoint
 

@@ -46,17 +46,7 @@ class Parent:
 
 def open_parent(recipe: Recipe, folder: Path) -> Parent:
     """`folder`: of the recipe file; nothing of the weights is read but their hash."""
-    named = placed(recipe.parent, folder)
-    try:
-        checkpoint = cached.read(named)
-        notes = examined(checkpoint)
-    except UserError as error:
-        if "--base PATH" not in str(error):  # an option of `bench run`
-            raise
-        said = str(error).rpartition("; ")[0]
-        raise UserError(
-            f"{said}; name its folder as base_model_name_or_path in adapter_config.json of {named}"
-        ) from None
+    checkpoint, notes = read_examined(placed(recipe.parent, folder))
     if checkpoint.kind == "adapter" and recipe.adapter:
         raise UserError(
             f"parent {checkpoint.name} is an adapter, and a new adapter needs whole weights under it; merge it first "
@@ -82,6 +72,20 @@ def placed(text: str, folder: Path) -> str:
     """A path relative to the recipe, where one lies there; else what was given: a hub id."""
     beside = folder / Path(text).expanduser()
     return str(beside) if beside.exists() else text
+
+
+def read_examined(named: str) -> tuple[Checkpoint, list[str]]:
+    """A checkpoint that a recipe names, and the doctor's warnings."""
+    try:
+        checkpoint = cached.read(named)
+        return checkpoint, examined(checkpoint)
+    except UserError as error:
+        if "--base PATH" not in str(error):  # an option of `bench run`
+            raise
+        wrong = str(error).rpartition("; ")[0]
+        raise UserError(
+            f"{wrong}; name its folder as base_model_name_or_path in adapter_config.json of {named}"
+        ) from None
 
 
 def examined(checkpoint: Checkpoint) -> list[str]:
@@ -245,8 +249,7 @@ def open_teacher(recipe: Recipe, folder: Path, parent: Parent) -> Parent:
             "logitkd learns from a teacher's probabilities, so it needs teacher.model = a checkpoint on this machine; "
             'from a server or a file of answers, use method = "seqkd"'
         )
-    checkpoint = cached.read(placed(teacher.model, folder))
-    notes = examined(checkpoint)
+    checkpoint, notes = read_examined(placed(teacher.model, folder))
     tokenizer = _tokenizer(checkpoint)
     theirs, ours = tokenizer.get_vocab(), parent.tokenizer.get_vocab()
     other = sorted(t for t in theirs.keys() & ours.keys() if theirs[t] != ours[t])
