@@ -33,6 +33,7 @@ AT_MOST = {
     "distil.beta": 1,
     "seed": 2**31,
     "seeds": 1000,
+    "lora.r": 4096,  # no matrix of a model of this size has a higher rank to learn
 }
 BELOW = {"lora.dropout": 1, "optim.warmup": 1}
 TAUGHT = ("seqkd", "logitkd")
