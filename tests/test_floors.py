@@ -6,6 +6,7 @@ Reads the source with `ast`, so an import hidden inside a function counts as wel
 from __future__ import annotations
 
 import ast
+import functools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -76,7 +77,12 @@ def modules() -> dict[str, Path]:
 MODULES = modules()
 
 
-def imports(path: Path) -> Iterator[tuple[str, bool]]:
+@functools.cache
+def imports(path: Path) -> list[tuple[str, bool]]:
+    return list(_imports(path))
+
+
+def _imports(path: Path) -> Iterator[tuple[str, bool]]:
     """(dotted name, only for type checkers)"""
     tree = ast.parse(path.read_text("utf-8"))
     typing_only = {
