@@ -331,7 +331,7 @@ def test_planted_questions_are_told_and_kept(folder: Path) -> None:
     told = json.loads(done.stdout)
     assert told["overlaps"]["planted.jsonl"]["demo_math"]["exact"] == 2
     with open_store(folder / "b.db", mode="ro") as store:
-        sha = next(s["sha"] for s in told["checkpoints"][0]["lineage"]["data"] if s["name"] == "planted.jsonl")
+        sha = next(s["trained_sha"] for s in told["checkpoints"][0]["lineage"]["data"] if s["name"] == "planted.jsonl")
         assert sorted(overlaps.levels(store, [sha]).values()).count("exact") == 2
 
 
