@@ -56,9 +56,7 @@ class Overlapping:
     def levels(self, checkpoint: Checkpoint) -> Mapping[str, str]:
         """Sample.id -> the worst level that any of its files has; empty where nothing was looked for."""
         shas = self._files(checkpoint)
-        if shas and shas not in self._levels:
-            self._levels[shas] = overlaps.levels(self._store, shas)
-        return self._levels[shas] if shas else {}
+        return self._read(shas) if shas else {}
 
     def _files(self, checkpoint: Checkpoint) -> tuple[str, ...]:
         """Those it was trained on that were checked."""
@@ -71,11 +69,14 @@ class Overlapping:
         return self._trained[checkpoint.id]
 
     def _count(self, shas: tuple[str, ...], exam: Exam) -> Overlap | None:
-        if shas not in self._levels:
-            self._levels[shas] = overlaps.levels(self._store, shas)
-        levels = self._levels[shas]
+        levels = self._read(shas)
         found = Counter(levels[sample.id] for sample in exam.samples if sample.id in levels)
         if not found:
             return None  # these files were held against other exams
         names = tuple(self._checked[sha] for sha in shas)
         return Overlap(names, found.total(), found["exact"], found["near"], found["partial"])
+
+    def _read(self, shas: tuple[str, ...]) -> Mapping[str, str]:
+        if shas not in self._levels:
+            self._levels[shas] = overlaps.levels(self._store, shas)
+        return self._levels[shas]

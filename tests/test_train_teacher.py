@@ -376,12 +376,12 @@ def test_a_checkpoint_teaches_through_the_hf_engine(make_checkpoint: Callable[..
     )
     out = tmp_path / "made" / "pupil"
     asked = Teacher(model=folder.name, engine="hf", samples=2, temperature=0.05, max_tokens=120)
-    taught = teacher.teach(asked, [replace(r, reply="") for r in rows], folder=folder.parent, out=out)
+    taught = teacher.ask(asked, [replace(r, reply="") for r in rows], folder=folder.parent, out=out).rows
     assert [(r.number, r.reply) for r in taught] == [(i + 1, replies[i]) for i in range(3)]
 
 
 def by_heart(folder: Path, rows: Sequence[Row], replies: Sequence[str]) -> Path:
-    import torch
+    from tinies import learn
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     model, tokens = AutoModelForCausalLM.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
@@ -390,19 +390,6 @@ def by_heart(folder: Path, rows: Sequence[Row], replies: Sequence[str]) -> Path:
         for r in rows
     ]
     tails = [tokens(reply + "<|im_end|>", add_special_tokens=False)["input_ids"] for reply in replies]
-    longest = max(len(h) + len(t) for h, t in zip(heads, tails, strict=True))
-    ids = torch.tensor([[*h, *t, *[0] * (longest - len(h) - len(t))] for h, t in zip(heads, tails, strict=True)])
-    labels = torch.tensor(
-        [[*[-100] * len(h), *t, *[-100] * (longest - len(h) - len(t))] for h, t in zip(heads, tails, strict=True)]
-    )
-    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2)
-    for _ in range(300):
-        loss = model(input_ids=ids, labels=labels).loss
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        if loss.item() < 0.005:
-            break
-    assert loss.item() < 0.02, "it has not learnt its lines"
+    learn(model, list(zip(heads, tails, strict=True)), rate=1e-2, enough=0.02)
     model.save_pretrained(folder)
     return folder

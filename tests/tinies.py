@@ -202,6 +202,22 @@ THINKER_REPLIES = {  # prompt as the model sees it -> what it says
 }
 
 
+def learn(model: Any, rows: Sequence[tuple[list[int], list[int]]], *, rate: float, enough: float) -> None:
+    """The model learns by heart what comes behind each head; it must end below the loss `enough`."""
+    longest = max(len(head) + len(tail) for head, tail in rows)
+    ids = torch.tensor([[*h, *t, *[0] * (longest - len(h) - len(t))] for h, t in rows])
+    labels = torch.tensor([[*[-100] * len(h), *t, *[-100] * (longest - len(h) - len(t))] for h, t in rows])
+    optimizer = torch.optim.AdamW(model.parameters(), lr=rate)
+    for _ in range(300):
+        loss = model(input_ids=ids, labels=labels).loss
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        if loss.item() < 0.005:
+            break
+    assert loss.item() < enough, "it has not learnt its lines"
+
+
 def write_thinker(folder: Path) -> Path:
     """The checkpoint in `folder` learns THINKER_REPLIES by heart and gets a template that opens its thinking."""
     from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -212,18 +228,7 @@ def write_thinker(folder: Path) -> Path:
         (tokenizer(prompt)["input_ids"], tokenizer(reply, add_special_tokens=False)["input_ids"])
         for prompt, reply in THINKER_REPLIES.items()
     ]
-    longest = max(len(head) + len(tail) for head, tail in rows)
-    ids = torch.tensor([[*h, *t, *[0] * (longest - len(h) - len(t))] for h, t in rows])
-    labels = torch.tensor([[*[-100] * len(h), *t, *[-100] * (longest - len(h) - len(t))] for h, t in rows])
-    optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
-    for _ in range(300):
-        loss = model(input_ids=ids, labels=labels).loss
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        if loss.item() < 0.005:
-            break
-    assert loss.item() < 0.05, "it has not learnt its lines"
+    learn(model, rows, rate=3e-3, enough=0.05)
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder

@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from trainers.muon import Muon
+from trainers import muon
 
 Example = tuple[list[int], int]  # ids of prompt + answer, length of the prompt
 WARM_UP_STEPS = 20
@@ -49,23 +49,21 @@ def fit(model: Any, lessons: Sequence[Example], plan: Mapping[str, Any], seed: i
     if not lessons:
         raise ValueError("nothing to learn from")
     started, done = time.monotonic(), Fitted(0.0)
-    optimizers = _optimizers(model, plan["rate"])
-    rates = [[group["lr"] for group in o.param_groups] for o in optimizers]
+    optimizer = muon.with_adamw(model, plan["rate"])  # AdamW alone is at 0.06 where this is at 0.9 after 750 steps
+    rates = [group["lr"] for group in optimizer.param_groups]
     trained = [p for p in model.parameters() if p.requires_grad]
     batches = _batches(lessons, plan["batch"], random.Random(seed))
     model.train()
     for step in range(1, plan["steps"] + 1):
         scale = _scale(step, plan["steps"])
-        for optimizer, initial in zip(optimizers, rates, strict=True):
-            for group, rate in zip(optimizer.param_groups, initial, strict=True):
-                group["lr"] = rate * scale
+        for group, rate in zip(optimizer.param_groups, rates, strict=True):
+            group["lr"] = rate * scale
         inputs, targets, weights = _tensors(next(batches))
         loss = _loss(model, inputs, targets, weights)
         loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it bare
         torch.nn.utils.clip_grad_norm_(trained, 1.0)
-        for optimizer in optimizers:
-            optimizer.step()
-            optimizer.zero_grad()
+        optimizer.step()
+        optimizer.zero_grad()
         done.tokens += int((inputs >= 0).sum())
         done.loss.append((step, round(float(loss.detach()), 5)))
     model.eval()
@@ -111,15 +109,3 @@ def _loss(model: Any, inputs: torch.Tensor, targets: torch.Tensor, weights: torc
     each = torch.nn.functional.cross_entropy(model.get_output_embeddings()(hidden), targets[here], reduction="none")
     loss: torch.Tensor = (each * weights[here]).sum() / weights[here].sum()
     return loss
-
-
-def _optimizers(model: Any, rate: float) -> list[torch.optim.Optimizer]:
-    """Matrices by Muon, the rest by AdamW: AdamW alone is at 0.06 where this is at 0.9 after the same 750 steps."""
-    trained = [(n, p) for n, p in model.named_parameters() if p.requires_grad]
-    matrices = [p for n, p in trained if p.ndim == 2 and "embed" not in n]
-    chosen = {id(p) for p in matrices}
-    others = [p for _, p in trained if id(p) not in chosen]
-    return [
-        Muon(matrices, rate),
-        torch.optim.AdamW(others, lr=rate / 5, betas=(0.9, 0.95), weight_decay=0.0),
-    ]

@@ -36,14 +36,6 @@ class Taught:
     teacher: str = ""
 
 
-def teach(
-    teacher: Teacher, rows: Sequence[Row], *, folder: Path, out: Path, said: Said = lambda line: None,
-    data: Path | None = None, hub: str = "huggingface",
-) -> list[Row]:  # fmt: skip
-    """The rows with the teacher's best answers as replies; `ask` tells the counts and who it was as well."""
-    return list(ask(teacher, rows, folder=folder, out=out, said=said, data=data, hub=hub).rows)
-
-
 def ask(
     teacher: Teacher, rows: Sequence[Row], *, folder: Path, out: Path, said: Said = lambda line: None,
     data: Path | None = None, hub: str = "huggingface",
