@@ -36,10 +36,7 @@ class Taught:
     teacher: str = ""
 
 
-def ask(
-    teacher: Teacher, rows: Sequence[Row], *, folder: Path, out: Path, said: Said = lambda line: None,
-    data: Path | None = None, hub: str = "huggingface",
-) -> Taught:  # fmt: skip
+def ask(teacher: Teacher, rows: Sequence[Row], *, folder: Path, out: Path, said: Said = lambda line: None) -> Taught:
     """Every row's question answered, the best answer kept. `folder`: of the recipe; `out`: the checkpoint to be made."""
     check(teacher)
     place, counts = out.parent / STORE, Counts()

@@ -101,7 +101,7 @@ def _prepared(
         from trainers import teacher
 
         assert recipe.teacher is not None
-        taught = teacher.ask(recipe.teacher, rows, folder=folder, out=out, said=watch.said, data=data, hub=hub)
+        taught = teacher.ask(recipe.teacher, rows, folder=folder, out=out, said=watch.said)
         told.append(taught)
         return taught.rows
 
